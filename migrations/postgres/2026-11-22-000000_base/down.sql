@@ -1,0 +1,10 @@
+DROP TABLE rooms;
+DROP TABLE calls;
+DROP TABLE inbound_parts;
+DROP TABLE inbound_messages;
+DROP TABLE webhook_events;
+DROP TABLE rejected_requests;
+DROP TABLE webhook_bodies;
+DROP TABLE webhook_requests;
+DROP TABLE message_external_ids;
+DROP TABLE communication_metrics;

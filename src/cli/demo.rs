@@ -1,0 +1,139 @@
+//! `waybill demo`: a newcomer's first minute. The real server, the real signatures, throw-away secrets.
+
+use std::time::Duration;
+
+use super::{CommandError, say, serve, table};
+use crate::{
+    config::{Config, Env},
+    endpoint::Endpoint,
+    fixture::Fixture,
+    http::{Running, Server},
+    provider::SettingKind,
+    providers,
+    store::MessageFilter,
+    time::Clock,
+};
+
+pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
+    let failed = |error: &dyn std::fmt::Display| CommandError::Other(error.to_string());
+    let loaded = Config::load(&environment(env)?).map_err(|problems| failed(&problems))?;
+    crate::telemetry::start(crate::config::LogConfig { level: tracing::Level::ERROR, json: false });
+    let running = Server::start(loaded.config, Clock::System)?;
+    let fixtures = Fixture::all().map_err(|error| failed(&error))?;
+    let accepted = send_all(&running, &fixtures)?;
+    let forged = forge(&running, &fixtures)?;
+    let page = running.gateway.store.messages(&MessageFilter { limit: 500, ..MessageFilter::default() })?;
+    say(table::messages(&page.messages));
+    say(format_args!("{accepted}\n{forged}\n"));
+    describe(&running, env);
+    if exit {
+        running.stop();
+        Ok(())
+    } else {
+        say("Serving until Ctrl-C.");
+        serve::until_stopped(running, Duration::ZERO)
+    }
+}
+
+/// The user's database, if one is named; all else is thrown away afterwards.
+fn environment(env: &Env) -> Result<Env, CommandError> {
+    let failed = |error: &dyn std::fmt::Display| CommandError::Other(error.to_string());
+    let database = if let Some(url) = env.get("DATABASE_URL") {
+        url.to_owned()
+    } else {
+        let folder = tempfile::Builder::new().prefix("waybill-demo-").tempdir().map_err(|error| failed(&error))?;
+        // Kept, so that the table can be looked at afterwards; the system clears its temporary folder.
+        format!("sqlite://{}", folder.keep().join("waybill.db").display())
+    };
+    let random = || {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map(|()| bytes).map_err(|error| failed(&error))
+    };
+    let mut variables = vec![("DATABASE_URL".to_owned(), database), ("OPS_TOKEN".to_owned(), hex::encode(random()?))];
+    for name in ["LISTEN", "OPS_LISTEN"] {
+        variables.push((name.to_owned(), env.get(name).unwrap_or("127.0.0.1:0").to_owned()));
+    }
+    for spec in providers::ALL {
+        for setting in spec.settings {
+            if let SettingKind::Proof { fresh } = setting.kind {
+                variables.push((format!("{}_{}", spec.prefix(), setting.name), fresh(&random()?)));
+            }
+        }
+    }
+    Ok(variables.into_iter().collect())
+}
+
+/// Sends every callback that is meant to be accepted and sums up the answers.
+fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError> {
+    let mut lines = Vec::new();
+    for spec in providers::ALL {
+        let (mut accepted, mut sent) = (0, 0);
+        for fixture in fixtures.iter().filter(|fixture| fixture.spec.name == spec.name && fixture.is_for_everyone()) {
+            let endpoint = endpoint(running, fixture)?;
+            let status = post(running, endpoint, fixture, fixture.headers(endpoint, running.gateway.clock.now()))?;
+            sent += 1;
+            accepted += usize::from(status == 200);
+            if status != 200 {
+                return Err(CommandError::Other(format!("{}/{} was answered {status}", spec.name, fixture.name)));
+            }
+        }
+        lines.push(format!("{:<8} {accepted} of {sent} signed callbacks accepted", spec.title));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Sends one callback with a signature that is not its own, and looks at every table.
+fn forge(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError> {
+    let before = running.gateway.store.counts()?;
+    let mut forged: Vec<&Fixture> = fixtures.iter().filter(|fixture| fixture.is_for_everyone()).collect();
+    forged.dedup_by_key(|fixture| fixture.spec.name);
+    for fixture in &forged {
+        let mut tampered = (*fixture).clone();
+        tampered.body.extend_from_slice(b" ");
+        let endpoint = endpoint(running, fixture)?;
+        let status = post(running, endpoint, &tampered, fixture.headers(endpoint, running.gateway.clock.now()))?;
+        if status != 401 {
+            return Err(CommandError::Other(format!("a forged callback was answered {status}")));
+        }
+    }
+    if running.gateway.store.counts()? != before {
+        return Err(CommandError::Other("a forged callback changed a table".to_owned()));
+    }
+    Ok(format!("Forged   {} of {} refused with 401; no table changed", forged.len(), forged.len()))
+}
+
+fn endpoint<'r>(running: &'r Running, fixture: &Fixture) -> Result<&'r Endpoint, CommandError> {
+    running
+        .gateway
+        .endpoint(&fixture.spec.default_path())
+        .ok_or_else(|| CommandError::Other(format!("{} is off", fixture.spec.title)))
+}
+
+fn post(running: &Running, endpoint: &Endpoint, fixture: &Fixture, headers: Vec<(String, String)>) -> Result<u16, CommandError> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let url = format!("http://{}{}", running.public, fixture.target(endpoint));
+    let request = headers.into_iter().fold(agent.post(url), |request, (name, value)| request.header(name, value));
+    let response =
+        request.send(&fixture.body[..]).map_err(|error| CommandError::Other(format!("cannot call the gateway: {error}")))?;
+    Ok(response.status().as_u16())
+}
+
+fn describe(running: &Running, env: &Env) {
+    let Running { public, ops, ops_token, .. } = running;
+    let token = ops_token.secret.text();
+    say(format_args!("Callbacks   http://{public}"));
+    for endpoint in running.gateway.endpoints() {
+        say(format_args!("  {:<9} {}", endpoint.spec.title, endpoint.display_url()));
+    }
+    say(format_args!("Health      http://{public}{}", crate::http::HEALTH_PATH));
+    say(format_args!("Operations  http://{ops}   token {token}"));
+    say(format_args!("  curl -H 'Authorization: Bearer {token}' 'http://{ops}/api/messages?status=bounced'"));
+    if let Some(path) = env.get("DATABASE_URL").is_none().then(|| running.gateway.store.file()).flatten() {
+        say(format_args!("Database    {}", path.display()));
+        say(format_args!("  sqlite3 {} 'SELECT service_type, external_id, status FROM message_external_ids'", path.display()));
+    } else {
+        say(
+            "Database    the one DATABASE_URL names: psql \"$DATABASE_URL\" -c 'SELECT service_type, external_id, status FROM message_external_ids'",
+        );
+    }
+}

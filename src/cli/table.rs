@@ -1,0 +1,38 @@
+//! Tables for people.
+
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+
+use crate::store::Message;
+
+/// The status table.
+pub(super) fn messages(messages: &[Message]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header([
+        "service_type",
+        "external_id",
+        "status",
+        "provider_status",
+        "final",
+        "evidence",
+        "error",
+        "recipient",
+        "events",
+        "verified_by",
+    ]);
+    for message in messages {
+        table.add_row([
+            message.service_type.as_str(),
+            &message.external_id,
+            &message.status,
+            message.provider_status.as_deref().unwrap_or_default(),
+            if message.is_final { "yes" } else { "" },
+            message.evidence.as_deref().unwrap_or_default(),
+            message.error_category.as_deref().unwrap_or_default(),
+            message.recipient.as_deref().unwrap_or_default(),
+            &message.revision.to_string(),
+            message.verified_by.as_deref().unwrap_or_default(),
+        ]);
+    }
+    table
+}

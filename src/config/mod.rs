@@ -1,0 +1,169 @@
+//! Configuration: from the environment and `.env`, once, at the start, with every problem named at once.
+//!
+//! Loading opens no socket and no file.
+
+mod database;
+mod endpoints;
+mod env;
+mod reader;
+pub mod settings;
+pub mod variables;
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+pub use database::DatabaseUrl;
+pub use env::{Env, UnreadableEnv};
+use reader::Reader;
+
+use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret};
+
+/// SignalWire hangs up after 5 seconds; an answer must be there before.
+const MAX_TIMEOUT: u64 = 4;
+
+/// What the gateway was told.
+#[derive(Debug)]
+pub struct Config {
+    /// Where everything is kept.
+    pub database: DatabaseUrl,
+    /// Address of the public listener.
+    pub listen: SocketAddr,
+    /// Address of the listener for operations.
+    pub ops_listen: SocketAddr,
+    /// The token of the ops listener; unset = one is generated into a file.
+    pub ops_token: Option<Secret>,
+    /// A second token that may only read.
+    pub ops_read_token: Option<Secret>,
+    /// Public addresses for endpoints without their own; empty = the public listener's.
+    pub public_urls: Vec<PublicUrl>,
+    /// How long an answer may wait for its commit.
+    pub timeout: Duration,
+    /// How often a transaction is tried again after a serialization failure.
+    pub max_retries: u32,
+    /// How long a stopping gateway goes on accepting before it closes its listeners.
+    pub shutdown_delay: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// The endpoints that are on.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The least severe level that is written.
+    pub level: tracing::Level,
+    /// One JSON object per line instead of text.
+    pub json: bool,
+}
+
+/// A configuration and what is odd about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What the operator should know.
+    pub warnings: Vec<Finding>,
+}
+
+/// Something about one variable. Never contains the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The variable.
+    pub variable: String,
+    /// What is expected, or what is odd.
+    pub sentence: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.variable, self.sentence)
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Problems(pub Vec<Finding>);
+
+impl Config {
+    /// Reads the whole environment; on failure names all problems.
+    pub fn load(env: &Env) -> Result<Loaded, Problems> {
+        let mut reader = Reader::new(env);
+        let config = Self::read(&mut reader);
+        let (problems, warnings) = reader.finish();
+        if problems.is_empty() { Ok(Loaded { config, warnings }) } else { Err(Problems(problems)) }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let listen = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
+        let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
+        let ops_token = reader.secret(&variables::OPS_TOKEN);
+        if ops_token.is_none() && !ops_listen.ip().is_loopback() {
+            reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
+        }
+        let public_urls = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
+        validate_later_variables(reader);
+        let endpoints = endpoints::read(reader, &public_urls);
+        if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
+            let url = format!(
+                "unset, so http://{listen} is taken for the public address; callbacks of URL-signing providers verify only there"
+            );
+            reader.warning("WEBHOOK_BASE_URL", &url);
+        }
+        Self {
+            database: reader.parsed(&variables::DATABASE_URL, database::EXPECTED),
+            listen,
+            ops_listen,
+            ops_token,
+            ops_read_token: reader.secret(&variables::OPS_READ_TOKEN),
+            public_urls,
+            timeout: timeout(reader),
+            max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
+            shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
+            log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
+            endpoints,
+        }
+    }
+}
+
+/// What a base URL must look like.
+const PUBLIC_URL_EXPECTED: &str = "https://host[:port][/prefix], or a comma list of such, without query or fragment";
+
+/// Variables of the contract whose only supported values so far are these.
+fn validate_later_variables(reader: &mut Reader<'_>) {
+    if reader.one_of(&variables::VERIFY_WEBHOOK_SIGNATURES, &["true", "false"]) == "false" {
+        reader.problem("VERIFY_WEBHOOK_SIGNATURES", "only `true` is supported by this version");
+    }
+    let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
+    for strategy in strategies {
+        match strategy.as_str() {
+            "database" => {}
+            "embedded" | "timestamp" => reader.warning(
+                "MESSAGE_ID_MAPPING_STRATEGY",
+                &format!("`{strategy}` sets no message_id in this version; `database` does"),
+            ),
+            _ => reader.problem("MESSAGE_ID_MAPPING_STRATEGY", "a comma list of `database`, `embedded`, `timestamp`"),
+        }
+    }
+    let _window: u32 = reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number");
+}
+
+fn timeout(reader: &mut Reader<'_>) -> Duration {
+    let seconds: u64 = reader.parsed(&variables::WEBHOOK_TIMEOUT, "seconds, a whole number from 1");
+    if seconds == 0 {
+        reader.problem("WEBHOOK_TIMEOUT", "seconds, a whole number from 1");
+    }
+    if seconds > MAX_TIMEOUT {
+        reader.warning("WEBHOOK_TIMEOUT", "more than 4 seconds is taken as 4, because SignalWire hangs up after 5");
+    }
+    Duration::from_secs(seconds.min(MAX_TIMEOUT))
+}
+
+fn log_level(reader: &mut Reader<'_>) -> tracing::Level {
+    match reader.one_of(&variables::WEBHOOK_LOG_LEVEL, &["debug", "info", "warning", "error"]).as_str() {
+        "debug" => tracing::Level::DEBUG,
+        "warning" => tracing::Level::WARN,
+        "error" => tracing::Level::ERROR,
+        _ => tracing::Level::INFO,
+    }
+}

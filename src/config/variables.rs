@@ -1,0 +1,39 @@
+//! Every variable that belongs to no provider: name, default, meaning. The reader takes only these, `.env.example` and
+//! the README are written from them.
+
+/// One variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The value that is taken if it is unset; empty = none.
+    pub default: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+macro_rules! variables {
+    ($($name:ident = $default:literal, $doc:literal;)*) => {
+        $(#[doc = $doc] pub static $name: Variable = Variable { name: stringify!($name), default: $default, doc: $doc };)*
+
+        /// All of them, in the order in which `.env.example` shows them.
+        pub static ALL: &[&Variable] = &[$(&$name),*];
+    };
+}
+
+variables! {
+    DATABASE_URL = "sqlite://waybill.db", "Where everything is kept: `sqlite://path` or `postgres://…`.";
+    LISTEN = "127.0.0.1:8080", "Address of the public listener.";
+    OPS_LISTEN = "127.0.0.1:8081", "Address of the listener for operations.";
+    OPS_TOKEN = "", "Token of the ops listener. Unset (loopback only): one is generated into `waybill.ops-token` beside the database.";
+    OPS_READ_TOKEN = "", "A second token of the ops listener that may only read.";
+    WEBHOOK_BASE_URL = "", "Public origin, and the path prefix if a proxy strips one; a comma list while a domain moves. Unset: `http://` and LISTEN.";
+    VERIFY_WEBHOOK_SIGNATURES = "true", "Whether callbacks must be genuine.";
+    WEBHOOK_TIMEOUT = "4", "Seconds an answer may wait for its commit; more than 4 is taken as 4.";
+    WEBHOOK_MAX_RETRIES = "3", "How often a transaction is tried again after a serialization failure.";
+    MESSAGE_ID_MAPPING_STRATEGY = "database", "How callbacks find the application's message: a list, in order, of `database`, `embedded`, `timestamp`.";
+    TIMESTAMP_MATCHING_WINDOW = "3600", "Seconds around a callback in which `timestamp` looks for a message.";
+    SHUTDOWN_DELAY = "5", "Seconds a stopping gateway goes on accepting, so that a load balancer can turn away first.";
+    WEBHOOK_LOG_LEVEL = "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`, in any case.";
+    LOG_FORMAT = "text", "`text` or `json`.";
+}

@@ -1,0 +1,120 @@
+//! A provider and an account: what one URL of the gateway stands for.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use crate::{
+    callback::{Callback, VerifiedCallback},
+    event::Event,
+    provider::{InvalidPayload, Provider, Spec, Unparsable},
+    public_url::PublicUrl,
+    signature::{Outgoing, Proof, Rejected, Scheme},
+};
+
+/// The name of one customer's credentials at a provider: lower case, `-` for `_`; the unnamed one is `default`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account(String);
+
+/// Names that would collide with a path.
+const RESERVED: [&str; 3] = ["default", "swml", "t"];
+
+/// Why a name cannot be an account's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an account is named by A-Z, 0-9 and _, 64 at the most, and not DEFAULT, SWML or T")]
+pub struct NotAnAccount;
+
+impl Account {
+    /// The unnamed account.
+    pub fn unnamed() -> Self {
+        Self("default".to_owned())
+    }
+
+    /// The name as stored and as in paths.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the unnamed account.
+    pub fn is_unnamed(&self) -> bool {
+        self.0 == "default"
+    }
+}
+
+impl FromStr for Account {
+    type Err = NotAnAccount;
+
+    /// Reads the spelling used in variables.
+    fn from_str(variable: &str) -> Result<Self, NotAnAccount> {
+        let plain = variable.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let name = variable.to_lowercase().replace('_', "-");
+        let fits = (1..=64).contains(&name.len());
+        if plain && fits && !RESERVED.contains(&name.as_str()) { Ok(Self(name)) } else { Err(NotAnAccount) }
+    }
+}
+
+/// A configured endpoint.
+pub struct Endpoint {
+    /// The provider.
+    pub spec: &'static Spec,
+    /// The account there.
+    pub account: Account,
+    /// The path of the provider's unnamed account on the public listener.
+    pub base_path: String,
+    /// The public addresses of the gateway for this endpoint; the first is canonical.
+    pub public_urls: Arc<[PublicUrl]>,
+    /// What to answer to an authentic payload that cannot be read.
+    pub invalid_payload: InvalidPayload,
+    /// The provider's side of it.
+    pub provider: Box<dyn Provider>,
+}
+
+impl Endpoint {
+    /// Its path on the public listener.
+    pub fn path(&self) -> String {
+        if self.account.is_unnamed() { self.base_path.clone() } else { format!("{}/{}", self.base_path, self.account.as_str()) }
+    }
+
+    /// Proves that the callback is genuine.
+    pub fn verify<'c>(&self, callback: &'c Callback) -> Result<VerifiedCallback<'c>, Rejected> {
+        self.provider.verify(callback).map(|proof: Proof<'c>| VerifiedCallback::from(proof))
+    }
+
+    /// Reads the events out of a proven callback.
+    pub fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
+        self.provider.parse(callback)
+    }
+
+    /// The headers that make a request genuine for this endpoint.
+    pub fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
+        self.provider.sign(scheme, outgoing)
+    }
+
+    /// The URL to paste at the provider, without credentials.
+    pub fn display_url(&self) -> String {
+        let origin = self.public_urls.first().map(ToString::to_string).unwrap_or_default();
+        format!("{origin}{}{}", self.path(), self.spec.url_suffix)
+    }
+
+    /// The public URL of a path and query of this endpoint.
+    pub fn url(&self, target: &str) -> String {
+        self.public_urls.first().map_or_else(|| target.to_owned(), |public| public.join(target))
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.spec.name, self.account.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_names() {
+        assert_eq!("ACME_EU2".parse::<Account>().map(|account| account.as_str().to_owned()), Ok("acme-eu2".to_owned()));
+        for wrong in ["", "DEFAULT", "SWML", "T", "acme", "A-B", "Ä", &"A".repeat(65)] {
+            assert_eq!(wrong.parse::<Account>(), Err(NotAnAccount), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `application/x-www-form-urlencoded`, decoded to bytes once: the verifier and the normalizer read the same pairs.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+/// More fields than any provider sends; beyond it a body is not a form.
+const MAX_FIELDS: usize = 2_000;
+
+/// The decoded pairs of a form, in the order received, nothing dropped: unknown names, empty values and blanks are signed too.
+#[derive(Debug)]
+pub struct Form<'b>(Vec<Pair<'b>>);
+
+type Pair<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
+
+impl<'b> Form<'b> {
+    /// Decodes `+` and `%XX`. `None` if there are more than 2,000 fields.
+    pub fn decode(body: &'b [u8]) -> Option<Self> {
+        let mut pairs = Vec::new();
+        for field in body.split(|&byte| byte == b'&').filter(|field| !field.is_empty()) {
+            if pairs.len() == MAX_FIELDS {
+                return None;
+            }
+            let mut halves = field.splitn(2, |&byte| byte == b'=');
+            let name = halves.next().unwrap_or_default();
+            let value = halves.next().unwrap_or_default();
+            pairs.push((decode_component(name), decode_component(value)));
+        }
+        Some(Self(pairs))
+    }
+
+    /// All pairs in the order received.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
+    /// The first value of that name, as text, if it is there and not empty. Bytes that are not UTF-8 become U+FFFD.
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.value(name).filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
+    }
+
+    /// Whether a parameter of that name is there, even with an empty value.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    fn value(&self, name: &str) -> Option<&[u8]> {
+        self.pairs().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
+    }
+}
+
+fn decode_component(raw: &[u8]) -> Cow<'_, [u8]> {
+    if raw.contains(&b'+') {
+        let blanks: Vec<u8> = raw.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        Cow::Owned(percent_decode(&blanks).collect())
+    } else {
+        percent_decode(raw).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_dropped_and_bytes_stay_bytes() {
+        let form = Form::decode(b"a=1&&b=+x+&c=&=v&d&a=%FF%00=&e=%zz").expect("few fields");
+        let pairs: Vec<_> = form.pairs().collect();
+        let expected: [(&[u8], &[u8]); 7] =
+            [(b"a", b"1"), (b"b", b" x "), (b"c", b""), (b"", b"v"), (b"d", b""), (b"a", b"\xff\0="), (b"e", b"%zz")];
+        assert_eq!(pairs, expected);
+        assert_eq!(form.text("c"), None);
+        assert!(form.has("c"));
+    }
+
+    #[test]
+    fn fields_are_bounded() {
+        assert!(Form::decode("a=1&".repeat(2_000).as_bytes()).is_some());
+        assert!(Form::decode("a=1&".repeat(2_001).as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,40 @@
+//! `/webhooks/health` for monitoring, `/livez` and `/readyz` for whoever runs the process.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use serde_json::json;
+
+use super::answer;
+use crate::gateway::Gateway;
+
+/// The document of the public listener. No figures, accounts or times of events.
+pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
+    let checks = gateway.clone().into_inner().check().await;
+    let healthy = checks.values().all(|check| *check != "fail");
+    let endpoints: BTreeMap<&str, String> =
+        gateway.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.base_path.clone())).collect();
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(json!({
+        "status": if healthy { "healthy" } else { "unhealthy" },
+        "service": "webhook_handlers",
+        "endpoints": endpoints,
+        "timestamp": gateway.clock.now(),
+        "checks": checks,
+    }))
+}
+
+/// The process runs. Touches nothing.
+pub(super) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "live" }))
+}
+
+/// A callback that came now would be stored.
+pub(super) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
+    let checks = gateway.clone().into_inner().check().await;
+    if !gateway.is_stopping() && checks.values().all(|check| *check != "fail") {
+        HttpResponse::Ok().json(json!({ "status": "ready" }))
+    } else {
+        answer::unavailable()
+    }
+}

@@ -1,0 +1,109 @@
+//! From an HTTP request to a [`Callback`] and back: route, limits, body with a deadline; nothing else.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt};
+
+use super::answer::{self, Unacceptable};
+use crate::{
+    callback::{Callback, Headers},
+    endpoint::Endpoint,
+    gateway::Gateway,
+    receive::receive,
+};
+
+/// Limits of DESIGN section 3 (`reference`: C6).
+const MAX_BODY: usize = 256 << 10;
+const MAX_TARGET: usize = 8 << 10;
+const MAX_HEADERS: usize = 96;
+const MAX_HEADER_BYTES: usize = 32 << 10;
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Every request of the public listener that is not about health.
+pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
+    // The raw path decides: no decoding, no normalizing, so no two spellings of one endpoint.
+    let Some(endpoint) = gateway.endpoint(request.uri().path()) else {
+        return answer::unacceptable(Unacceptable::NotFound);
+    };
+    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, endpoint)).catch_unwind().await;
+    answered.unwrap_or_else(|_| {
+        tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "a handler panicked");
+        answer::unacceptable(Unacceptable::Panicked)
+    })
+}
+
+async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, endpoint: &Endpoint) -> HttpResponse {
+    let Ok(_place) = gateway.in_flight.try_acquire() else {
+        return answer::unacceptable(Unacceptable::Overloaded);
+    };
+    let callback = match callback(request, payload, gateway, endpoint).await {
+        Ok(callback) => callback,
+        Err(why) => {
+            tracing::warn!(provider = endpoint.spec.name, account = endpoint.account.as_str(), ?why, "unacceptable request");
+            return answer::unacceptable(why);
+        }
+    };
+    match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
+        Ok(committed) => answer::committed(committed),
+        Err(refusal) => answer::refused(&refusal, endpoint.spec.name, endpoint.account.as_str()),
+    }
+}
+
+async fn callback(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    endpoint: &Endpoint,
+) -> Result<Callback, Unacceptable> {
+    if !endpoint.spec.methods.contains(&request.method().as_str()) {
+        return Err(Unacceptable::Method);
+    }
+    check_head(request)?;
+    let body = tokio::time::timeout(BODY_DEADLINE, read(payload)).await.map_err(|_| Unacceptable::Slow)??;
+    Ok(Callback {
+        method: request.method().as_str().to_owned(),
+        target: request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string),
+        public_urls: Arc::clone(&endpoint.public_urls),
+        headers: headers(request),
+        body,
+        received_at: gateway.clock.now(),
+    })
+}
+
+/// What can be refused before the body is read.
+fn check_head(request: &HttpRequest) -> Result<(), Unacceptable> {
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_TARGET || headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return Err(Unacceptable::TooLarge);
+    }
+    let identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).all(identity) {
+        return Err(Unacceptable::Encoded);
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_BODY) { Err(Unacceptable::TooLarge) } else { Ok(()) }
+}
+
+async fn read(mut payload: Payload) -> Result<Bytes, Unacceptable> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Unacceptable::Malformed)?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Unacceptable::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn headers(request: &HttpRequest) -> Headers {
+    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}

@@ -1,0 +1,152 @@
+//! Starts both listeners, and stops them so that everything taken is answered.
+
+use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, sync::mpsc, thread::JoinHandle, time::Duration};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::from_fn,
+    web::{self, Data},
+};
+
+use super::{HEALTH_PATH, health, inbound, messages, ops};
+use crate::{
+    config::Config,
+    gateway::Gateway,
+    ops_token,
+    public_url::PublicUrl,
+    store::{Store, StoreError},
+    time::Clock,
+};
+
+/// Time-outs and limits of DESIGN section 3 (`reference`: C6).
+const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const SHUTDOWN_SECONDS: u64 = 10;
+const MAX_CONNECTIONS: usize = 8_192;
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be opened.
+    #[error("{variable}: cannot listen on {address}: {cause}")]
+    Listen {
+        /// The variable that says where.
+        variable: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The ops token's file cannot be read or written.
+    #[error("cannot read or write the file of the ops token: {0}")]
+    OpsToken(io::Error),
+    /// The database does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server's thread does not start.
+    #[error("the server does not start: {0}")]
+    Thread(io::Error),
+}
+
+/// Starts gateways.
+pub struct Server;
+
+/// A gateway that serves.
+pub struct Running {
+    /// Address of the public listener.
+    pub public: SocketAddr,
+    /// Address of the ops listener.
+    pub ops: SocketAddr,
+    /// What it serves.
+    pub gateway: Arc<Gateway>,
+    /// The ops token, for `demo` and for who starts the gateway as a library.
+    pub ops_token: ops_token::OpsToken,
+    handles: [ServerHandle; 2],
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    /// Opens the database, migrates it, and listens. Returns when both listeners take connections.
+    pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+        let token = ops_token::OpsToken::obtain(config.ops_token.clone(), &config.database).map_err(StartError::OpsToken)?;
+        let store = Store::open(&config.database, config.max_retries)?;
+        let public_listener = listen("LISTEN", config.listen)?;
+        let ops_listener = listen("OPS_LISTEN", config.ops_listen)?;
+        let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);
+        let (public, ops) = (address(&public_listener)?, address(&ops_listener)?);
+        let fallback = PublicUrl::of_listener(public);
+        let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback));
+        let (sender, receiver) = mpsc::channel();
+        let shared = Data::from(Arc::clone(&gateway));
+        let thread = std::thread::Builder::new()
+            .name("waybill-http".to_owned())
+            .spawn(move || serve(public_listener, ops_listener, &shared, &sender))
+            .map_err(StartError::Thread)?;
+        let handles = receiver.recv().map_err(|error| StartError::Thread(io::Error::other(error)))?;
+        Ok(Running { public, ops, gateway, ops_token: token, handles, thread })
+    }
+}
+
+impl Running {
+    /// Stops accepting, answers every request that was taken, commits what is queued, and ends. Blocks.
+    pub fn stop(self) {
+        self.gateway.announce_stop();
+        for handle in &self.handles {
+            // The command is sent by the call; the thread ends when both servers have.
+            drop(handle.stop(true));
+        }
+        if self.thread.join().is_err() {
+            tracing::error!("the server ended by a panic");
+        }
+        self.gateway.store.close();
+    }
+}
+
+fn listen(variable: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|cause| StartError::Listen { variable, address, cause })
+}
+
+fn serve(
+    public: TcpListener,
+    ops: TcpListener,
+    gateway: &Data<Gateway>,
+    started: &mpsc::Sender<[ServerHandle; 2]>,
+) -> io::Result<()> {
+    actix_web::rt::System::new().block_on(async {
+        let shared = gateway.clone();
+        let public = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .service(
+                    web::resource(HEALTH_PATH).route(web::get().to(health::document)).route(web::head().to(health::document)),
+                )
+                .default_service(web::to(inbound::handle))
+        })
+        .client_request_timeout(HEADER_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(MAX_CONNECTIONS)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .listen(public)?
+        .run();
+        let shared = gateway.clone();
+        let ops = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .route("/livez", web::get().to(health::live))
+                .route("/readyz", web::get().to(health::ready))
+                .service(web::scope("/api").wrap(from_fn(ops::require_token)).route("/messages", web::get().to(messages::list)))
+        })
+        .workers(1)
+        .client_request_timeout(HEADER_TIMEOUT)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .listen(ops)?
+        .run();
+        if started.send([public.handle(), ops.handle()]).is_err() {
+            return Ok(());
+        }
+        futures_util::future::try_join(public, ops).await.map(|_| ())
+    })
+}

@@ -1,0 +1,111 @@
+//! What a provider is to the spine: a static [`Spec`] from which everything else is derived, and a pure [`Provider`].
+
+use std::fmt;
+
+use crate::{
+    callback::{Callback, VerifiedCallback},
+    config::settings::Settings,
+    event::Event,
+    signature::{Outgoing, Proof, Rejected, Scheme},
+};
+
+/// One line of a provider's configuration: the variable `<PROVIDER>_<NAME>`, or `<PROVIDER>__<ACCOUNT>__<NAME>`.
+#[derive(Debug)]
+pub struct Setting {
+    /// The variable without its prefix.
+    pub name: &'static str,
+    /// What it means, for `.env.example`.
+    pub doc: &'static str,
+    /// An example or the default, for `.env.example`.
+    pub example: &'static str,
+    /// What the setting is to the gateway.
+    pub kind: SettingKind,
+}
+
+/// What a setting is to the gateway.
+#[derive(Clone, Copy, Debug)]
+pub enum SettingKind {
+    /// A proof of authenticity: a comma list of secrets. A provider is on when it has at least one.
+    Proof {
+        /// Makes a secret of the provider's form out of random bytes, for `demo`.
+        fresh: fn(&[u8; 32]) -> String,
+    },
+    /// Changes how the gateway behaves.
+    Option,
+    /// Known from other programs' configuration; the gateway has no use for it.
+    Unused,
+}
+
+/// Everything the gateway knows about a provider before any request arrives.
+pub struct Spec {
+    /// The name in `service_type`, paths and labels; in upper case the prefix of its variables.
+    pub name: &'static str,
+    /// The name people use.
+    pub title: &'static str,
+    /// The request methods it uses.
+    pub methods: &'static [&'static str],
+    /// Its variables.
+    pub settings: &'static [Setting],
+    /// Its signature schemes; all are on unless `<PROVIDER>_SIGNATURE_SCHEMES` says otherwise.
+    pub schemes: &'static [&'static Scheme],
+    /// What to append to the URL pasted at the provider's console.
+    pub url_suffix: &'static str,
+    /// The steps at the provider's console, one per entry.
+    pub console: &'static [&'static str],
+    /// Unsigned headers worth keeping with a stored request (lower case). Never credentials.
+    pub kept_headers: &'static [&'static str],
+    /// The answer to an authentic payload that cannot be read, unless `<PROVIDER>_INVALID_PAYLOAD` says otherwise.
+    pub invalid_payload: InvalidPayload,
+    /// Makes the provider from its settings. No input or output; every problem goes to the settings.
+    pub connect: fn(&mut Settings<'_, '_>) -> Option<Box<dyn Provider>>,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+impl Spec {
+    /// The prefix of its variables.
+    pub fn prefix(&self) -> String {
+        self.name.to_uppercase()
+    }
+
+    /// The path of its unnamed account.
+    pub fn default_path(&self) -> String {
+        format!("/webhooks/{}", self.name)
+    }
+
+    /// Whether one of its schemes signs the URL, so that the public address must be right.
+    pub fn signs_url(&self) -> bool {
+        self.schemes.iter().any(|scheme| scheme.covers_url)
+    }
+}
+
+/// What to answer to an authentic payload that cannot be read. It is kept in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr, strum::EnumString)]
+#[strum(serialize_all = "kebab-case")]
+pub enum InvalidPayload {
+    /// 400 `invalid_payload`.
+    BadRequest,
+    /// 200.
+    Accept,
+}
+
+/// Why an authentic payload could not be read. Stored as the reason of its quarantine.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unparsable(pub &'static str);
+
+/// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
+pub trait Provider: Send + Sync {
+    /// Proves that the callback is genuine, over the bytes received.
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected>;
+
+    /// Reads the events out of a proven callback. An unknown kind is an event, not a failure.
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable>;
+
+    /// The headers that make the request genuine under that scheme and the first configured secret.
+    fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)>;
+}

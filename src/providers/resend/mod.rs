@@ -1,0 +1,125 @@
+//! Resend.
+//!
+//! **Sends** JSON POSTs: `{type, created_at, data}` for each event of an e-mail, a contact, a domain, ….
+//! **Signs** by Svix: `svix-id`, `svix-timestamp`, `svix-signature`; every endpoint at Resend has its own secret.
+//! **Not covered**: the URL.
+//! **Identity across retries**: `svix-id`, the same for retries and manual replays. There is no event id in the body,
+//! and `data.email_id` is shared by all events of one e-mail.
+//! **Retries**: 8 attempts over 27 h 35 min for any answer but 2xx; an endpoint that fails for days is switched off.
+//! **Wants** any 2xx, so an unknown type must never be refused.
+//! **Quirks**: one event carries the whole `to` list; soft bounces arrive as `email.bounced`; `tags` is an object here
+//! and an array when sending.
+//!
+//! Sources (read 2026-11-22): resend.com/docs/webhooks, resend-openapi `resend.yaml`, resend-node `src/webhooks`,
+//! resend-webhooks-ingester, svix-webhooks `rust/src/webhooks.rs`.
+
+mod payload;
+
+use crate::{
+    callback::{Callback, VerifiedCallback},
+    config::settings::Settings,
+    event::Event,
+    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    secret::Secret,
+    signature::{Outgoing, Proof, Rejected, Scheme, body_sha256, svix},
+};
+
+const SIGNATURE: &str = "resend-signature";
+
+pub static SPEC: Spec = Spec {
+    name: "resend",
+    title: "Resend",
+    methods: &["POST"],
+    settings: &[
+        Setting {
+            name: "WEBHOOK_SECRET",
+            doc: "Signing secret of the webhook at Resend, `whsec_…`.",
+            example: "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=",
+            kind: SettingKind::Proof { fresh: svix::fresh_secret },
+        },
+        Setting {
+            name: "API_KEY",
+            doc: "Known from the sending application; not used here.",
+            example: "re_00000000",
+            kind: SettingKind::Unused,
+        },
+        Setting {
+            name: "FROM_EMAIL",
+            doc: "Known from the sending application; not used here.",
+            example: "noreply@example.com",
+            kind: SettingKind::Unused,
+        },
+    ],
+    schemes: &[&svix::SCHEME, &body_sha256::SCHEME],
+    url_suffix: "",
+    console: &[
+        "Dashboard → Webhooks → Add Webhook.",
+        "Paste the URL into *Endpoint URL* and tick every `email.*` event (others are stored too).",
+        "Copy the signing secret (`whsec_…`) of that webhook into `RESEND_WEBHOOK_SECRET`.",
+    ],
+    kept_headers: &["svix-id", "svix-timestamp", "webhook-id", "webhook-timestamp"],
+    invalid_payload: InvalidPayload::BadRequest,
+    connect,
+};
+
+/// One webhook at Resend.
+struct Resend {
+    secrets: Vec<Secret>,
+    keys: Vec<svix::Key>,
+    schemes: Vec<&'static Scheme>,
+}
+
+fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
+    // `v1,whsec_…` is how some dashboards show the secret; in a comma list the label stands alone.
+    let secrets: Vec<Secret> = settings.secrets("WEBHOOK_SECRET").into_iter().filter(|secret| secret.text() != "v1").collect();
+    let schemes = settings.schemes();
+    let signs_by_svix = schemes.iter().any(|scheme| scheme.name == svix::SCHEME.name);
+    let keys: Vec<svix::Key> = secrets.iter().filter_map(|secret| svix::Key::decode(secret.text())).collect();
+    if signs_by_svix && keys.len() < secrets.len() {
+        let expected = "a Svix secret, `whsec_` and base64 (or RESEND_SIGNATURE_SCHEMES=body-sha256)";
+        let broken =
+            secrets.iter().any(|secret| secret.text().starts_with("whsec_") && svix::Key::decode(secret.text()).is_none());
+        if broken || schemes.len() == 1 {
+            settings.problem("WEBHOOK_SECRET", expected);
+        } else {
+            settings.warning("WEBHOOK_SECRET", "is not a Svix secret (`whsec_…`): what Resend itself signs cannot verify");
+        }
+    }
+    (!secrets.is_empty()).then(|| Box::new(Resend { secrets, keys, schemes }) as Box<dyn Provider>)
+}
+
+impl Resend {
+    fn is_on(&self, scheme: &Scheme) -> bool {
+        self.schemes.iter().any(|on| on.name == scheme.name)
+    }
+}
+
+impl Provider for Resend {
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
+        if svix::claimed(callback) {
+            if !self.is_on(&svix::SCHEME) {
+                return Err(Rejected::SchemeOff);
+            }
+            return svix::verify(callback, &self.keys);
+        }
+        if !self.is_on(&body_sha256::SCHEME) {
+            return Err(Rejected::Missing);
+        }
+        body_sha256::verify(callback, SIGNATURE, &self.secrets)
+    }
+
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
+        payload::read(&callback.body).map(|event| vec![event])
+    }
+
+    fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
+        if scheme.name == svix::SCHEME.name {
+            self.keys.first().map(|key| svix::sign(key, outgoing)).unwrap_or_default()
+        } else {
+            self.secrets
+                .first()
+                .map(|secret| vec![("Resend-Signature".to_owned(), body_sha256::sign(secret, outgoing))])
+                .unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The pipeline: verify, parse, store, answer. Everything a callback goes through is on this page.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::{
+    callback::Callback,
+    endpoint::Endpoint,
+    signature::Rejected,
+    store::{Committed, Record, Store, StoreError},
+};
+
+/// Why a callback got no answer out of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is not genuine.
+    #[error("not genuine: {0}")]
+    Rejected(#[from] Rejected),
+    /// It could not be made durable.
+    #[error(transparent)]
+    NotStored(#[from] StoreError),
+    /// It was not durable in time; it may become so later.
+    #[error("not durable in time")]
+    Late,
+}
+
+/// Takes one callback from the wire to the disk. Parsing sees only what is proven genuine, and an authentic callback is
+/// stored whatever could be read out of it.
+pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Committed, Refusal> {
+    let verified = endpoint.verify(callback)?;
+    let parsed = endpoint.parse(&verified);
+    let record = Record::new(endpoint, &verified, parsed);
+    let summary = record.summary();
+    let committed = tokio::time::timeout(timeout, store.append(record)).await.map_err(|_| Refusal::Late)??;
+    if summary.is_quarantined {
+        warn!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "authentic but unreadable: quarantined");
+    } else {
+        info!(
+            provider = endpoint.spec.name,
+            account = endpoint.account.as_str(),
+            event_type = summary.event_type,
+            external_id = ?summary.external_id,
+            duplicate = committed.is_duplicate(),
+            size_bytes = callback.body.len(),
+            "stored"
+        );
+    }
+    Ok(committed)
+}

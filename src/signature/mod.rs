@@ -1,0 +1,130 @@
+//! Proving that a callback is genuine. Nothing outside this module can make a [`Proof`].
+//!
+//! Every scheme verifies the exact bytes received, before anything is parsed, and compares digests of exact length in
+//! constant time. A failure says why to the log and to nobody else.
+
+pub mod body_sha256;
+mod mac;
+pub mod request;
+pub mod svix;
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    callback::{Callback, Repeated},
+    secret::Secret,
+};
+
+/// The identity of a request across retries: SHA-256 over what the signature covers, without what changes per attempt.
+pub type RequestKey = [u8; 32];
+
+/// One way of signing, and what it covers.
+#[derive(Debug)]
+pub struct Scheme {
+    /// The name used in `<PROVIDER>_SIGNATURE_SCHEMES`, `verified_by` and the log.
+    pub name: &'static str,
+    /// Whether the URL is signed. Only then is a query parameter believed.
+    pub covers_url: bool,
+    /// Seconds of clock difference tolerated, if the time of sending is signed.
+    pub tolerance: Option<i64>,
+}
+
+/// Evidence that a callback is genuine, bound to that callback.
+#[derive(Debug)]
+pub struct Proof<'c> {
+    callback: &'c Callback,
+    scheme: &'static Scheme,
+    secret_index: usize,
+    request_key: RequestKey,
+}
+
+impl<'c> Proof<'c> {
+    /// The scheme that matched.
+    pub fn scheme(&self) -> &'static Scheme {
+        self.scheme
+    }
+
+    /// The key under which the request is deduplicated.
+    pub fn request_key(&self) -> RequestKey {
+        self.request_key
+    }
+
+    /// Scheme and index of the secret that matched, as stored in `verified_by`.
+    pub fn verified_by(&self) -> String {
+        format!("{}:{}", self.scheme.name, self.secret_index)
+    }
+
+    pub(crate) fn callback(&self) -> &'c Callback {
+        self.callback
+    }
+
+    fn new(callback: &'c Callback, scheme: &'static Scheme, secret_index: usize, signed: impl AsRef<[u8]>) -> Self {
+        Self { callback, scheme, secret_index, request_key: Sha256::digest(signed).into() }
+    }
+}
+
+/// Why a callback is not believed. The caller learns only that it was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Rejected {
+    /// A header that the scheme needs is missing.
+    #[error("a signature header is missing")]
+    Missing,
+    /// A signature header was sent more than once.
+    #[error("a signature header is repeated")]
+    Repeated,
+    /// The signature is not of the scheme's form.
+    #[error("the signature is malformed")]
+    Malformed,
+    /// No configured secret gives this signature.
+    #[error("no configured secret gives this signature")]
+    Mismatch,
+    /// The signed time is too far from the clock.
+    #[error("the signed time is outside the tolerance")]
+    Stale,
+    /// The signature does not cover the body.
+    #[error("the signature does not cover the body")]
+    NotCovered,
+    /// The fields are not those of any known shape, so a delimiter may have been moved.
+    #[error("the signed fields have no known shape")]
+    Shape,
+    /// The scheme is switched off for this endpoint.
+    #[error("the signature scheme is switched off")]
+    SchemeOff,
+    /// The payload belongs to another account than the one configured.
+    #[error("the payload is of another account")]
+    OtherAccount,
+}
+
+impl From<Repeated> for Rejected {
+    fn from(Repeated: Repeated) -> Self {
+        Self::Repeated
+    }
+}
+
+/// A request about to be signed, for `demo` and the tests.
+#[derive(Debug)]
+pub struct Outgoing<'o> {
+    /// The full public URL, with the query.
+    pub url: &'o str,
+    /// The exact body.
+    pub body: &'o [u8],
+    /// The id of the message, for schemes that sign one.
+    pub id: &'o str,
+    /// The second of sending, for schemes that sign the time.
+    pub seconds: i64,
+}
+
+/// The header text of a signature, if it was sent exactly once and is visible ASCII of a bearable length.
+fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'c str>, Rejected> {
+    const MAX_LENGTH: usize = 1_024;
+    let Some(value) = callback.headers.sole(name)? else { return Ok(None) };
+    let text = std::str::from_utf8(value).map_err(|_| Rejected::Malformed)?;
+    let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(Rejected::Malformed) }
+}
+
+/// The index of the first secret for which `matches` holds.
+fn matching(secrets: &[Secret], matches: impl Fn(&[u8]) -> bool) -> Result<usize, Rejected> {
+    secrets.iter().position(|secret| matches(secret.bytes())).ok_or(Rejected::Mismatch)
+}

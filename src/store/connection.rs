@@ -1,0 +1,153 @@
+//! Connections to either database: which one is decided by [`DatabaseUrl`], set up once here, and checked at the start.
+
+use std::{path::Path, time::Duration};
+
+use diesel::{
+    Connection as _, ConnectionError, PgConnection, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    r2d2::{ManageConnection, Pool, R2D2Connection},
+};
+
+use super::StoreError;
+use crate::config::DatabaseUrl;
+
+/// A connection to one of the two databases.
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Stamps one Diesel expression per database: the text is the same, each is type-checked for its connection.
+macro_rules! on_either {
+    ($connection:expr, $c:ident => $body:expr) => {
+        match $connection {
+            $crate::store::connection::Connection::Sqlite($c) => $body,
+            $crate::store::connection::Connection::Postgres($c) => $body,
+        }
+    };
+}
+pub(super) use on_either;
+
+/// WAL and a full sync: a commit is on the disk, or at least the operating system was told so.
+const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                            PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// No statement may hold up an answer; a commit is on the disk.
+const POSTGRES_SETUP: &str = "SET synchronous_commit = on; SET statement_timeout = '1s'; SET lock_timeout = '500ms'; \
+                              SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8';";
+
+diesel::table! {
+    pragma_journal_mode (journal_mode) { journal_mode -> Text, }
+}
+
+diesel::table! {
+    pragma_synchronous (synchronous) { synchronous -> Integer, }
+}
+
+diesel::define_sql_function! {
+    /// The value of a setting of the Postgres session.
+    fn current_setting(name: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+impl Connection {
+    /// Opens a connection and sets it up.
+    pub(super) fn open(url: &DatabaseUrl) -> Result<Self, ConnectionError> {
+        let set_up = |error| ConnectionError::CouldntSetupConfiguration(error);
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+                connection.batch_execute(SQLITE_SETUP).map_err(set_up)?;
+                Ok(Self::Sqlite(connection))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut connection = PgConnection::establish(&super::postgres_url::complete(url.text()))?;
+                connection.batch_execute(POSTGRES_SETUP).map_err(set_up)?;
+                Ok(Self::Postgres(connection))
+            }
+        }
+    }
+
+    /// Whether a statement gets through.
+    pub(super) fn ping(&mut self) -> QueryResult<()> {
+        on_either!(self, c => c.ping())
+    }
+
+    /// Reads the settings on which every promise stands back from the database.
+    pub(super) fn check_durability(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                let journal: String = pragma_journal_mode::table.select(pragma_journal_mode::journal_mode).first(connection)?;
+                let synchronous: i32 = pragma_synchronous::table.select(pragma_synchronous::synchronous).first(connection)?;
+                if journal != "wal" || synchronous < 2 {
+                    return Err(StoreError::NotDurable("SQLite must run with journal_mode=WAL and synchronous=FULL"));
+                }
+            }
+            Self::Postgres(connection) => {
+                let mut setting = |name: &str| diesel::select(current_setting(name)).get_result::<String>(connection);
+                if setting("synchronous_commit")? != "on" {
+                    return Err(StoreError::NotDurable("Postgres must run with synchronous_commit=on"));
+                }
+                for name in ["fsync", "full_page_writes"] {
+                    if setting(name)? != "on" {
+                        tracing::warn!(
+                            setting = name,
+                            "Postgres runs with {name}=off: a power failure can lose what was acknowledged"
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens connections for the pool of readers.
+#[derive(Debug)]
+pub(super) struct Manager(pub(super) DatabaseUrl);
+
+impl ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Connection, Self::Error> {
+        Connection::open(&self.0).map_err(diesel::r2d2::Error::ConnectionError)
+    }
+
+    fn is_valid(&self, connection: &mut Connection) -> Result<(), Self::Error> {
+        connection.ping().map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        on_either!(connection, c => c.is_broken())
+    }
+}
+
+/// The pool of readers. It opens its connections when they are needed, so that a gateway starts fast.
+pub(super) fn readers(url: &DatabaseUrl) -> Pool<Manager> {
+    Pool::builder()
+        .max_size(4)
+        .min_idle(Some(0))
+        .connection_timeout(Duration::from_millis(300))
+        .error_handler(Box::new(LogConnectionError))
+        .build_unchecked(Manager(url.clone()))
+}
+
+/// r2d2's own handler would print the error's text, which can name hosts and users.
+#[derive(Debug)]
+struct LogConnectionError;
+
+impl diesel::r2d2::HandleError<diesel::r2d2::Error> for LogConnectionError {
+    fn handle_error(&self, _error: diesel::r2d2::Error) {
+        tracing::warn!("a reader cannot connect to the database");
+    }
+}
+
+/// Makes the folder of a SQLite file, so that the first start needs no preparation.
+pub(super) fn prepare(url: &DatabaseUrl) -> std::io::Result<()> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            path.parent().filter(|parent| *parent != Path::new("")).map_or(Ok(()), std::fs::create_dir_all)
+        }
+        DatabaseUrl::Postgres(_) => Ok(()),
+    }
+}

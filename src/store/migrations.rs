@@ -1,0 +1,65 @@
+//! The embedded migrations: twins for the two databases, applied under a lock.
+
+use diesel::{
+    Connection as _, RunQueryDsl,
+    connection::SimpleConnection,
+    migration::{Migration, MigrationSource, MigrationVersion},
+    sql_types::BigInt,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{StoreError, connection::Connection};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Any number; the same in every gateway, so that one migrates and the others wait.
+const LOCK: i64 = 0x0057_6179_6269_6c6c;
+
+diesel::define_sql_function! {
+    /// Holds a lock of that number until the transaction ends.
+    fn pg_advisory_xact_lock(key: BigInt) -> Nullable<Text>;
+}
+
+/// Names of the migrations that are not applied yet.
+pub(super) fn pending(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    match connection {
+        Connection::Sqlite(c) => Ok(names(&c.pending_migrations(SQLITE)?)),
+        Connection::Postgres(c) => Ok(names(&c.pending_migrations(POSTGRES)?)),
+    }
+}
+
+/// Applies what is pending, all or nothing, and refuses a database that a newer gateway has migrated.
+pub(super) fn run(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    match connection {
+        Connection::Sqlite(c) => c.exclusive_transaction(|c| apply(c, SQLITE)),
+        Connection::Postgres(c) => {
+            // Another gateway may be migrating, and a migration may take longer than a commit should.
+            c.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
+            c.transaction(|c| {
+                diesel::select(pg_advisory_xact_lock(LOCK)).execute(c)?;
+                apply(c, POSTGRES)
+            })
+        }
+    }
+}
+
+fn apply<DB: diesel::backend::Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> Result<Vec<String>, StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let applied = connection.applied_migrations()?;
+    let known: Vec<Box<dyn Migration<DB>>> = source.migrations()?;
+    if applied.iter().any(|version| !known.iter().any(|migration| migration.name().version() == *version)) {
+        return Err(StoreError::NewerSchema);
+    }
+    let ran: Vec<MigrationVersion<'_>> = connection.run_pending_migrations(source)?;
+    Ok(ran.iter().map(ToString::to_string).collect())
+}
+
+fn names<DB: diesel::backend::Backend>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
+}

@@ -1,0 +1,210 @@
+//! The store: everything durable. Only this module names Diesel.
+//!
+//! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
+//! is made after COMMIT and nowhere else, and no success can be answered without one.
+
+mod commit;
+mod connection;
+mod fold;
+mod migrations;
+mod postgres;
+mod postgres_url;
+mod reads;
+mod record;
+mod rows;
+pub mod schema;
+mod sqlite;
+mod writer;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use diesel::r2d2::Pool;
+use tokio::sync::{mpsc, oneshot};
+
+pub use reads::{Message, MessageFilter, Page};
+pub use record::{Answer, Record};
+
+use self::{
+    connection::{Connection, Manager},
+    writer::{Job, Writer},
+};
+use crate::config::DatabaseUrl;
+
+/// Records that may wait for the writer; one more is refused.
+const QUEUE: usize = 256;
+
+/// The age up to which the answer to "is the database there" is not asked again.
+const HEALTH_AGE: Duration = Duration::from_secs(1);
+
+/// Proof that a record is durable, and what the first of its kind was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    answer: Answer,
+    duplicate: bool,
+}
+
+impl Committed {
+    /// The answer this request got, now or the first time.
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// Whether nothing in it was new.
+    pub fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The queue is full.
+    #[error("too many requests wait for the database")]
+    Busy,
+    /// The database is away, or whether it committed is unknown.
+    #[error("the database is not available")]
+    Unavailable,
+    /// A setting on which the promise of durability stands is off.
+    #[error("{0}")]
+    NotDurable(&'static str),
+    /// The database was migrated by a newer version.
+    #[error("the database has migrations that this version does not know; use the newer version")]
+    NewerSchema,
+    /// A migration failed.
+    #[error("a migration failed: {0}")]
+    Migration(Arc<dyn std::error::Error + Send + Sync>),
+    /// A statement failed.
+    #[error("a statement failed: {0}")]
+    Statement(Arc<diesel::result::Error>),
+    /// The folder or file of the database cannot be made.
+    #[error("cannot prepare the database's folder: {0}")]
+    Folder(Arc<std::io::Error>),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Statement(Arc::new(error))
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for StoreError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::Migration(error.into())
+    }
+}
+
+/// A database, its one writer and its readers.
+pub struct Store {
+    url: DatabaseUrl,
+    jobs: mpsc::Sender<Job>,
+    readers: Pool<Manager>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    is_failing: Arc<AtomicBool>,
+    health: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Store {
+    /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
+    pub fn open(url: &DatabaseUrl, max_retries: u32) -> Result<Self, StoreError> {
+        migrate(url)?;
+        let mut connection = open(url)?;
+        connection.check_durability()?;
+        let is_failing = Arc::new(AtomicBool::new(false));
+        let writer = Writer { url: url.clone(), connection: Some(connection), max_retries, is_failing: Arc::clone(&is_failing) };
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("waybill-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|error| StoreError::Folder(Arc::new(error)))?;
+        Ok(Self {
+            url: url.clone(),
+            jobs,
+            readers: connection::readers(url),
+            writer: Mutex::new(Some(thread)),
+            is_failing,
+            health: Mutex::new(None),
+        })
+    }
+
+    /// Makes a record durable. Dropping the future does not cancel the write.
+    pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
+        let (waiter, outcome) = oneshot::channel();
+        self.jobs.try_send(Job::Write(record, waiter)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable,
+        })?;
+        outcome.await.unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    /// One page of messages, newest first. Blocks.
+    pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(reads::messages(&mut connection, filter)?)
+    }
+
+    /// Number of stored requests, events and messages. Blocks.
+    pub fn counts(&self) -> Result<reads::Counts, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(reads::counts(&mut connection)?)
+    }
+
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => Some(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    /// Whether a reader gets through to the database; the answer is at most a second old. Blocks.
+    pub fn is_reachable(&self) -> bool {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        match *health {
+            Some((asked, reachable)) if asked.elapsed() < HEALTH_AGE => reachable,
+            _ => {
+                let reachable = self.readers.get().is_ok();
+                *health = Some((Instant::now(), reachable));
+                reachable
+            }
+        }
+    }
+
+    /// Whether the writer committed its last batch and its queue has room.
+    pub fn is_writing(&self) -> bool {
+        !self.is_failing.load(Ordering::Relaxed) && self.jobs.capacity() > 0
+    }
+
+    /// Commits everything that is queued and ends the writer. Blocks.
+    pub fn close(&self) {
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that has ended already takes no more jobs, and there is nothing left to wait for.
+            if self.jobs.blocking_send(Job::Stop).is_ok() && thread.join().is_err() {
+                tracing::error!("the writer ended by a panic");
+            }
+        }
+    }
+}
+
+/// Applies what migrations are pending and returns their names.
+pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    connection::prepare(url).map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    migrations::run(&mut open(url)?)
+}
+
+/// Names of the migrations that [`migrate`] would apply.
+pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    connection::prepare(url).map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    migrations::pending(&mut open(url)?)
+}
+
+fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
+    Connection::open(url).map_err(|_| StoreError::Unavailable)
+}

@@ -1,0 +1,168 @@
+//! The writer on Postgres: one statement per table and batch. A batch of rows is one JSON document, which Postgres turns
+//! into rows of the table's own type, so that there is one parameter however many rows and columns there are.
+//!
+//! Any number of gateways may write at once: rows are locked in the order of their keys, and `ON CONFLICT` decides.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use diesel::{
+    Connection, ExpressionMethods, PgConnection, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
+    sql_types::{Array, BigInt, Binary, Text, Timestamp},
+};
+use serde::Serialize;
+
+use super::{
+    commit::{BodyRow, Writer},
+    fold::EVIDENCE_LADDER,
+    rows::{EventRow, MessageRow, RequestRow},
+};
+
+/// A key that was new, and the id its row got.
+#[derive(QueryableByName)]
+struct Inserted {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    service_type: String,
+    #[diesel(sql_type = Text)]
+    account: String,
+    #[diesel(sql_type = Binary)]
+    key: Vec<u8>,
+}
+
+impl Writer for PgConnection {
+    fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+        self.transaction(body)
+    }
+
+    fn insert_requests(&mut self, rows: &[RequestRow]) -> QueryResult<Vec<Option<i64>>> {
+        const INSERT: &str = "INSERT INTO webhook_requests (service_type, account, dedupe_key, state, reason, answer, \
+            verified_by, method, url, headers, received_at) \
+            SELECT service_type, account, dedupe_key, state, reason, answer, verified_by, method, url, headers, received_at \
+            FROM json_populate_recordset(NULL::webhook_requests, $1::json) \
+            ON CONFLICT (service_type, account, dedupe_key) DO NOTHING \
+            RETURNING id, service_type, account, dedupe_key AS key";
+        let ids = insert_new(self, INSERT, rows)?;
+        Ok(rows.iter().map(|row| ids.get(&key(row.service_type, &row.account, &row.dedupe_key)).copied()).collect())
+    }
+
+    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
+        super::reads::known_answer!(self, row)
+    }
+
+    fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
+        const INSERT: &str = "INSERT INTO webhook_bodies (request_id, body, received_at) SELECT * FROM unnest($1, $2, $3)";
+        if rows.is_empty() {
+            return Ok(());
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        diesel::sql_query(INSERT)
+            .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.request_id).collect::<Vec<_>>())
+            .bind::<Array<Binary>, _>(rows.iter().map(|row| row.body).collect::<Vec<_>>())
+            .bind::<Array<Timestamp>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
+            .execute(self)
+            .map(drop)
+    }
+
+    fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>> {
+        const INSERT: &str = "INSERT INTO webhook_events (event_key, request_id, service_type, account, external_id, \
+            recipient_key, event_type, provider_type, status, provider_status, evidence, error_code, state_key, \
+            occurred_at, received_at, detail) \
+            SELECT event_key, request_id, service_type, account, external_id, recipient_key, event_type, provider_type, \
+            status, provider_status, evidence, error_code, state_key, occurred_at, received_at, detail \
+            FROM json_populate_recordset(NULL::webhook_events, $1::json) \
+            ON CONFLICT (service_type, account, event_key) DO NOTHING \
+            RETURNING id, service_type, account, event_key AS key";
+        let ids = insert_new(self, INSERT, rows)?;
+        Ok(rows.iter().map(|row| ids.contains_key(&key(row.service_type, &row.account, &row.event_key))).collect())
+    }
+
+    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        diesel::sql_query(UPSERT.as_str()).bind::<Text, _>(document(rows)?).execute(self).map(drop)
+    }
+}
+
+/// Inserts rows and tells the ids of those whose key was new.
+fn insert_new<R: Serialize>(connection: &mut PgConnection, insert: &str, rows: &[R]) -> QueryResult<HashMap<Key, i64>> {
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+    let inserted: Vec<Inserted> = diesel::sql_query(insert).bind::<Text, _>(document(rows)?).load(connection)?;
+    Ok(inserted.into_iter().map(|row| ((row.service_type, row.account, row.key), row.id)).collect())
+}
+
+type Key = (String, String, Vec<u8>);
+
+fn key(service_type: &str, account: &str, key: &[u8]) -> Key {
+    (service_type.to_owned(), account.to_owned(), key.to_vec())
+}
+
+fn document<R: Serialize>(rows: &[R]) -> QueryResult<String> {
+    serde_json::to_string(rows).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))
+}
+
+/// The key of a message's row.
+const IDENTITY: [&str; 4] = ["service_type", "account", "external_id", "recipient_key"];
+/// Those of the event with the greatest state key.
+const WINNER: [&str; 10] = [
+    "status",
+    "provider_status",
+    "is_final",
+    "error_code",
+    "error_message",
+    "error_category",
+    "error_permanence",
+    "status_at",
+    "verified_by",
+    "state_key",
+];
+/// The least value; `LEAST` ignores an absent one. Text compares by byte.
+const LEAST: [&str; 7] = ["delivered_at", "failed_at", "read_at", "opened_at", "clicked_at", "complained_at", "unsubscribed_at"];
+const LEAST_TEXT: [&str; 1] = ["embedded_id"];
+/// The greatest value; `GREATEST` ignores an absent one.
+const GREATEST: [&str; 2] = ["parts_total", "updated_at"];
+const GREATEST_TEXT: [&str; 6] = ["recipient", "sender", "channel", "direction", "price", "price_currency"];
+/// Counts of distinct events: only those inserted in this transaction are counted in the new row.
+const SUM: [&str; 3] = ["open_count", "click_count", "revision"];
+
+/// `m` is the row that is there, `EXCLUDED` the one that events make.
+static UPSERT: LazyLock<String> = LazyLock::new(|| {
+    let mut columns: Vec<&str> = IDENTITY.to_vec();
+    let mut folds: Vec<String> = Vec::new();
+    let mut fold = |names: &[&'static str], rule: &dyn Fn(&str) -> String| {
+        columns.extend(names);
+        folds.extend(names.iter().map(|name| format!("{name} = {}", rule(name))));
+    };
+    fold(&WINNER, &|c| format!("CASE WHEN EXCLUDED.state_key > m.state_key THEN EXCLUDED.{c} ELSE m.{c} END"));
+    fold(&LEAST, &|c| format!("LEAST(m.{c}, EXCLUDED.{c})"));
+    fold(&LEAST_TEXT, &|c| format!("LEAST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")"));
+    fold(&GREATEST, &|c| format!("GREATEST(m.{c}, EXCLUDED.{c})"));
+    fold(&GREATEST_TEXT, &|c| format!("GREATEST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")"));
+    fold(&SUM, &|c| format!("m.{c} + EXCLUDED.{c}"));
+    fold(&["evidence"], &|c| {
+        let height = |row: &str| format!("COALESCE(strpos('{EVIDENCE_LADDER}', {row}.{c}), 0)");
+        format!("CASE WHEN {} > {} THEN EXCLUDED.{c} ELSE m.{c} END", height("EXCLUDED"), height("m"))
+    });
+    fold(&["has_conflict"], &|c| {
+        format!(
+            "m.{c} OR EXCLUDED.{c} OR COALESCE({CONTRADICTS}, FALSE) OR COALESCE(m.embedded_id <> EXCLUDED.embedded_id, FALSE)"
+        )
+    });
+    let columns = columns.join(", ");
+    format!(
+        "INSERT INTO message_external_ids AS m ({columns}) \
+         SELECT {columns} FROM json_populate_recordset(NULL::message_external_ids, $1::json) \
+         ON CONFLICT ({}) DO UPDATE SET {}",
+        IDENTITY.join(", "),
+        folds.join(", "),
+    )
+});
+
+/// A receipt (not merely a conclusion) and a failure of the same message.
+const CONTRADICTS: &str = "COALESCE(m.delivered_at, EXCLUDED.delivered_at) IS NOT NULL AND COALESCE(m.failed_at, EXCLUDED.failed_at) IS NOT NULL \
+     AND (COALESCE(m.evidence <> 'inferred', FALSE) OR COALESCE(EXCLUDED.evidence <> 'inferred', FALSE))";

@@ -1,0 +1,139 @@
+//! One authentic callback on its way into the store.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::{
+    callback::VerifiedCallback,
+    endpoint::Endpoint,
+    event::Event,
+    provider::{InvalidPayload, Unparsable},
+    signature::RequestKey,
+    text,
+    time::Timestamp,
+};
+
+/// The answer a request got, and every retry of it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200.
+    Success,
+    /// 400 `invalid_payload`.
+    InvalidPayload,
+}
+
+impl Answer {
+    pub(super) fn code(self) -> i64 {
+        match self {
+            Self::Success => 200,
+            Self::InvalidPayload => 400,
+        }
+    }
+
+    pub(super) fn from_code(code: i64) -> Self {
+        if code == 400 { Self::InvalidPayload } else { Self::Success }
+    }
+}
+
+/// An authentic callback with what was read out of it. It can only be made from a verified callback.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub(super) service_type: &'static str,
+    pub(super) account: String,
+    pub(super) request_key: RequestKey,
+    pub(super) verified_by: String,
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) headers: String,
+    pub(super) body: Bytes,
+    pub(super) received_at: Timestamp,
+    pub(super) reading: Reading,
+}
+
+/// What was read out of a callback.
+#[derive(Clone, Debug)]
+pub(super) enum Reading {
+    /// The events it carries; none is a success too.
+    Events(Vec<Event>),
+    /// Authentic, kept and not applied.
+    Quarantined { reason: String, answer: Answer },
+}
+
+/// What of a record may stand in a log.
+#[derive(Debug)]
+pub struct Summary {
+    /// Whether it is kept and not applied.
+    pub is_quarantined: bool,
+    /// The type of its first event.
+    pub event_type: &'static str,
+    /// The provider's id in its first event.
+    pub external_id: Option<String>,
+}
+
+/// Headers kept of every provider's requests, besides its own list. Never credentials, signatures or cookies.
+const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
+
+impl Record {
+    /// Everything of an authentic callback that is worth keeping, whatever could be read out of it.
+    pub fn new(endpoint: &Endpoint, callback: &VerifiedCallback<'_>, parsed: Result<Vec<Event>, Unparsable>) -> Self {
+        let mut headers: Map<String, Value> = callback.headers.keep(&KEPT_HEADERS);
+        headers.extend(callback.headers.keep(endpoint.spec.kept_headers));
+        let reading = match parsed {
+            Ok(events) => Reading::Events(events),
+            Err(unparsable) => Reading::Quarantined {
+                reason: format!("invalid_payload: {unparsable}"),
+                answer: match endpoint.invalid_payload {
+                    InvalidPayload::BadRequest => Answer::InvalidPayload,
+                    InvalidPayload::Accept => Answer::Success,
+                },
+            },
+        };
+        Self {
+            service_type: endpoint.spec.name,
+            account: endpoint.account.as_str().to_owned(),
+            request_key: callback.proof().request_key(),
+            verified_by: callback.proof().verified_by(),
+            method: callback.method.clone(),
+            url: text::clean(&callback.target).into_owned(),
+            headers: Value::Object(headers).to_string(),
+            body: callback.body.clone(),
+            received_at: callback.received_at,
+            reading,
+        }
+    }
+
+    /// What of it may stand in a log.
+    pub fn summary(&self) -> Summary {
+        let first = self.events().first();
+        Summary {
+            is_quarantined: matches!(self.reading, Reading::Quarantined { .. }),
+            event_type: first.map_or("none", |event| event.event_type.into()),
+            external_id: first.and_then(|event| event.external_id.as_ref()).map(|id| id.as_str().to_owned()),
+        }
+    }
+
+    /// About how much memory it holds.
+    pub(super) fn size(&self) -> usize {
+        self.body.len() + self.url.len() + self.headers.len()
+    }
+
+    pub(super) fn events(&self) -> &[Event] {
+        match &self.reading {
+            Reading::Events(events) => events,
+            Reading::Quarantined { .. } => &[],
+        }
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        match &self.reading {
+            Reading::Events(_) => Answer::Success,
+            Reading::Quarantined { answer, .. } => *answer,
+        }
+    }
+
+    /// The same callback, kept but not applied, because the database refused its rows.
+    pub(super) fn poisoned(&self) -> Self {
+        let reading = Reading::Quarantined { reason: "poison".to_owned(), answer: Answer::Success };
+        Self { reading, ..self.clone() }
+    }
+}

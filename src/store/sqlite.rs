@@ -1,0 +1,164 @@
+//! The writer on SQLite: a loop of cached single-row statements, which was as fast as batches and has no limit on variables.
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
+    dsl::case_when,
+    sql_types::{Bool, Nullable, Text},
+    upsert::excluded,
+};
+
+use super::{
+    commit::{BodyRow, Writer},
+    fold::EVIDENCE_LADDER,
+    rows::{EventRow, MessageRow, RequestRow},
+    schema::{message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
+};
+
+diesel::define_sql_function! {
+    /// The place of one text in another, from 1; 0 if it is not there.
+    fn instr(text: Text, part: Nullable<Text>) -> Nullable<Integer>;
+}
+
+impl Writer for SqliteConnection {
+    fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+        self.immediate_transaction(body)
+    }
+
+    fn insert_requests(&mut self, rows: &[RequestRow]) -> QueryResult<Vec<Option<i64>>> {
+        use webhook_requests::{account, dedupe_key, id, service_type, table};
+        let insert = |row: &RequestRow| {
+            diesel::insert_into(table)
+                .values(row)
+                .on_conflict((service_type, account, dedupe_key))
+                .do_nothing()
+                .returning(id)
+                .get_result(self)
+                .optional()
+        };
+        rows.iter().map(insert).collect()
+    }
+
+    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
+        super::reads::known_answer!(self, row)
+    }
+
+    fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
+        use webhook_bodies::{body, received_at, request_id, table};
+        for row in rows {
+            diesel::insert_into(table)
+                .values((request_id.eq(row.request_id), body.eq(row.body), received_at.eq(row.received_at)))
+                .execute(self)?;
+        }
+        Ok(())
+    }
+
+    fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>> {
+        use webhook_events::{account, event_key, service_type, table};
+        let insert = |row: &EventRow| {
+            let inserted = diesel::insert_into(table)
+                .values(row)
+                .on_conflict((service_type, account, event_key))
+                .do_nothing()
+                .execute(self)?;
+            Ok(inserted == 1)
+        };
+        rows.iter().map(insert).collect()
+    }
+
+    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()> {
+        for row in rows {
+            upsert(self, row)?;
+        }
+        Ok(())
+    }
+}
+
+/// Of the event with the greatest state key.
+macro_rules! winner {
+    ($column:path) => {
+        $column.eq(case_when(excluded(m::state_key).gt(m::state_key), excluded($column)).otherwise($column))
+    };
+}
+
+/// The lesser value; an absent one does not count. (SQLite's `min(a, NULL)` is NULL.)
+macro_rules! least {
+    ($column:path) => {
+        $column.eq(case_when($column.is_null().or(excluded($column).lt($column)), excluded($column)).otherwise($column))
+    };
+}
+
+/// The greater value in byte order; an absent one does not count.
+macro_rules! greatest {
+    ($column:path) => {
+        $column.eq(case_when($column.is_null().or(excluded($column).gt($column)), excluded($column)).otherwise($column))
+    };
+}
+
+/// Both counts together: only events inserted in this transaction are counted in the new row.
+macro_rules! sum {
+    ($column:path) => {
+        $column.eq($column + excluded($column))
+    };
+}
+
+/// Either row has a value.
+macro_rules! either {
+    ($column:path) => {
+        $column.is_not_null().or(excluded($column).is_not_null())
+    };
+}
+
+fn upsert(connection: &mut SqliteConnection, row: &MessageRow) -> QueryResult<usize> {
+    let is_stronger = instr(EVIDENCE_LADDER, excluded(m::evidence)).gt(instr(EVIDENCE_LADDER, m::evidence));
+    let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
+    let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
+    let embedded_differ = m::embedded_id.ne(excluded(m::embedded_id));
+    diesel::insert_into(m::table)
+        .values(row)
+        .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
+        .do_update()
+        .set((
+            (
+                winner!(m::status),
+                winner!(m::provider_status),
+                winner!(m::is_final),
+                winner!(m::error_code),
+                winner!(m::error_message),
+                winner!(m::error_category),
+                winner!(m::error_permanence),
+                winner!(m::status_at),
+                winner!(m::verified_by),
+                winner!(m::state_key),
+            ),
+            (
+                least!(m::delivered_at),
+                least!(m::failed_at),
+                least!(m::read_at),
+                least!(m::opened_at),
+                least!(m::clicked_at),
+                least!(m::complained_at),
+                least!(m::unsubscribed_at),
+                least!(m::embedded_id),
+            ),
+            (
+                greatest!(m::recipient),
+                greatest!(m::sender),
+                greatest!(m::channel),
+                greatest!(m::direction),
+                greatest!(m::price),
+                greatest!(m::price_currency),
+                greatest!(m::parts_total),
+            ),
+            (
+                sum!(m::open_count),
+                sum!(m::click_count),
+                sum!(m::revision),
+                m::evidence.eq(case_when(m::evidence.is_null().or(is_stronger), excluded(m::evidence)).otherwise(m::evidence)),
+                m::has_conflict.eq(case_when(contradicts.or(embedded_differ), true.into_sql::<Bool>())
+                    .otherwise(m::has_conflict.or(excluded(m::has_conflict)))),
+                m::updated_at
+                    .eq(case_when(excluded(m::updated_at).gt(m::updated_at), excluded(m::updated_at)).otherwise(m::updated_at)),
+            ),
+        ))
+        .execute(connection)
+}

@@ -1,0 +1,119 @@
+//! Instants in whole microseconds, and the only place that reads the wall clock.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+
+/// The longest text that is read as an instant; anything longer is not a date (RUSTSEC-2026-0009 was a stack overflow).
+const MAX_TEXT: usize = 64;
+
+/// An instant in UTC, in whole microseconds, between the years 1970 and 9999.
+///
+/// Whole microseconds because Postgres keeps no more, and the same event must give the same row on both databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// The instant that many microseconds after 1970-01-01T00:00:00Z; `None` outside the years 1970 to 9999.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        Utc.timestamp_micros(micros).single().and_then(Self::checked)
+    }
+
+    /// The instant that many seconds after 1970-01-01T00:00:00Z; `None` outside the years 1970 to 9999.
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        Self::from_micros(seconds.checked_mul(1_000_000)?)
+    }
+
+    /// Reads ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_TEXT {
+            return None;
+        }
+        let parsed: DateTime<FixedOffset> = DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
+            .ok()?;
+        Self::from_micros(parsed.timestamp_micros())
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z, rounded down.
+    pub fn seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// The form both databases store: UTC without a zone.
+    pub fn naive(self) -> NaiveDateTime {
+        self.0.naive_utc()
+    }
+
+    /// The instant a database returned.
+    pub fn from_naive(naive: NaiveDateTime) -> Self {
+        Self(naive.and_utc())
+    }
+
+    fn checked(instant: DateTime<Utc>) -> Option<Self> {
+        (1970..=9999).contains(&instant.year()).then_some(Self(instant))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where the gateway's idea of "now" comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The machine's wall clock.
+    System,
+    /// Always this instant: recorded signatures stay fresh in tests.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    /// The current instant.
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::System => {
+                #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+                let now = Utc::now();
+                // A machine whose clock is outside 1970 to 9999 gets the epoch: every time window then fails closed.
+                Timestamp::from_micros(now.timestamp_micros()).unwrap_or(Timestamp(DateTime::UNIX_EPOCH))
+            }
+            Self::Fixed(instant) => instant,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_provider_formats_name_the_same_instant() {
+        let expected = Timestamp::from_micros(1_696_636_076_678_000);
+        for text in ["2023-10-06T23:47:56.678Z", "2023-10-06 23:47:56.678+00", "2023-10-06T23:47:56.678000+00:00"] {
+            assert_eq!(Timestamp::parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_instant_is_none() {
+        for text in ["", "yesterday", "2023-10-06", "0000-01-01T00:00:00Z", "+12023-01-01T00:00:00Z", &"(".repeat(60_000)] {
+            assert_eq!(Timestamp::parse(text), None);
+        }
+        assert_eq!(Timestamp::from_seconds(i64::MAX), None);
+    }
+}

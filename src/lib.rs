@@ -15,6 +15,7 @@ pub mod fixture;
 pub mod form;
 pub mod gateway;
 pub mod http;
+pub mod json;
 pub mod ops_token;
 pub mod provider;
 pub mod providers;

@@ -12,7 +12,7 @@ mod postgres_url;
 mod reads;
 mod record;
 mod rows;
-pub mod schema;
+mod schema;
 mod sqlite;
 mod writer;
 
@@ -136,7 +136,7 @@ impl Store {
     /// Makes a record durable. Dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
         let (waiter, outcome) = oneshot::channel();
-        self.jobs.try_send(Job::Write(record, waiter)).map_err(|error| match error {
+        self.jobs.try_send(Job::Write(Box::new(record), waiter)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable,
         })?;

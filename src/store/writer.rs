@@ -27,7 +27,7 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 /// What the writer is asked to do, in the order asked.
 pub(super) enum Job {
     /// Commit a record and tell what became of it.
-    Write(Record, oneshot::Sender<Result<Committed, StoreError>>),
+    Write(Box<Record>, oneshot::Sender<Result<Committed, StoreError>>),
     /// End, after everything before it.
     Stop,
 }
@@ -58,13 +58,13 @@ impl Writer {
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(Job::Write(record, waiter)) = jobs.blocking_recv() {
             let mut bytes = record.size();
-            let (mut records, mut waiters) = (vec![record], vec![waiter]);
+            let (mut records, mut waiters) = (vec![*record], vec![waiter]);
             let mut stop = false;
             while records.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES && !stop {
                 match jobs.try_recv() {
                     Ok(Job::Write(record, waiter)) => {
                         bytes += record.size();
-                        records.push(record);
+                        records.push(*record);
                         waiters.push(waiter);
                     }
                     Ok(Job::Stop) => stop = true,
@@ -133,15 +133,12 @@ impl Writer {
     }
 
     fn commit_once(&mut self, records: &[Record]) -> Result<Vec<Committed>, Failure> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => {
-                let opened = Connection::open(&self.url).map_err(|_| {
-                    tracing::error!("the writer cannot connect to the database");
-                    Failure::Unavailable
-                })?;
-                self.connection.insert(opened)
-            }
+        if self.connection.is_none() {
+            self.connection = Connection::open(&self.url).ok();
+        }
+        let Some(connection) = &mut self.connection else {
+            tracing::error!("the writer cannot connect to the database");
+            return Err(Failure::Unavailable);
         };
         let result: QueryResult<Vec<Committed>> = on_either!(connection, c => commit(c, records));
         result.map_err(|error| {

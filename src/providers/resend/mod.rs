@@ -26,7 +26,7 @@ use crate::{
 
 const SIGNATURE: &str = "resend-signature";
 
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "resend",
     title: "Resend",
     methods: &["POST"],

@@ -8,6 +8,7 @@ use crate::{
     address,
     errors::{ErrorTable, LazyTable},
     event::{DeliveryError, Event, EventType, ExternalId, Facts},
+    json,
     provider::Unparsable,
     status::{Channel, Direction, Evidence, Status},
     text,
@@ -18,7 +19,7 @@ static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("erro
 
 /// Reads one body. Every JSON text is readable; what is not about an e-mail is kept as it is.
 pub(super) fn read(body: &[u8]) -> Result<Event, Unparsable> {
-    let payload: Value = serde_json::from_slice(body).map_err(|_| Unparsable("the body is not JSON"))?;
+    let payload = json::read(body).ok_or(Unparsable("the body is not JSON"))?;
     let kind = word(&payload, "/type").unwrap_or_default();
     // `data.email_id` is Resend's; `data.id` is what the user's guide shows.
     let id = word(&payload, "/data/email_id").or_else(|| word(&payload, "/data/id"));

@@ -26,7 +26,7 @@ use crate::{
 
 const SIGNATURE: &str = "x-twilio-signature";
 
-pub static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     name: "twilio",
     title: "Twilio",
     methods: &["POST"],

@@ -1,0 +1,301 @@
+//! One named test per fixture folder, law and database: `twilio/status-sent twice_is_once sqlite`.
+//!
+//! A case says what one callback must lead to; the laws say what must hold for every callback. A provider cannot be added
+//! without them. `UPDATE_EXPECT=1` rewrites `expected.json`, for a human to read the difference.
+
+mod support;
+
+use std::{fs, path::Path, process::ExitCode};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+use support::{
+    client::Response,
+    database::{BACKENDS, Backend},
+    gateway::Gateway,
+};
+use waybill::{fixture::Fixture, provider::SettingKind, time::Timestamp};
+
+type Headers = Vec<(String, String)>;
+type Law = (&'static str, fn(&Fixture) -> bool, fn(&Fixture, Backend));
+
+const LAWS: [Law; 10] = [
+    ("as_recorded", |_| true, as_recorded),
+    ("twice_is_once", is_authentic, twice_is_once),
+    ("body_bit_flipped", is_authentic, body_bit_flipped),
+    ("url_changed", |case| is_authentic(case) && covers_url(case), url_changed),
+    ("header_dropped", is_authentic, header_dropped),
+    ("header_repeated", is_authentic, header_repeated),
+    ("signature_cut", is_authentic, signature_cut),
+    ("stale_clock", |case| is_authentic(case) && tolerance(case).is_some(), stale_clock),
+    ("other_account", is_authentic, other_account),
+    ("forged_first", is_authentic, forged_first),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = cases().into_iter().flat_map(|case| {
+        let laws = LAWS.into_iter().filter(|(_, applies, _)| applies(&case)).collect::<Vec<_>>();
+        laws.into_iter().flat_map(move |(law, _, run)| {
+            let case = case.clone();
+            BACKENDS.map(move |backend| {
+                let case = case.clone();
+                let name = format!("{}/{} {law} {}", case.spec.name, case.name, backend.name());
+                Trial::test(name, move || -> Result<(), Failed> {
+                    run(&case, backend);
+                    Ok(())
+                })
+            })
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn cases() -> Vec<Fixture> {
+    let mut cases = Vec::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for provider in folders(&folder) {
+        for name in folders(&folder.join(&provider)) {
+            let file = |file: &str| {
+                fs::read(folder.join(&provider).join(&name).join(file))
+                    .unwrap_or_else(|error| panic!("{provider}/{name}/{file}: {error}"))
+            };
+            let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+            let case = Fixture::parse(&provider, &name, &text(file("request.toml")), &file("body"), &text(file("expected.json")));
+            cases.push(case.unwrap_or_else(|error| panic!("{error}")));
+        }
+    }
+    cases.sort_by(|one, other| (one.spec.name, &one.name).cmp(&(other.spec.name, &other.name)));
+    cases
+}
+
+fn folders(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().expect("UTF-8")).collect()
+}
+
+// What a case needs.
+
+fn is_authentic(case: &Fixture) -> bool {
+    case.expected["status"] != 401
+}
+
+fn signature_headers(case: &Fixture, headers: &Headers) -> Vec<usize> {
+    let is_signature = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("-signature") || name.starts_with("svix-") || name.starts_with("webhook-")
+    };
+    let found: Vec<usize> = (0..headers.len()).filter(|&index| is_signature(&headers[index].0)).collect();
+    assert!(!found.is_empty(), "{} is authentic without a signature header", case.name);
+    found
+}
+
+/// The scheme by which the case is signed, also where the signature is recorded.
+fn scheme(case: &Fixture) -> &'static waybill::signature::Scheme {
+    let recorded = || {
+        let uses_svix = case.request.headers.keys().any(|name| name.starts_with("svix-"));
+        let name = if uses_svix { "svix" } else { "request" };
+        case.spec.schemes.iter().copied().find(|scheme| scheme.name == name).expect("a scheme of that name")
+    };
+    case.scheme().unwrap_or_else(recorded)
+}
+
+fn covers_url(case: &Fixture) -> bool {
+    scheme(case).covers_url
+}
+
+fn tolerance(case: &Fixture) -> Option<i64> {
+    scheme(case).tolerance
+}
+
+fn now(case: &Fixture) -> Timestamp {
+    Timestamp::parse(&case.request.now).expect("an instant")
+}
+
+fn path(case: &Fixture) -> String {
+    case.request.settings.get("WEBHOOK_URL").cloned().unwrap_or_else(|| case.spec.default_path())
+}
+
+/// A gateway with the case's settings and a second account, `other`, with secrets of its own.
+fn gateway_at(case: &Fixture, backend: Backend, now: Timestamp) -> Gateway {
+    let prefix = case.spec.prefix();
+    let mut variables: Vec<(String, String)> =
+        case.request.settings.iter().map(|(name, value)| (format!("{prefix}_{name}"), value.clone())).collect();
+    for setting in case.spec.settings {
+        if let SettingKind::Proof { fresh } = setting.kind {
+            variables.push((format!("{prefix}__OTHER__{}", setting.name), fresh(&[7; 32])));
+        }
+    }
+    Gateway::start(backend, now, &variables)
+}
+
+fn gateway(case: &Fixture, backend: Backend) -> Gateway {
+    gateway_at(case, backend, now(case))
+}
+
+fn request(case: &Fixture, gateway: &Gateway) -> (String, Headers) {
+    let endpoint = gateway.endpoint(&path(case));
+    (case.target(endpoint), case.headers(endpoint, now(case)))
+}
+
+fn assert_refused(gateway: &Gateway, response: &Response, before: &str, what: &str) {
+    assert_eq!(response.status, 401, "{what}: {}", String::from_utf8_lossy(&response.body));
+    assert_eq!(response.json(), json!({ "success": false, "error": "invalid_signature" }), "{what}");
+    assert_eq!(gateway.row_counts(), before, "{what} changed a table");
+}
+
+// The laws.
+
+/// The answer and every row are those recorded; the stored body is what was sent, byte for byte.
+fn as_recorded(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let response = gateway.post(&target, &headers, &case.body);
+    let seen = json!({ "status": response.status, "answer": response.json(), "rows": rows(&gateway) });
+    if support::variable("UPDATE_EXPECT").is_some() {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(case.spec.name).join(&case.name).join("expected.json");
+        assert_eq!(seen["status"], case.expected["status"], "the status is set by hand");
+        fs::write(file, format!("{seen:#}\n")).expect("a writable fixture");
+    } else {
+        assert_eq!(seen, case.expected, "{seen:#}");
+    }
+    let bodies: Vec<Value> = gateway.database.rows("webhook_bodies").into_iter().map(|row| row["body"].clone()).collect();
+    let expected: Vec<Value> = is_authentic(case).then(|| hex::encode(&case.body).into()).into_iter().collect();
+    assert_eq!(bodies, expected, "the body is kept as it came");
+}
+
+/// The rows that callbacks make, without what differs from run to run.
+fn rows(gateway: &Gateway) -> Value {
+    const VARYING: [&str; 7] = ["id", "created_at", "updated_at", "txid", "request_id", "received_at", "recipient_key"];
+    let table = |name: &str| -> Value {
+        let mut rows = gateway.database.rows(name);
+        for row in &mut rows {
+            row.as_object_mut().expect("an object").retain(|column, _| !VARYING.contains(&column.as_str()));
+        }
+        rows.into()
+    };
+    json!({
+        "message_external_ids": table("message_external_ids"),
+        "webhook_events": table("webhook_events"),
+        "webhook_requests": table("webhook_requests"),
+    })
+}
+
+/// The second time the answer is the same, says so, and changes nothing.
+fn twice_is_once(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let first = gateway.post(&target, &headers, &case.body);
+    let (counts, seen) = (gateway.row_counts(), rows(&gateway));
+    let second = gateway.post(&target, &headers, &case.body);
+    assert_eq!(second.status, first.status);
+    if second.status == 200 {
+        assert_eq!(second.json(), json!({ "success": true, "duplicate": true }));
+    } else {
+        assert_eq!(second.json(), first.json());
+    }
+    assert_eq!((gateway.row_counts(), rows(&gateway)), (counts, seen));
+}
+
+fn body_bit_flipped(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    for place in [0, case.body.len() / 2, case.body.len() - 1] {
+        let mut body = case.body.clone();
+        body[place] ^= 1;
+        assert_refused(&gateway, &gateway.post(&target, &headers, &body), &before, &format!("bit {place}"));
+    }
+    let longer = [case.body.as_slice(), b"&a=1"].concat();
+    assert_refused(&gateway, &gateway.post(&target, &headers, &longer), &before, "a longer body");
+}
+
+fn url_changed(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    let glue = if target.contains('?') { '&' } else { '?' };
+    assert_refused(&gateway, &gateway.post(&format!("{target}{glue}x=1"), &headers, &case.body), &before, "another query");
+}
+
+fn header_dropped(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    for index in signature_headers(case, &headers) {
+        let mut fewer = headers.clone();
+        let (name, _) = fewer.remove(index);
+        assert_refused(&gateway, &gateway.post(&target, &fewer, &case.body), &before, &name);
+    }
+}
+
+fn header_repeated(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    for index in signature_headers(case, &headers) {
+        let mut more = headers.clone();
+        more.push(headers[index].clone());
+        assert_refused(&gateway, &gateway.post(&target, &more, &case.body), &before, &headers[index].0);
+    }
+}
+
+/// A digest of any length but the full one never matches, and nothing of it makes the gateway fail.
+fn signature_cut(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    let index = headers.iter().position(|(name, _)| name.to_ascii_lowercase().ends_with("-signature")).expect("a signature");
+    let value = headers[index].1.clone();
+    let mut variants: Vec<String> =
+        [0, 1, value.len() / 2, value.len() - 1].iter().map(|&length| value[..length].to_owned()).collect();
+    variants.extend([format!("{value}A"), "sha256=".to_owned(), "v1,".to_owned(), ",".to_owned(), "A".repeat(8_000)]);
+    for variant in variants {
+        let mut cut = headers.clone();
+        cut[index].1.clone_from(&variant);
+        assert_refused(&gateway, &gateway.post(&target, &cut, &case.body), &before, &variant);
+    }
+}
+
+/// The boundary is inclusive both ways; a second beyond it is refused.
+fn stale_clock(case: &Fixture, backend: Backend) {
+    let signed_at: i64 = {
+        let gateway = gateway(case, backend);
+        let (_, headers) = request(case, &gateway);
+        headers.iter().find(|(name, _)| name.ends_with("-timestamp")).expect("a time").1.parse().expect("seconds")
+    };
+    let tolerance = tolerance(case).expect("a tolerance");
+    for (offset, is_fresh) in [(-tolerance, true), (tolerance, true), (-tolerance - 1, false), (tolerance + 1, false)] {
+        let late = Timestamp::from_seconds(signed_at + offset).expect("an instant");
+        let gateway = gateway_at(case, backend, late);
+        let (target, headers) = request(case, &gateway);
+        let before = gateway.row_counts();
+        let response = gateway.post(&target, &headers, &case.body);
+        if is_fresh {
+            assert_eq!(response.status, case.expected["status"], "{offset} seconds");
+        } else {
+            assert_refused(&gateway, &response, &before, &format!("{offset} seconds"));
+        }
+    }
+}
+
+/// What one account's secret signed is nothing at another's endpoint.
+fn other_account(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let before = gateway.row_counts();
+    let other = target.replacen(&path(case), &format!("{}/other", path(case)), 1);
+    assert_refused(&gateway, &gateway.post(&other, &headers, &case.body), &before, "another account");
+}
+
+/// A forged request cannot make the genuine one a duplicate.
+fn forged_first(case: &Fixture, backend: Backend) {
+    let gateway = gateway(case, backend);
+    let (target, headers) = request(case, &gateway);
+    let forged = [case.body.as_slice(), b" "].concat();
+    assert_refused(&gateway, &gateway.post(&target, &headers, &forged), &gateway.row_counts(), "forged");
+    let genuine = gateway.post(&target, &headers, &case.body);
+    assert_eq!(genuine.status, case.expected["status"]);
+    assert_eq!(genuine.json(), case.expected["answer"]);
+}

@@ -1,0 +1,4 @@
+//! Everything that is more than a case.
+
+#[path = "../support/mod.rs"]
+mod support;

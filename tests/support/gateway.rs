@@ -1,0 +1,105 @@
+//! The whole gateway, with a database, ports and a clock of its own.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use waybill::{
+    config::{Config, Env},
+    endpoint::Endpoint,
+    http::{Running, Server},
+    time::{Clock, Timestamp},
+};
+
+use super::{
+    client::{self, Response},
+    database::{Backend, Database},
+};
+
+pub const OPS_TOKEN: &str = "test-ops-token-0123456789";
+pub const PUBLIC_URL: &str = "https://hooks.example.com";
+
+/// A running gateway and its database.
+pub struct Gateway {
+    // Dropped in this order: the server lets go of the database before it is deleted.
+    running: Option<Running>,
+    pub database: Database,
+}
+
+impl Gateway {
+    /// Starts one with those variables and that clock.
+    pub fn start(backend: Backend, now: Timestamp, variables: &[(String, String)]) -> Self {
+        Self::on(Database::new(backend), now, variables)
+    }
+
+    /// Starts one on a database that is there.
+    pub fn on(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
+        let running = start(&database.url(), Clock::Fixed(now), variables);
+        Self { running: Some(running), database }
+    }
+
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("still running")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.running().public
+    }
+
+    pub fn endpoint(&self, path: &str) -> &Endpoint {
+        self.running().gateway.endpoint(path).expect("an endpoint of that path")
+    }
+
+    /// Stops it and hands over the database.
+    pub fn stop(mut self) -> Database {
+        self.running.take().expect("still running").stop();
+        std::mem::replace(&mut self.database, Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
+    }
+
+    pub fn post(&self, target: &str, headers: &[(String, String)], body: &[u8]) -> Response {
+        client::send(self.address(), "POST", target, headers, body)
+    }
+
+    /// Number of rows in each table that callbacks may change.
+    pub fn row_counts(&self) -> String {
+        let tables = [
+            "webhook_requests",
+            "webhook_bodies",
+            "webhook_events",
+            "message_external_ids",
+            "rejected_requests",
+            "inbound_messages",
+        ];
+        let counts = tables.map(|table| format!("(SELECT count(*) FROM {table})"));
+        self.database.query(&format!("SELECT concat_ws(' ', {}) AS row", counts.join(", "))).concat()
+    }
+
+    /// `GET` on the ops listener with the token.
+    pub fn ops(&self, target: &str) -> Value {
+        client::get(self.running().ops, target, &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]).json()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+/// Starts a gateway on a database.
+pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -> Running {
+    let mut all: Vec<(String, String)> = [
+        ("DATABASE_URL", database_url),
+        ("LISTEN", "127.0.0.1:0"),
+        ("OPS_LISTEN", "127.0.0.1:0"),
+        ("OPS_TOKEN", OPS_TOKEN),
+        ("WEBHOOK_BASE_URL", PUBLIC_URL),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    all.extend(variables.iter().cloned());
+    let env: Env = all.into_iter().collect();
+    let loaded = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}"));
+    Server::start(loaded.config, clock).unwrap_or_else(|error| panic!("{error}"))
+}

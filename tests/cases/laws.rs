@@ -1,20 +1,17 @@
-//! One named test per fixture folder, law and database: `twilio/status-sent twice_is_once sqlite`.
-//!
-//! A case says what one callback must lead to; the laws say what must hold for every callback. A provider cannot be added
-//! without them. `UPDATE_EXPECT=1` rewrites `expected.json`, for a human to read the difference.
+//! The laws that hold for every recorded callback. A provider cannot be added without them.
 
-mod support;
+use std::{fs, path::Path};
 
-use std::{fs, path::Path, process::ExitCode};
-
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use support::{
+use waybill::{fixture::Fixture, provider::SettingKind, time::Timestamp};
+
+use crate::support::{
+    self,
     client::Response,
     database::{BACKENDS, Backend},
     gateway::Gateway,
 };
-use waybill::{fixture::Fixture, provider::SettingKind, time::Timestamp};
 
 type Headers = Vec<(String, String)>;
 type Law = (&'static str, fn(&Fixture) -> bool, fn(&Fixture, Backend));
@@ -32,8 +29,8 @@ const LAWS: [Law; 10] = [
     ("forged_first", is_authentic, forged_first),
 ];
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+/// One trial per case, law and database.
+pub(crate) fn trials() -> Vec<Trial> {
     let trials = cases().into_iter().flat_map(|case| {
         let laws = LAWS.into_iter().filter(|(_, applies, _)| applies(&case)).collect::<Vec<_>>();
         laws.into_iter().flat_map(move |(law, _, run)| {
@@ -48,7 +45,7 @@ fn main() -> ExitCode {
             })
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    trials.collect()
 }
 
 fn cases() -> Vec<Fixture> {

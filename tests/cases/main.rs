@@ -1,0 +1,16 @@
+//! One named test per fixture folder, law and database (`twilio/status-sent twice_is_once sqlite`), and one per published
+//! vector. A case says what one callback must lead to; the laws say what must hold for every callback.
+//! `UPDATE_EXPECT=1` rewrites `expected.json`, for a human to read the difference.
+
+mod laws;
+#[path = "../support/mod.rs"]
+mod support;
+mod vectors;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials = vectors::trials().into_iter().chain(laws::trials()).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

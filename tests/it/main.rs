@@ -1,4 +1,34 @@
 //! Everything that is more than a case.
 
+mod config;
+mod convergence;
+mod docs;
+mod http;
+mod migrations;
+mod privacy;
+mod shutdown;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod tidy;
+
+/// Each test once on SQLite and once on Postgres, on a database of its own.
+#[macro_export]
+macro_rules! databases {
+    ($(fn $name:ident($database:ident) $body:block)*) => {
+        mod sqlite {
+            use super::*;
+            $(#[test] fn $name() {
+                let $database = Database::new($crate::support::database::Backend::Sqlite);
+                $body
+            })*
+        }
+        mod postgres {
+            use super::*;
+            $(#[test] fn $name() {
+                let $database = Database::new($crate::support::database::Backend::Postgres);
+                $body
+            })*
+        }
+    };
+}

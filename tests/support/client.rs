@@ -59,18 +59,19 @@ pub fn read(stream: &mut TcpStream) -> Response {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
-        if let Some(response) = complete(&bytes) {
+        if let Some(response) = parse(&bytes, false) {
             return response;
         }
         match stream.read(&mut chunk) {
-            Ok(0) => panic!("the connection was closed after {:?}", String::from_utf8_lossy(&bytes)),
+            // The answer to a HEAD request ends with its head.
+            Ok(0) => return parse(&bytes, true).unwrap_or_else(|| panic!("closed after {:?}", String::from_utf8_lossy(&bytes))),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
         }
     }
 }
 
-fn complete(bytes: &[u8]) -> Option<Response> {
+fn parse(bytes: &[u8], ended: bool) -> Option<Response> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
@@ -81,6 +82,7 @@ fn complete(bytes: &[u8]) -> Option<Response> {
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .map_or(0, |(_, value)| value.parse().unwrap_or(0));
-    let body = bytes.get(end + 4..end + 4 + length)?.to_vec();
+    let rest = bytes.get(end + 4..)?;
+    let body = if ended { rest } else { rest.get(..length)? }.to_vec();
     Some(Response { status, headers, body })
 }

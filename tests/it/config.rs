@@ -1,0 +1,186 @@
+//! Configuration: what starts, what does not, and that every problem is named at once and no secret ever.
+
+use waybill::config::{Config, DatabaseUrl, Env, Loaded, Problems};
+
+fn load(variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    Config::load(&variables.iter().copied().collect::<Env>())
+}
+
+fn problems(variables: &[(&str, &str)]) -> Vec<String> {
+    match load(variables) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.0.iter().map(|finding| finding.variable.clone()).collect(),
+    }
+}
+
+fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    load(variables).expect("a configuration").warnings.iter().map(ToString::to_string).collect()
+}
+
+const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
+const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+
+/// The block of the user's guide "Webhook Handlers", with real secrets.
+const GUIDE: [(&str, &str); 14] = [
+    ("TWILIO_AUTH_TOKEN", TOKEN),
+    ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
+    ("TWILIO_PHONE_NUMBER", "+1234567890"),
+    ("RESEND_API_KEY", "re_123"),
+    ("RESEND_WEBHOOK_SECRET", SECRET),
+    ("RESEND_FROM_EMAIL", "noreply@mingus.com"),
+    ("WEBHOOK_BASE_URL", "https://api.mingus.com"),
+    ("TWILIO_WEBHOOK_URL", "/webhooks/twilio"),
+    ("RESEND_WEBHOOK_URL", "/webhooks/resend"),
+    ("VERIFY_WEBHOOK_SIGNATURES", "true"),
+    ("WEBHOOK_TIMEOUT", "30"),
+    ("WEBHOOK_MAX_RETRIES", "3"),
+    ("MESSAGE_ID_MAPPING_STRATEGY", "database"),
+    ("TIMESTAMP_MATCHING_WINDOW", "3600"),
+];
+
+#[test]
+fn the_guides_block_starts_as_it_stands() {
+    let loaded = load(&GUIDE).expect("a configuration");
+    assert_eq!(loaded.config.endpoints.len(), 2);
+    assert_eq!(loaded.config.timeout.as_secs(), 4);
+    assert_eq!(loaded.warnings.len(), 1, "only the timeout: {:?}", loaded.warnings);
+    assert_eq!(loaded.config.endpoints[1].display_url(), "https://api.mingus.com/webhooks/twilio#rc=5&rp=all");
+}
+
+#[test]
+fn nothing_set_is_the_default_gateway_with_every_provider_off() {
+    let loaded = load(&[]).expect("a configuration");
+    assert!(matches!(loaded.config.database, DatabaseUrl::Sqlite(path) if path.ends_with("waybill.db")));
+    assert_eq!(loaded.config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(loaded.config.ops_listen.to_string(), "127.0.0.1:8081");
+    assert!(loaded.config.endpoints.is_empty());
+    assert!(loaded.warnings[0].sentence.contains("every provider is off"));
+}
+
+#[test]
+fn every_problem_is_named_at_once() {
+    let named = problems(&[
+        ("DATABASE_URL", "mysql://h/d"),
+        ("LISTEN", "everywhere"),
+        ("OPS_LISTEN", "0.0.0.0:8081"),
+        ("WEBHOOK_BASE_URL", "example.com"),
+        ("WEBHOOK_TIMEOUT", "soon"),
+        ("WEBHOOK_MAX_RETRIES", "-1"),
+        ("WEBHOOK_LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("VERIFY_WEBHOOK_SIGNATURES", "perhaps"),
+        ("MESSAGE_ID_MAPPING_STRATEGY", "guess"),
+        ("TIMESTAMP_MATCHING_WINDOW", "wide"),
+        ("SHUTDOWN_DELAY", "x"),
+        ("OPS_READ_TOKEN", ""),
+        ("TWILIO_AUTH_TOKEN", "your_twilio_auth_token"),
+        ("TWILIO_SIGNATURE_SCHEMES", "rot13"),
+        ("TWILIO_INVALID_PAYLOAD", "explode"),
+        ("TWILIO_WEBHOOK_URL", "https://api.example.com/webhooks/twilio"),
+        ("TWILIO__SWML__AUTH_TOKEN", TOKEN),
+        ("TWILIO__WEBHOOK_BASE_URL", "nowhere"),
+        ("RESEND_WEBHOOK_SECRET", "whsec_!!!"),
+    ]);
+    let expected = [
+        "OPS_TOKEN",
+        "WEBHOOK_BASE_URL",
+        "VERIFY_WEBHOOK_SIGNATURES",
+        "MESSAGE_ID_MAPPING_STRATEGY",
+        "TIMESTAMP_MATCHING_WINDOW",
+        "TWILIO__SWML__AUTH_TOKEN",
+        "TWILIO_WEBHOOK_URL",
+        "TWILIO_INVALID_PAYLOAD",
+        "TWILIO__WEBHOOK_BASE_URL",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_SIGNATURE_SCHEMES",
+        "RESEND_WEBHOOK_SECRET",
+        "DATABASE_URL",
+        "LISTEN",
+        "OPS_READ_TOKEN",
+        "WEBHOOK_TIMEOUT",
+        "WEBHOOK_MAX_RETRIES",
+        "WEBHOOK_LOG_LEVEL",
+        "LOG_FORMAT",
+        "SHUTDOWN_DELAY",
+    ];
+    for variable in expected {
+        assert!(named.iter().any(|name| name == variable), "{variable} in {named:?}");
+    }
+    assert_eq!(named.len(), expected.len(), "{named:?}");
+}
+
+#[test]
+fn an_empty_blank_or_placeholder_secret_is_a_problem() {
+    for wrong in ["", " ", ",", "your_twilio_auth_token", "changeme", "<token>", "good-token-0123,changeme"] {
+        assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", wrong)]), ["TWILIO_AUTH_TOKEN"], "{wrong:?}");
+    }
+    for wrong in ["whsec_", "whsec_====", "whsec_%%%"] {
+        assert_eq!(problems(&[("RESEND_WEBHOOK_SECRET", wrong)]), ["RESEND_WEBHOOK_SECRET"], "{wrong:?}");
+    }
+}
+
+#[test]
+fn no_secret_stands_in_a_finding_or_in_debug_output() {
+    const CANARY: &str = "canary-3f1c9a0e5b7d4268!";
+    let shown =
+        |variables: &[(&str, &str)]| format!("{:?}", load(variables).map_err(|problems| (problems.to_string(), problems)));
+    for variables in [
+        &[("TWILIO_AUTH_TOKEN", CANARY), ("LISTEN", "x")][..],
+        &[("RESEND_WEBHOOK_SECRET", CANARY)],
+        &[("RESEND_WEBHOOK_SECRET", CANARY), ("RESEND_SIGNATURE_SCHEMES", "svix")],
+        &[("OPS_TOKEN", CANARY), ("DATABASE_URL", "postgres://u:canary-3f1c@h/d")],
+        &[("TWILIO_AUTH_TOKEN", CANARY), ("TWILIO__ACME__AUTH_TOKEN", CANARY)],
+    ] {
+        let shown = shown(variables);
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+#[test]
+fn accounts_have_urls_schemes_and_public_addresses_of_their_own() {
+    let loaded = load(&[
+        ("WEBHOOK_BASE_URL", "https://a.example,https://b.example/in"),
+        ("TWILIO_AUTH_TOKEN", TOKEN),
+        ("TWILIO__ACME_EU__AUTH_TOKEN", "0123456789abcdef,fedcba9876543210"),
+        ("TWILIO__ACME_EU__WEBHOOK_BASE_URL", "https://acme.example"),
+        ("TWILIO_WEBHOOK_URL", "/hooks/tw"),
+    ])
+    .expect("a configuration");
+    let urls: Vec<String> = loaded.config.endpoints.iter().map(|endpoint| endpoint.url(&endpoint.path())).collect();
+    assert_eq!(urls, ["https://acme.example/hooks/tw/acme-eu", "https://a.example/hooks/tw"]);
+    assert_eq!(loaded.config.endpoints[1].public_urls.len(), 2, "while a domain moves");
+}
+
+#[test]
+fn a_provider_without_a_proof_is_off() {
+    assert!(load(&[("TWILIO_ACCOUNT_SID", "AC1")]).expect("a configuration").config.endpoints.is_empty());
+}
+
+#[test]
+fn two_endpoints_never_share_a_path() {
+    let same = [("TWILIO_AUTH_TOKEN", TOKEN), ("RESEND_WEBHOOK_SECRET", SECRET), ("TWILIO_WEBHOOK_URL", "/webhooks/resend")];
+    assert_eq!(problems(&same), ["TWILIO_WEBHOOK_URL"]);
+    assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_WEBHOOK_URL", "/webhooks/health")]), ["TWILIO_WEBHOOK_URL"]);
+}
+
+#[test]
+fn oddities_are_warnings() {
+    let unknown = warnings(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_AUTHTOKEN", "x"), ("WEBHOOK_BASE_URL", "https://a.example")]);
+    assert_eq!(unknown, ["TWILIO_AUTHTOKEN: is not a variable of this provider and changes nothing"]);
+    assert!(warnings(&[("TWILIO_AUTH_TOKEN", TOKEN)])[0].starts_with("WEBHOOK_BASE_URL: unset"));
+    assert!(warnings(&[("RESEND_WEBHOOK_SECRET", "not base64!")])[0].contains("not a Svix secret"));
+    assert!(warnings(&[("RESEND_WEBHOOK_SECRET", SECRET), ("WEBHOOK_TIMEOUT", "30")])[0].contains("taken as 4"));
+}
+
+#[test]
+fn the_process_wins_over_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join(".env");
+    std::fs::write(&file, "LISTEN=127.0.0.1:1\nOPS_LISTEN=\"127.0.0.1:2\" # comment\n").expect("written");
+    let env = Env::read(&file, [("LISTEN".to_owned(), "127.0.0.1:3".to_owned())]).expect("readable");
+    assert_eq!((env.get("LISTEN"), env.get("OPS_LISTEN")), (Some("127.0.0.1:3"), Some("127.0.0.1:2")));
+    assert!(Env::read(&folder.path().join("missing"), []).is_ok());
+    std::fs::write(&file, "TWILIO_AUTH_TOKEN='canary\n").expect("written");
+    let error = Env::read(&file, []).err().expect("unreadable").to_string();
+    assert!(!error.contains("canary"), "{error}");
+}

@@ -1,0 +1,173 @@
+//! `.env.example` and the README's tables are written from the registry. `UPDATE_DOCS=1` writes them.
+
+use std::{fmt::Write, fs, path::Path};
+
+use waybill::{
+    config::{Config, Env, variables},
+    fixture::Fixture,
+    provider::{SettingKind, Spec},
+    providers,
+    signature::Outgoing,
+    time::Timestamp,
+};
+
+use crate::support::{self, client, database::Database, gateway};
+
+fn check(file: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if support::variable("UPDATE_DOCS").is_some() {
+        fs::write(&path, wanted).expect("a writable file");
+    }
+    let seen = fs::read_to_string(&path).unwrap_or_default();
+    assert!(seen == wanted, "{file} is not what the registry says; run UPDATE_DOCS=1 ./test --test it docs");
+}
+
+/// The settings that every provider has.
+fn common(spec: &Spec) -> Vec<(String, String, String)> {
+    let prefix = spec.prefix();
+    let schemes: Vec<&str> = spec.schemes.iter().map(|scheme| scheme.name).collect();
+    vec![
+        (format!("{prefix}_SIGNATURE_SCHEMES"), schemes.join(","), "Which signatures are accepted: a comma list.".to_owned()),
+        (format!("{prefix}_WEBHOOK_URL"), spec.default_path(), "The path, if it is to be another.".to_owned()),
+        (
+            format!("{prefix}_INVALID_PAYLOAD"),
+            spec.invalid_payload.as_ref().to_owned(),
+            "Answer to an authentic payload that cannot be read: `bad-request` or `accept`. It is kept in either case.".to_owned(),
+        ),
+        (
+            format!("{prefix}__WEBHOOK_BASE_URL"),
+            "https://hooks.example.com".to_owned(),
+            "The public origin, if it is another than WEBHOOK_BASE_URL.".to_owned(),
+        ),
+    ]
+}
+
+fn env_example() -> String {
+    let mut text = String::from(
+        "# Every variable, with its default or an example. Copy to `.env`; what the process's environment sets wins.\n",
+    );
+    for variable in variables::ALL {
+        let shown = if variable.default.is_empty() { String::new() } else { variable.default.to_owned() };
+        writeln!(text, "\n# {}\n# {}={shown}", variable.doc, variable.name).expect("text");
+    }
+    for spec in providers::ALL {
+        let (title, prefix) = (spec.title, spec.prefix());
+        writeln!(text, "\n# {title}. A further account is {prefix}__ACME__…, at {}/acme.", spec.default_path()).expect("text");
+        for setting in spec.settings {
+            let list = if matches!(setting.kind, SettingKind::Proof { .. }) { " A comma list while it is rotated." } else { "" };
+            writeln!(text, "# {}{list}\n# {prefix}_{}={}", setting.doc, setting.name, setting.example).expect("text");
+        }
+        for (name, default, doc) in common(spec) {
+            writeln!(text, "# {doc}\n# {name}={default}").expect("text");
+        }
+    }
+    text
+}
+
+/// The variable that switches the provider on, with the value of the examples.
+fn proof(spec: &Spec) -> (String, String) {
+    let proof = spec.settings.iter().find(|setting| matches!(setting.kind, SettingKind::Proof { .. })).expect("a proof");
+    (format!("{}_{}", spec.prefix(), proof.name), proof.example.to_owned())
+}
+
+const LOCAL: &str = "http://127.0.0.1:8080";
+
+/// The guide's test callback, signed with the example secret by a scheme that signs no time.
+fn curl(spec: &'static Spec) -> (Vec<(String, String)>, Vec<u8>) {
+    let env: Env = [proof(spec), ("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned())].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    let fixtures = Fixture::all().expect("fixtures");
+    let fixture = fixtures.into_iter().find(|case| case.spec.name == spec.name && case.name == "guide-curl").expect("guide-curl");
+    let scheme = spec.schemes.iter().find(|scheme| scheme.tolerance.is_none()).expect("a scheme without time");
+    let url = endpoint.url(&endpoint.path());
+    let mut headers = endpoint.sign(scheme, &Outgoing { url: &url, body: &fixture.body, id: "", seconds: 0 });
+    headers.push(("Content-Type".to_owned(), fixture.request.headers["Content-Type"].clone()));
+    (headers, fixture.body)
+}
+
+fn provider_table() -> String {
+    let mut text = String::from("| provider | URL | switched on by | signatures | account of one's own |\n| --- | --- | --- | --- | --- |\n");
+    for spec in providers::ALL {
+        let schemes: Vec<String> = spec.schemes.iter().map(|scheme| format!("`{}`", scheme.name)).collect();
+        let (variable, _) = proof(spec);
+        let account = variable.replacen('_', "__ACME__", 1);
+        writeln!(
+            text,
+            "| {} | `{}{}` | `{variable}` | {} | `{account}`, at `{}/acme` |",
+            spec.title,
+            spec.default_path(),
+            spec.url_suffix,
+            schemes.join(", "),
+            spec.default_path()
+        )
+        .expect("text");
+    }
+    text
+}
+
+fn provider_steps() -> String {
+    let mut text = String::new();
+    for spec in providers::ALL {
+        writeln!(text, "### {}\n", spec.title).expect("text");
+        for (number, step) in spec.console.iter().enumerate() {
+            writeln!(text, "{}. {step}", number + 1).expect("text");
+        }
+        let (variable, value) = proof(spec);
+        let (headers, body) = curl(spec);
+        writeln!(text, "\nTry it, ready signed for `{variable}={value}` and no `WEBHOOK_BASE_URL`:\n\n```sh").expect("text");
+        write!(text, "curl -i {LOCAL}{}", spec.default_path()).expect("text");
+        for (name, value) in headers {
+            write!(text, " \\\n  -H '{name}: {value}'").expect("text");
+        }
+        writeln!(text, " \\\n  --data-binary '{}'\n```\n", String::from_utf8(body).expect("UTF-8")).expect("text");
+    }
+    text
+}
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let mut text = fs::read_to_string(path).expect("README.md");
+    for (name, generated) in [("table", provider_table()), ("steps", provider_steps())] {
+        let (open, close) = (format!("<!-- providers: {name} -->\n"), format!("<!-- end: {name} -->"));
+        let start = text.find(&open).expect("the opening mark") + open.len();
+        let end = text.find(&close).expect("the closing mark");
+        text.replace_range(start..end, &generated);
+    }
+    text
+}
+
+#[test]
+fn env_example_is_complete() {
+    check(".env.example", &env_example());
+}
+
+#[test]
+fn the_readme_says_what_the_registry_says() {
+    check("README.md", &readme());
+}
+
+/// What `.env.example` shows as defaults is what is taken when nothing is set.
+#[test]
+fn env_example_starts_with_every_line_uncommented() {
+    let lines: Vec<(String, String)> = env_example()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# ")?.split_once('='))
+        .filter(|(name, value)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let loaded = Config::load(&lines.into_iter().collect()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.config.endpoints.len(), providers::ALL.len());
+}
+
+crate::databases! {
+    fn the_readmes_curls_are_accepted(database) {
+        let mut variables: Vec<(String, String)> = providers::ALL.iter().map(|spec| proof(spec)).collect();
+        variables.push(("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned()));
+        let gateway = gateway::Gateway::on(database, Timestamp::from_seconds(0).expect("an instant"), &variables);
+        for spec in providers::ALL {
+            let (headers, body) = curl(spec);
+            let response = client::send(gateway.address(), "POST", &spec.default_path(), &headers, &body);
+            assert_eq!(response.status, 200, "{}", spec.title);
+        }
+    }
+}

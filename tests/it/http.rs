@@ -1,0 +1,289 @@
+//! The two listeners as a client meets them.
+
+use std::{io::Write, time::Duration};
+
+use serde_json::{Value, json};
+use waybill::{fixture::Fixture, time::Timestamp};
+
+use crate::support::{
+    client,
+    database::{Backend, Database},
+    gateway::{Gateway, OPS_TOKEN},
+};
+
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-03-14T15:30:00Z").expect("an instant")
+}
+
+fn variables() -> Vec<(String, String)> {
+    [
+        ("TWILIO_AUTH_TOKEN", "3f1c9a0e5b7d42688c14d2a96f0b7e35"),
+        ("RESEND_WEBHOOK_SECRET", "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+fn gateway() -> Gateway {
+    Gateway::start(Backend::Sqlite, now(), &variables())
+}
+
+fn post(gateway: &Gateway, target: &str, headers: &[(&str, &str)], body: &[u8]) -> client::Response {
+    let headers: Vec<(String, String)> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    gateway.post(target, &headers, body)
+}
+
+/// Sends every compiled-in case that is meant to be accepted, signed with the gateway's secrets.
+fn send_fixtures(gateway: &Gateway) -> usize {
+    let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_for_everyone).collect();
+    for fixture in &fixtures {
+        let endpoint = gateway.endpoint(&fixture.spec.default_path());
+        let response = gateway.post(&fixture.target(endpoint), &fixture.headers(endpoint, now()), &fixture.body);
+        assert_eq!(response.status, 200, "{}/{}", fixture.spec.name, fixture.name);
+    }
+    fixtures.len()
+}
+
+#[test]
+fn unknown_paths_are_not_found_whatever_their_spelling() {
+    let gateway = gateway();
+    for path in [
+        "/",
+        "/webhooks",
+        "/webhooks/nobody",
+        "/webhooks/twilio/",
+        "/webhooks//twilio",
+        "/WEBHOOKS/twilio",
+        "/webhooks/%74wilio",
+        "/webhooks/twilio;x",
+        "/webhooks/twilio/acme",
+    ] {
+        let response = post(&gateway, path, &[FORM], b"a=1");
+        assert_eq!((response.status, response.json()), (404, json!({ "success": false, "error": "not_found" })), "{path}");
+    }
+}
+
+#[test]
+fn only_the_providers_methods_are_allowed() {
+    let gateway = gateway();
+    for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        let response = client::send(gateway.address(), method, "/webhooks/resend", &[], b"");
+        assert_eq!((response.status, response.json()["error"].clone()), (405, json!("method_not_allowed")), "{method}");
+    }
+}
+
+#[test]
+fn an_encoded_body_is_refused_before_it_is_read() {
+    let gateway = gateway();
+    for encoding in ["gzip", "br", "GZIP", "deflate", "gzip, identity"] {
+        let request = format!(
+            "POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nContent-Encoding: {encoding}\r\nContent-Length: 200000\r\n\r\n"
+        );
+        let response = client::exchange(gateway.address(), request.as_bytes());
+        assert_eq!((response.status, response.json()["error"].clone()), (415, json!("unsupported_media_type")), "{encoding}");
+    }
+    assert_eq!(post(&gateway, "/webhooks/twilio", &[FORM, ("Content-Encoding", "identity")], b"a=1").status, 401);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_declared_or_not() {
+    let gateway = gateway();
+    let limit = 256 << 10;
+    assert_eq!(post(&gateway, "/webhooks/twilio", &[FORM], &vec![b'a'; limit]).status, 401, "at the limit it is read");
+    let declared = format!("POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", limit + 1);
+    let response = client::exchange(gateway.address(), declared.as_bytes());
+    assert_eq!((response.status, response.json()["error"].clone()), (413, json!("payload_too_large")));
+    let mut chunked = b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..=limit / 4096 {
+        chunked.extend_from_slice(b"1000\r\n");
+        chunked.extend_from_slice(&[b'a'; 4096]);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(client::exchange(gateway.address(), &chunked).status, 413);
+    let long = format!("/webhooks/twilio?{}", "a".repeat(8 << 10));
+    assert_eq!(post(&gateway, &long, &[FORM], b"a=1").status, 413, "a URL over 8 KiB");
+}
+
+#[test]
+fn a_body_that_does_not_come_is_timed_out() {
+    let gateway = gateway();
+    let mut stream = client::connect(gateway.address());
+    stream.write_all(b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc").expect("sent");
+    let response = client::read(&mut stream);
+    assert_eq!((response.status, response.json()["error"].clone()), (408, json!("request_timeout")));
+    assert_eq!(response.header("connection"), Some("close"));
+}
+
+#[test]
+fn hostile_framing_is_refused() {
+    let gateway = gateway();
+    for head in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: +3",
+        "Transfer-Encoding: xchunked",
+    ] {
+        let request = format!("POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\nabc");
+        let status = client::exchange(gateway.address(), request.as_bytes()).status;
+        assert_eq!(status, 400, "{head}");
+    }
+}
+
+#[test]
+fn every_signature_failure_has_the_same_answer() {
+    let gateway = gateway();
+    let mut answers: Vec<(u16, Vec<u8>)> = [
+        vec![FORM],
+        vec![FORM, ("X-Twilio-Signature", "")],
+        vec![FORM, ("X-Twilio-Signature", "garbage")],
+        vec![FORM, ("X-Twilio-Signature", "sha256=00")],
+        vec![FORM, ("X-Twilio-Signature", "\u{e9}")],
+        vec![FORM, ("X-Twilio-Signature", "a"), ("X-Twilio-Signature", "b")],
+        vec![("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")],
+    ]
+    .iter()
+    .map(|headers| post(&gateway, "/webhooks/twilio", headers, b"MessageSid=SM1&MessageStatus=sent"))
+    .map(|response| (response.status, response.body))
+    .collect();
+    answers.dedup();
+    assert_eq!(answers, [(401, br#"{"error":"invalid_signature","success":false}"#.to_vec())]);
+}
+
+#[test]
+fn forwarded_headers_and_host_never_enter_the_signed_url() {
+    let gateway = gateway();
+    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-sent").expect("a case");
+    let endpoint = gateway.endpoint("/webhooks/twilio");
+    let mut headers = fixture.headers(endpoint, now());
+    for name in ["X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL"] {
+        headers.push((name.to_owned(), "evil.example".to_owned()));
+    }
+    assert_eq!(gateway.post(&fixture.target(endpoint), &headers, &fixture.body).status, 200);
+}
+
+#[test]
+fn health_tells_what_monitoring_reads() {
+    let gateway = gateway();
+    let response = client::get(gateway.address(), "/webhooks/health", &[]);
+    assert_eq!(response.status, 200);
+    assert_eq!(
+        response.json(),
+        json!({
+            "status": "healthy",
+            "service": "webhook_handlers",
+            "endpoints": { "resend": "/webhooks/resend", "twilio": "/webhooks/twilio" },
+            "timestamp": "2026-03-14T15:30:00Z",
+            "checks": { "database": "ok", "writer": "ok" },
+        })
+    );
+    assert_eq!(client::send(gateway.address(), "HEAD", "/webhooks/health", &[], b"").status, 200);
+}
+
+#[test]
+fn the_ops_listener_lives_and_is_ready_without_a_token() {
+    let gateway = gateway();
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(client::get(gateway.running().ops, path, &[]).status, 200, "{path}");
+        assert_eq!(client::get(gateway.address(), path, &[]).status, 404, "{path} is not public");
+    }
+}
+
+#[test]
+fn the_ops_listener_is_closed_without_the_token() {
+    let gateway = gateway();
+    let token = format!("Bearer {OPS_TOKEN}");
+    for wrong in ["", "Bearer", "Bearer ", "Bearer wrong", &token[..token.len() - 1], "Basic dGVzdDp0ZXN0", OPS_TOKEN] {
+        let response = client::get(gateway.running().ops, "/api/messages", &[("Authorization", wrong)]);
+        assert_eq!((response.status, response.json()["error"].clone()), (401, json!("unauthorized")), "{wrong}");
+    }
+    let twice = client::get(gateway.running().ops, "/api/messages", &[("Authorization", &token), ("Authorization", &token)]);
+    assert_eq!(twice.status, 401);
+    assert_eq!(client::get(gateway.running().ops, "/api/messages", &[("Authorization", &token)]).status, 200);
+    assert_eq!(client::get(gateway.address(), "/api/messages", &[("Authorization", &token)]).status, 404, "not public");
+}
+
+#[test]
+fn a_token_that_may_read_reads() {
+    let mut variables = variables();
+    variables.push(("OPS_READ_TOKEN".to_owned(), "reader-token-0123456789".to_owned()));
+    let gateway = Gateway::start(Backend::Sqlite, now(), &variables);
+    let response = client::get(gateway.running().ops, "/api/messages", &[("Authorization", "Bearer reader-token-0123456789")]);
+    assert_eq!(response.status, 200);
+}
+
+fn ids(page: &Value) -> Vec<i64> {
+    page["messages"].as_array().expect("messages").iter().map(|message| message["id"].as_i64().expect("an id")).collect()
+}
+
+crate::databases! {
+    fn messages_are_listed_by_filters_and_cursor(database) {
+        let gateway = Gateway::on(database, now(), &variables());
+        send_fixtures(&gateway);
+        let all = ids(&gateway.ops("/api/messages?limit=500"));
+        assert!(all.len() > 30 && all.is_sorted_by(|one, other| one > other), "newest first");
+        let (mut paged, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = gateway.ops(&format!("/api/messages?limit=7{cursor}"));
+            paged.extend(ids(&page));
+            match page["next_cursor"].as_i64() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(paged, all, "page by page the same");
+        for (filter, column, value) in [
+            ("service_type=resend", "service_type", "resend"),
+            ("status=bounced", "status", "bounced"),
+            ("external_id=SM123", "external_id", "SM123"),
+            ("recipient=%2B1234567890", "recipient", "+1234567890"),
+            ("account=default", "account", "default"),
+        ] {
+            let page = gateway.ops(&format!("/api/messages?limit=500&{filter}"));
+            let messages = page["messages"].as_array().expect("messages").clone();
+            assert!(!messages.is_empty() && messages.iter().all(|message| message[column] == value), "{filter}");
+        }
+        gateway.database.execute("INSERT INTO communication_metrics (reference) VALUES ('order-9')");
+        gateway.database.execute("UPDATE message_external_ids SET message_id = 1 WHERE external_id = 'SM123'");
+        for filter in ["reference=order-9", "message_id=1"] {
+            assert_eq!(ids(&gateway.ops(&format!("/api/messages?{filter}"))).len(), 1, "{filter}");
+        }
+        assert_eq!(ids(&gateway.ops("/api/messages?until=2000-01-01T00:00:00Z")).len(), 0);
+        assert_eq!(ids(&gateway.ops("/api/messages?limit=500&since=2000-01-01T00:00:00Z")).len(), all.len());
+        for wrong in ["limit=0", "limit=501", "limit=x", "cursor=x", "since=yesterday", "colour=red"] {
+            assert_eq!(gateway.ops(&format!("/api/messages?{wrong}"))["error"], "invalid_query", "{wrong}");
+        }
+    }
+
+    fn the_demo_s_callbacks_stand_in_the_table(database) {
+        let gateway = Gateway::on(database, now(), &variables());
+        let sent = send_fixtures(&gateway);
+        assert_eq!(gateway.database.rows("webhook_requests").len(), sent);
+        assert_eq!(gateway.database.rows("webhook_bodies").len(), sent);
+    }
+}
+
+/// While the database cannot commit, the answer is an honest 503 within the timeout, and afterwards all is well.
+#[test]
+fn a_database_that_cannot_commit_is_told_honestly() {
+    let gateway = Gateway::start(Backend::Postgres, now(), &variables());
+    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-sent").expect("a case");
+    let endpoint = gateway.endpoint("/webhooks/twilio");
+    let (target, headers) = (fixture.target(endpoint), fixture.headers(endpoint, now()));
+    let mut lock = gateway.database.postgres();
+    let held = |lock: &mut diesel::PgConnection| {
+        use diesel::connection::SimpleConnection;
+        lock.batch_execute("BEGIN; LOCK TABLE webhook_requests IN ACCESS EXCLUSIVE MODE").expect("a lock");
+        let response = gateway.post(&target, &headers, &fixture.body);
+        lock.batch_execute("ROLLBACK").expect("unlocked");
+        response
+    };
+    let started = std::time::Instant::now();
+    let response = held(&mut lock);
+    assert_eq!((response.status, response.json()["error"].clone()), (503, json!("unavailable")));
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert!(started.elapsed() < Duration::from_secs(5), "before SignalWire hangs up");
+    assert_eq!(gateway.post(&target, &headers, &fixture.body).status, 200);
+}

@@ -1,0 +1,147 @@
+//! Two databases, one schema.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use waybill::store::{StoreError, migrate, pending_migrations};
+
+use crate::support::database::{Backend, Database};
+
+const TABLES: [&str; 10] = [
+    "calls",
+    "communication_metrics",
+    "inbound_messages",
+    "inbound_parts",
+    "message_external_ids",
+    "rejected_requests",
+    "rooms",
+    "webhook_bodies",
+    "webhook_events",
+    "webhook_requests",
+];
+
+/// Table → column → whether it may be null.
+type Columns = BTreeMap<String, BTreeMap<String, bool>>;
+
+fn migrated(backend: Backend) -> Database {
+    let database = Database::new(backend);
+    migrate(&database.url().parse().expect("a database URL")).expect("migrations");
+    database
+}
+
+fn columns(database: &Database) -> Columns {
+    let column = |table: &str, line: &str| {
+        let (name, nullable) = line.split_once(' ').expect("two words");
+        (table.to_owned(), name.to_owned(), nullable == "1")
+    };
+    let mut columns = Columns::new();
+    for table in TABLES {
+        let sql = match database {
+            Database::Sqlite { .. } => {
+                format!("SELECT name || ' ' || (1 - \"notnull\") AS row FROM pragma_table_info('{table}')")
+            }
+            Database::Postgres { schema, .. } => format!(
+                "SELECT column_name || ' ' || (CASE is_nullable WHEN 'YES' THEN 1 ELSE 0 END) AS row \
+                 FROM information_schema.columns WHERE table_schema = '{schema}' AND table_name = '{table}'"
+            ),
+        };
+        for (table, name, nullable) in database.query(&sql).iter().map(|line| column(table, line)) {
+            columns.entry(table).or_default().insert(name, nullable);
+        }
+    }
+    columns
+}
+
+/// Each unique key as its table and sorted columns; primary keys included.
+fn unique_keys(database: &Database) -> Vec<String> {
+    let sql = match database {
+        Database::Sqlite { .. } => {
+            "SELECT t.name || ': ' || (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY name)) AS row \
+             FROM pragma_table_list t JOIN pragma_index_list(t.name) i WHERE i.\"unique\" = 1 AND t.schema = 'main' \
+             UNION ALL SELECT t.name || ': ' || c.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c \
+             WHERE c.pk = 1 AND c.type = 'INTEGER' AND t.schema = 'main'"
+                .to_owned()
+        }
+        Database::Postgres { schema, .. } => format!(
+            "SELECT t.relname || ': ' || string_agg(a.attname, ', ' ORDER BY a.attname COLLATE \"C\") AS row \
+             FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey) \
+             WHERE i.indisunique AND t.relnamespace = '{schema}'::regnamespace GROUP BY t.relname, i.indexrelid"
+        ),
+    };
+    let ours = |key: &String| TABLES.iter().any(|table| key.starts_with(&format!("{table}:")));
+    let mut keys: Vec<String> = database.query(&sql).into_iter().filter(ours).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn both_databases_end_with_the_same_tables_columns_nullability_and_unique_keys() {
+    let (sqlite, postgres) = (migrated(Backend::Sqlite), migrated(Backend::Postgres));
+    assert_eq!(columns(&sqlite), columns(&postgres));
+    assert_eq!(columns(&sqlite).keys().map(String::as_str).collect::<Vec<_>>(), TABLES);
+    assert_eq!(unique_keys(&sqlite), unique_keys(&postgres));
+}
+
+#[test]
+fn the_migration_folders_are_twins() {
+    let names = |backend: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(backend);
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+/// `schema.rs` says of every column what the migrations made.
+#[test]
+fn the_schema_in_rust_is_the_schema_in_the_database() {
+    let text = include_str!("../../src/store/schema.rs");
+    let mut in_rust = Columns::new();
+    let mut table = String::new();
+    for line in text.lines().map(str::trim) {
+        if let Some((name, _)) = line.split_once(" (").filter(|_| line.ends_with('{')) {
+            name.clone_into(&mut table);
+        } else if let Some((name, kind)) = line.split_once(" -> ").filter(|_| line.ends_with(',')) {
+            in_rust.entry(table.clone()).or_default().insert(name.to_owned(), kind.starts_with("Nullable"));
+        }
+    }
+    assert_eq!(in_rust, columns(&migrated(Backend::Postgres)));
+}
+
+crate::databases! {
+    fn migrating_twice_does_nothing(database) {
+        let url = database.url().parse().expect("a database URL");
+        assert_eq!(pending_migrations(&url).expect("a list").len(), 1);
+        assert_eq!(migrate(&url).expect("migrations").len(), 1);
+        assert_eq!(pending_migrations(&url).expect("a list").len(), 0);
+        assert_eq!(migrate(&url).expect("migrations").len(), 0);
+    }
+
+    fn gateways_that_start_together_migrate_once(database) {
+        let url = database.url().parse().expect("a database URL");
+        let applied: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..5).map(|_| scope.spawn(|| migrate(&url).expect("migrations").len())).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+        });
+        assert_eq!(applied, 1);
+    }
+
+    fn a_newer_schema_is_refused(database) {
+        let url = database.url().parse().expect("a database URL");
+        migrate(&url).expect("migrations");
+        database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')");
+        assert!(matches!(migrate(&url), Err(StoreError::NewerSchema)));
+    }
+
+    fn down_undoes_up(database) {
+        let url = database.url().parse().expect("a database URL");
+        migrate(&url).expect("migrations");
+        let backend = if matches!(database, Database::Sqlite { .. }) { "sqlite" } else { "postgres" };
+        let down = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(backend).join("2026-11-22-000000_base/down.sql");
+        database.execute(&fs::read_to_string(down).expect("down.sql"));
+        assert!(database.columns("webhook_events").is_empty());
+    }
+}

@@ -1,0 +1,81 @@
+//! No secret and no personal data in a log, whatever happens.
+
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
+
+use waybill::{config::Config, signature::Outgoing};
+
+use crate::{
+    shutdown::command,
+    support::{
+        client,
+        database::{Backend, Database},
+    },
+};
+
+const TOKEN: &str = "canary0token0e5b7d42688c14d2a96f";
+
+/// Runs the gateway at its most talkative through genuine, forged, unreadable and poisonous callbacks.
+fn log_of(format: &str) -> String {
+    let database = Database::new(Backend::Sqlite);
+    let mut child = command()
+        .arg("serve")
+        .envs([("DATABASE_URL", database.url().as_str()), ("LISTEN", "127.0.0.1:0"), ("OPS_LISTEN", "127.0.0.1:0")])
+        .envs([("OPS_TOKEN", "canary-ops-token"), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")])
+        .envs([("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_LOG_LEVEL", "debug"), ("LOG_FORMAT", format), ("SHUTDOWN_DELAY", "0")])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let mut log = String::new();
+    let mut byte = [0; 1];
+    while !log.contains("operations: http://127.0.0.1:") || !log.ends_with('\n') {
+        assert_eq!(stderr.read(&mut byte).expect("a log"), 1, "ended early: {log}");
+        log.push(char::from(byte[0]));
+    }
+    let address = log.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+    let address = address.parse().expect("an address");
+    let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    database.execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' \
+         BEGIN SELECT RAISE(ABORT, 'canary'); END",
+    );
+    let personal = "From=%2B15550canary&To=whatsapp%3A%2B15551canary&Body=canary+text&ErrorMessage=canary%0A%1B%5B31m";
+    for body in [
+        format!("MessageSid=SM1%1B%5B31m%0Ax&MessageStatus=failed&{personal}"),
+        format!("MessageSid=POISON&MessageStatus=failed&{personal}"),
+        format!("MessageStatus=failed&{personal}"),
+    ] {
+        let outgoing = Outgoing { url: &endpoint.url("/webhooks/twilio?key=canary"), body: body.as_bytes(), id: "", seconds: 0 };
+        for scheme in endpoint.spec.schemes {
+            let mut headers = endpoint.sign(scheme, &outgoing);
+            headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+            headers.push(("Cookie".to_owned(), "canary".to_owned()));
+            client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
+            headers[0].1 = "sha256=canary".to_owned();
+            client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
+        }
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+    stderr.read_to_string(&mut log).expect("a log");
+    assert!(child.wait().expect("an exit").success());
+    log
+}
+
+#[test]
+fn no_canary_reaches_the_log() {
+    for format in ["text", "json"] {
+        let log = log_of(format);
+        assert!(log.contains("stored") && log.contains("not genuine") && log.contains("quarantined"), "{log}");
+        assert!(!log.contains("canary"), "{log}");
+        assert!(!log.contains('\u{1b}'), "escapes of a caller reach a terminal: {log}");
+        if format == "json" {
+            for line in log.lines() {
+                serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            }
+        }
+    }
+}

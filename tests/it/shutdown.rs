@@ -1,0 +1,139 @@
+//! The real process: it starts, serves, and stops so that everything it took is answered and durable.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+};
+
+use waybill::{config::Config, fixture::Fixture, time::Timestamp};
+
+use crate::support::{client, database::Database};
+
+const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
+
+/// `waybill serve`, with its log.
+struct Process {
+    child: Child,
+    log: mpsc::Receiver<String>,
+    public: SocketAddr,
+}
+
+impl Process {
+    fn start(database: &Database, more: &[(&str, &str)]) -> Self {
+        let mut child = command()
+            .arg("serve")
+            .env("DATABASE_URL", database.url())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("OPS_LISTEN", "127.0.0.1:0")
+            .env("OPS_TOKEN", "test-ops-token-0123456789")
+            .env("WEBHOOK_BASE_URL", "https://hooks.example.com")
+            .env("TWILIO_AUTH_TOKEN", TOKEN)
+            .env("SHUTDOWN_DELAY", "0")
+            .envs(more.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let ready = log.iter().find(|line| line.contains("callbacks: http://")).expect("a line that says where it listens");
+        let address = ready.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+        Self { public: address.parse().expect("an address"), child, log }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The binary in an environment of its own and in an empty folder.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+    command.env_clear().current_dir(std::env::temp_dir());
+    command
+}
+
+fn signed() -> (Vec<(String, String)>, Vec<u8>) {
+    let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-sent").expect("a case");
+    (fixture.headers(&endpoint, Timestamp::from_seconds(0).expect("an instant")), fixture.body)
+}
+
+crate::databases! {
+    fn what_was_taken_is_answered_and_durable(database) {
+        let mut process = Process::start(&database, &[]);
+        let (headers, body) = signed();
+        // Half a request is on its way when the signal comes.
+        let mut stream = client::connect(process.public);
+        let mut head = "POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\n".to_owned();
+        for (name, value) in &headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let (first, second) = body.split_at(body.len() / 2);
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(first).expect("sent");
+        // A whole request on another connection shows that the half one has arrived: both listeners' workers are busy with it.
+        let other = client::send(process.public, "POST", "/webhooks/twilio", &headers, &body);
+        assert_eq!(other.status, 200);
+        process.signal("TERM");
+        process.log.iter().find(|line| line.contains("stopping")).expect("a line that says so");
+        stream.write_all(second).expect("sent");
+        let response = client::read(&mut stream);
+        assert_eq!((response.status, response.json()["duplicate"].clone()), (200, serde_json::json!(true)));
+        assert!(process.child.wait().expect("an exit").success());
+        assert_eq!(database.rows("message_external_ids").len(), 1);
+    }
+
+    fn a_killed_gateway_starts_again_with_all_it_answered(database) {
+        let (headers, body) = signed();
+        let process = Process::start(&database, &[]);
+        assert_eq!(client::send(process.public, "POST", "/webhooks/twilio", &headers, &body).status, 200);
+        process.signal("KILL");
+        drop(process);
+        let process = Process::start(&database, &[]);
+        let again = client::send(process.public, "POST", "/webhooks/twilio", &headers, &body);
+        assert_eq!(again.json(), serde_json::json!({ "success": true, "duplicate": true }));
+    }
+
+    fn the_demo_shows_the_table_and_ends(database) {
+        let output = command().args(["demo", "--exit"]).env("DATABASE_URL", database.url()).output().expect("the binary");
+        let shown = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+        for part in ["delivered", "bounced", "undelivered", "refused with 401; no table changed", "/api/messages"] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        assert!(database.rows("message_external_ids").len() > 30);
+    }
+}
+
+#[test]
+fn exit_codes_are_those_documented() {
+    let code = |command: &mut Command| command.stderr(Stdio::null()).stdout(Stdio::null()).status().expect("the binary").code();
+    assert_eq!(code(command().arg("nonsense")), Some(2));
+    assert_eq!(code(command().arg("serve").env("DATABASE_URL", "mysql://h/d")), Some(78));
+    assert_eq!(code(command().arg("migrate").env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")), Some(75));
+}
+
+#[test]
+fn migrate_lists_and_applies() {
+    let database = Database::new(crate::support::database::Backend::Sqlite);
+    let run = |arguments: &[&str]| {
+        let output = command().args(arguments).env("DATABASE_URL", database.url()).output().expect("the binary");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert!(run(&["migrate", "--dry-run"]).starts_with("pending 2026-11-22-000000_base"));
+    assert!(run(&["migrate"]).starts_with("applied 2026"));
+    assert!(run(&["migrate"]).starts_with("nothing to do"));
+}

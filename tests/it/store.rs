@@ -1,0 +1,197 @@
+//! The durable write path: batches, duplicates, poison, several gateways, and what plain SQL may do beside it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::json;
+use waybill::{
+    callback::Callback,
+    config::{Config, Env},
+    endpoint::Endpoint,
+    receive::{Refusal, receive},
+    signature::Outgoing,
+    store::{Committed, Store, StoreError},
+    time::Timestamp,
+};
+
+use crate::support::database::Database;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn endpoint() -> Endpoint {
+    let env: Env = [("TWILIO_AUTH_TOKEN", "3f1c9a0e5b7d42688c14d2a96f0b7e35"), ("WEBHOOK_BASE_URL", "https://hooks.example.com")]
+        .into_iter()
+        .collect();
+    Config::load(&env).expect("a configuration").config.endpoints.remove(0)
+}
+
+fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
+    let body = format!("MessageSid={id}&MessageStatus={status}");
+    let target = endpoint.path();
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id: "", seconds: 0 };
+    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
+    headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+    Callback {
+        method: "POST".to_owned(),
+        target,
+        public_urls: Arc::clone(&endpoint.public_urls),
+        headers: headers.into_iter().collect(),
+        body: Bytes::from(body),
+        received_at: Timestamp::from_seconds(1_773_500_000).expect("an instant"),
+    }
+}
+
+fn open(database: &Database) -> Store {
+    Store::open(&database.url().parse().expect("a database URL"), 20).expect("a store")
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// Sends all at once, so that they queue up into batches.
+fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, Refusal>> {
+    run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, PATIENCE))))
+}
+
+fn refuse_poison(database: &Database) {
+    match database {
+        Database::Sqlite { .. } => database.execute(
+            "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' \
+             BEGIN SELECT RAISE(ABORT, 'poison'); END",
+        ),
+        Database::Postgres { .. } => {
+            database.execute("ALTER TABLE message_external_ids ADD CONSTRAINT poison CHECK (external_id <> 'POISON')");
+        }
+    }
+}
+
+crate::databases! {
+    fn duplicates_inside_one_batch_are_folded(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        let callbacks: Vec<Callback> = (0..100).map(|n| status(&endpoint, "SM1", ["queued", "sent", "delivered"][n % 3])).collect();
+        let outcomes = all_at_once(&store, &endpoint, &callbacks);
+        let fresh = outcomes.iter().filter(|outcome| !outcome.as_ref().expect("stored").is_duplicate()).count();
+        assert_eq!(fresh, 3);
+        let row = database.rows("message_external_ids").remove(0);
+        assert_eq!((&row["status"], &row["revision"]), (&json!("delivered"), &json!(3)));
+        assert_eq!(database.rows("webhook_requests").len(), 3);
+    }
+
+    fn poison_is_quarantined_and_its_neighbours_are_stored(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        refuse_poison(&database);
+        let mut callbacks: Vec<Callback> = (0..50).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        callbacks.insert(25, status(&endpoint, "POISON", "sent"));
+        let outcomes = all_at_once(&store, &endpoint, &callbacks);
+        assert!(outcomes.iter().all(Result::is_ok));
+        assert_eq!(database.rows("message_external_ids").len(), 50);
+        let requests = database.rows("webhook_requests");
+        let quarantined: Vec<_> = requests.iter().filter(|row| row["state"] == "quarantined").collect();
+        assert_eq!((requests.len(), quarantined.len()), (51, 1));
+        assert_eq!(quarantined[0]["reason"], "poison");
+        assert_eq!(database.rows("webhook_bodies").len(), 51, "its body is kept");
+        let again = all_at_once(&store, &endpoint, &callbacks[25..26]).remove(0).expect("stored");
+        assert!(again.is_duplicate(), "a retry of poison gets the same answer");
+    }
+
+    fn gateways_that_share_a_database_never_deadlock(database) {
+        let endpoint = endpoint();
+        let stores: Vec<Store> = (0..4).map(|_| open(&database)).collect();
+        // Every store writes the same 40 messages, each in another order.
+        let words = ["queued", "sending", "sent", "delivered"];
+        let callbacks: Vec<Callback> =
+            (0..40).flat_map(|n| words.map(|word| status(&endpoint, &format!("SM{n}"), word))).collect();
+        let received = stores.iter().enumerate().flat_map(|(place, store)| {
+            let (callbacks, endpoint) = (&callbacks, &endpoint);
+            (0..callbacks.len()).map(move |n| {
+                let index = (n * (2 * place + 1) + place * 37) % callbacks.len();
+                receive(store, endpoint, &callbacks[index], PATIENCE)
+            })
+        });
+        let outcomes = run(join_all(received));
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        let rows = database.rows("message_external_ids");
+        assert_eq!(rows.len(), 40);
+        assert!(rows.iter().all(|row| row["status"] == "delivered" && row["revision"] == 4));
+    }
+
+    fn a_caller_that_hangs_up_does_not_cancel_its_write(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        let callback = status(&endpoint, "SM1", "sent");
+        let late = run(receive(&store, &endpoint, &callback, Duration::ZERO));
+        assert!(matches!(late, Err(Refusal::Late)));
+        store.close();
+        assert_eq!(database.rows("message_external_ids").len(), 1);
+    }
+
+    fn a_full_queue_is_refused_and_what_it_holds_is_stored(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        let callbacks: Vec<Callback> = (0..2_000).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        let outcomes = all_at_once(&store, &endpoint, &callbacks);
+        let stored = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(Refusal::NotStored(StoreError::Busy)))));
+        assert!(stored >= 256, "the queue's own length at the least");
+        assert_eq!(database.rows("message_external_ids").len(), stored);
+    }
+
+    fn a_closed_store_takes_nothing(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        store.close();
+        let refused = run(receive(&store, &endpoint, &status(&endpoint, "SM1", "sent"), PATIENCE));
+        assert!(matches!(refused, Err(Refusal::NotStored(StoreError::Unavailable))));
+    }
+
+    fn the_guides_three_column_insert_works_and_is_adopted(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        database.execute("INSERT INTO communication_metrics (reference, channel) VALUES ('order-771', 'sms')");
+        database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (1, 'SM1', 'twilio')");
+        let registered = database.rows("message_external_ids").remove(0);
+        assert_eq!((&registered["status"], &registered["revision"]), (&json!("registered"), &json!(0)));
+        all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "delivered")]).remove(0).expect("stored");
+        let rows = database.rows("message_external_ids");
+        assert_eq!(rows.len(), 1);
+        assert_eq!((&rows[0]["status"], &rows[0]["message_id"]), (&json!("delivered"), &json!(1)));
+    }
+
+    fn registering_by_plain_sql_after_the_callback_never_lowers_the_status(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "delivered")]).remove(0).expect("stored");
+        database.execute("INSERT INTO communication_metrics (reference) VALUES ('order-771')");
+        database.execute(
+            "INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (1, 'SM1', 'twilio') \
+             ON CONFLICT (service_type, account, external_id, recipient_key) DO UPDATE SET message_id = EXCLUDED.message_id",
+        );
+        let row = database.rows("message_external_ids").remove(0);
+        assert_eq!((&row["status"], &row["message_id"]), (&json!("delivered"), &json!(1)));
+    }
+
+    fn the_store_answers_whether_it_is_there(database) {
+        let store = open(&database);
+        assert!(store.is_reachable() && store.is_writing());
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_unavailable() {
+    let url = "postgres://nobody@127.0.0.1:1/none".parse().expect("a database URL");
+    assert!(matches!(Store::open(&url, 0), Err(StoreError::Unavailable)));
+}
+
+/// A lost connection is found and replaced; what came meanwhile is refused, not lost silently.
+#[test]
+fn the_writer_reconnects() {
+    let database = Database::new(crate::support::database::Backend::Postgres);
+    let (store, endpoint) = (open(&database), endpoint());
+    database.query(
+        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity \
+         WHERE application_name = 'waybill' AND pid <> pg_backend_pid() AND query LIKE '%UTF8%' AND state = 'idle'",
+    );
+    let outcomes: Vec<bool> = (0..5)
+        .map(|n| all_at_once(&store, &endpoint, &[status(&endpoint, &format!("SM{n}"), "sent")]).remove(0).is_ok())
+        .collect();
+    assert_eq!(outcomes[1..], [true; 4], "after at most one refusal");
+    let stored = database.rows("message_external_ids").len();
+    assert_eq!(stored, outcomes.iter().filter(|stored| **stored).count());
+}

@@ -138,6 +138,7 @@ fn validate_later_variables(reader: &mut Reader<'_>) {
     for strategy in strategies {
         match strategy.as_str() {
             "database" => {}
+            "embedded" | "timestamp" if !reader.env.is_set("MESSAGE_ID_MAPPING_STRATEGY") => {}
             "embedded" | "timestamp" => reader.warning(
                 "MESSAGE_ID_MAPPING_STRATEGY",
                 &format!("`{strategy}` sets no message_id in this version; `database` does"),

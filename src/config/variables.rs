@@ -31,7 +31,7 @@ variables! {
     VERIFY_WEBHOOK_SIGNATURES = "true", "Whether callbacks must be genuine.";
     WEBHOOK_TIMEOUT = "4", "Seconds an answer may wait for its commit; more than 4 is taken as 4.";
     WEBHOOK_MAX_RETRIES = "3", "How often a transaction is tried again after a serialization failure.";
-    MESSAGE_ID_MAPPING_STRATEGY = "database", "How callbacks find the application's message: a list, in order, of `database`, `embedded`, `timestamp`.";
+    MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "How callbacks find the application's message: a list, in order, of `database`, `embedded`, `timestamp`. So far `embedded` is recorded in `embedded_id`, and only `database` sets `message_id`.";
     TIMESTAMP_MATCHING_WINDOW = "3600", "Seconds around a callback in which `timestamp` looks for a message.";
     SHUTDOWN_DELAY = "5", "Seconds a stopping gateway goes on accepting, so that a load balancer can turn away first.";
     WEBHOOK_LOG_LEVEL = "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`, in any case.";

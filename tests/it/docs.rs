@@ -32,7 +32,8 @@ fn common(spec: &Spec) -> Vec<(String, String, String)> {
         (
             format!("{prefix}_INVALID_PAYLOAD"),
             spec.invalid_payload.as_ref().to_owned(),
-            "Answer to an authentic payload that cannot be read: `bad-request` or `accept`. It is kept in either case.".to_owned(),
+            "Answer to an authentic payload that cannot be read: `bad-request` or `accept`. It is kept in either case."
+                .to_owned(),
         ),
         (
             format!("{prefix}__WEBHOOK_BASE_URL"),
@@ -86,7 +87,9 @@ fn curl(spec: &'static Spec) -> (Vec<(String, String)>, Vec<u8>) {
 }
 
 fn provider_table() -> String {
-    let mut text = String::from("| provider | URL | switched on by | signatures | account of one's own |\n| --- | --- | --- | --- | --- |\n");
+    let mut text = String::from(
+        "| provider | URL | switched on by | signatures | account of one's own |\n| --- | --- | --- | --- | --- |\n",
+    );
     for spec in providers::ALL {
         let schemes: Vec<String> = spec.schemes.iter().map(|scheme| format!("`{}`", scheme.name)).collect();
         let (variable, _) = proof(spec);

@@ -3,6 +3,13 @@
 //! `cargo bench` uses SQLite in a temporary folder; `BENCH_DATABASE_URL=postgres://… cargo bench` a Postgres. Client and
 //! server share the machine, so the ratio is the figure to trust, not the absolute numbers.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and prints its result"
+)]
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -73,7 +80,7 @@ fn drive(address: SocketAddr, endpoint: &Endpoint, next: &AtomicUsize) -> f64 {
             });
         }
         let (_sender, timer) = mpsc::channel::<()>();
-        drop(timer.recv_timeout(ROUND));
+        assert!(timer.recv_timeout(ROUND).is_err(), "nobody sends; the time is up");
         stop.store(true, Ordering::Relaxed);
     });
     f64::from(u32::try_from(answered.into_inner()).expect("few")) / started.elapsed().as_secs_f64()

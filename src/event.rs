@@ -143,8 +143,8 @@ pub struct DeliveryError {
 pub struct Event {
     /// What happened.
     pub event_type: EventType,
-    /// The provider's own word for the kind of event.
-    pub provider_type: String,
+    /// The provider's own word for the kind of event, if it has one.
+    pub provider_type: Option<String>,
     /// The message it is about, if it is about one.
     pub external_id: Option<ExternalId>,
     /// Whether it changes a row of `message_external_ids`. Inbound messages and unknown kinds do not.
@@ -168,7 +168,7 @@ impl Event {
     pub fn aside(event_type: EventType, provider_type: &str) -> Self {
         Self {
             event_type,
-            provider_type: text::clean(provider_type).into_owned(),
+            provider_type: text::present(provider_type),
             external_id: None,
             moves_message: false,
             status: None,

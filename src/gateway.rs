@@ -67,12 +67,16 @@ impl Gateway {
         self.ops_tokens.iter().fold(false, |found, secret| secret.matches(token) | found)
     }
 
-    /// What is asked for health: each check with `ok` or `fail`.
+    /// What is asked for health: each check with `ok`, `warn` or `fail`.
     pub async fn check(self: Arc<Self>) -> BTreeMap<&'static str, &'static str> {
         let gateway = Arc::clone(&self);
         let reachable = tokio::task::spawn_blocking(move || gateway.store.is_reachable()).await.unwrap_or(false);
-        let word = |good: bool| if good { "ok" } else { "fail" };
-        BTreeMap::from([("database", word(reachable)), ("writer", word(self.store.is_writing()))])
+        let check = |good: bool, otherwise: &'static str| if good { "ok" } else { otherwise };
+        BTreeMap::from([
+            ("database", check(reachable, "fail")),
+            ("queue", check(self.store.has_room(), "warn")),
+            ("writer", check(self.store.is_writing(), "fail")),
+        ])
     }
 
     /// Tells load balancers to turn away.

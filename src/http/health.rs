@@ -11,12 +11,16 @@ use crate::gateway::Gateway;
 /// The document of the public listener. No figures, accounts or times of events.
 pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
     let checks = gateway.clone().into_inner().check().await;
-    let healthy = checks.values().all(|check| *check != "fail");
+    let any = |word: &str| checks.values().any(|check| *check == word);
+    let (code, status) = match (any("fail"), any("warn")) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
+        (false, true) => (StatusCode::OK, "degraded"),
+        (false, false) => (StatusCode::OK, "healthy"),
+    };
     let endpoints: BTreeMap<&str, String> =
         gateway.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.base_path.clone())).collect();
-    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    HttpResponse::build(status).json(json!({
-        "status": if healthy { "healthy" } else { "unhealthy" },
+    HttpResponse::build(code).json(json!({
+        "status": status,
         "service": "webhook_handlers",
         "endpoints": endpoints,
         "timestamp": gateway.clock.now(),

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{ConnectionType, header},
     web::{Data, Payload},
 };
 use bytes::{Bytes, BytesMut};
@@ -32,10 +32,15 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
         return answer::unacceptable(Unacceptable::NotFound);
     };
     let answered = AssertUnwindSafe(answer(&request, payload, &gateway, endpoint)).catch_unwind().await;
-    answered.unwrap_or_else(|_| {
+    let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "a handler panicked");
         answer::unacceptable(Unacceptable::Panicked)
-    })
+    });
+    if gateway.is_stopping() {
+        // The next request of this client finds another gateway.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response
 }
 
 async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, endpoint: &Endpoint) -> HttpResponse {

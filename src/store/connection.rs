@@ -28,9 +28,12 @@ macro_rules! on_either {
 }
 pub(super) use on_either;
 
-/// WAL and a full sync: a commit is on the disk, or at least the operating system was told so.
+/// WAL and a full sync: a commit is on the disk, or at least the operating system was told so. Keys are hashes, so a batch
+/// touches pages all over the indexes: the log may grow to 64 MiB before they are written back together, and as many are kept
+/// in memory.
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                            PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+                            PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; \
+                            PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -65536;";
 
 /// No statement may hold up an answer; a commit is on the disk.
 const POSTGRES_SETUP: &str = "SET synchronous_commit = on; SET statement_timeout = '1s'; SET lock_timeout = '500ms'; \

@@ -17,10 +17,7 @@ mod sqlite;
 mod writer;
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -100,13 +97,16 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for StoreError {
     }
 }
 
+/// How long a failed commit counts against the writer's health.
+const FAILURE_MEMORY: Duration = Duration::from_secs(5);
+
 /// A database, its one writer and its readers.
 pub struct Store {
     url: DatabaseUrl,
     jobs: mpsc::Sender<Job>,
     readers: Pool<Manager>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    is_failing: Arc<AtomicBool>,
+    last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -116,8 +116,9 @@ impl Store {
         migrate(url)?;
         let mut connection = open(url)?;
         connection.check_durability()?;
-        let is_failing = Arc::new(AtomicBool::new(false));
-        let writer = Writer { url: url.clone(), connection: Some(connection), max_retries, is_failing: Arc::clone(&is_failing) };
+        let last_failure = Arc::new(Mutex::new(None));
+        let writer =
+            Writer { url: url.clone(), connection: Some(connection), max_retries, last_failure: Arc::clone(&last_failure) };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("waybill-writer".to_owned())
@@ -128,7 +129,7 @@ impl Store {
             jobs,
             readers: connection::readers(url),
             writer: Mutex::new(Some(thread)),
-            is_failing,
+            last_failure,
             health: Mutex::new(None),
         })
     }
@@ -176,9 +177,16 @@ impl Store {
         }
     }
 
-    /// Whether the writer committed its last batch and its queue has room.
+    /// Whether the writer committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
+    /// more because it is unhealthy could never show that it has recovered.
     pub fn is_writing(&self) -> bool {
-        !self.is_failing.load(Ordering::Relaxed) && self.jobs.capacity() > 0
+        let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
+    }
+
+    /// Whether the queue has room.
+    pub fn has_room(&self) -> bool {
+        self.jobs.capacity() > 0
     }
 
     /// Commits everything that is queued and ends the writer. Blocks.

@@ -43,7 +43,7 @@ pub(super) struct EventRow {
     pub external_id: Option<String>,
     pub recipient_key: String,
     pub event_type: &'static str,
-    pub provider_type: String,
+    pub provider_type: Option<String>,
     pub status: Option<&'static str>,
     pub provider_status: Option<String>,
     pub evidence: Option<&'static str>,

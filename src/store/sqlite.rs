@@ -1,4 +1,4 @@
-//! The writer on SQLite: a loop of cached single-row statements, which was as fast as batches and has no limit on variables.
+//! The writer on SQLite: loops of cached single-row statements, and one upsert per batch.
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
@@ -66,10 +66,7 @@ impl Writer for SqliteConnection {
     }
 
     fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()> {
-        for row in rows {
-            upsert(self, row)?;
-        }
-        Ok(())
+        upsert(self, rows).map(drop)
     }
 }
 
@@ -108,13 +105,15 @@ macro_rules! either {
     };
 }
 
-fn upsert(connection: &mut SqliteConnection, row: &MessageRow) -> QueryResult<usize> {
+/// All rows in one statement: Diesel prepares an upsert anew each time, so it must not be one per row. A batch is far below
+/// SQLite's limit of 32,766 values.
+fn upsert(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<usize> {
     let is_stronger = instr(EVIDENCE_LADDER, excluded(m::evidence)).gt(instr(EVIDENCE_LADDER, m::evidence));
     let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
     let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
     let embedded_differ = m::embedded_id.ne(excluded(m::embedded_id));
     diesel::insert_into(m::table)
-        .values(row)
+        .values(rows)
         .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
         .do_update()
         .set((

@@ -1,9 +1,9 @@
 //! The one writer of a database: it takes whatever has queued up, commits it in one transaction and answers each waiter
 //! after that commit. A row that the database refuses is kept aside; it never takes its neighbours with it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use diesel::{
@@ -49,8 +49,8 @@ pub(super) struct Writer {
     /// Opened again when it was lost.
     pub(super) connection: Option<Connection>,
     pub(super) max_retries: u32,
-    /// Whether the last batch could not be committed.
-    pub(super) is_failing: Arc<AtomicBool>,
+    /// When the last batch could not be committed; empty after one that could.
+    pub(super) last_failure: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Writer {
@@ -72,7 +72,8 @@ impl Writer {
                 }
             }
             let outcomes = self.write(&records);
-            self.is_failing.store(outcomes.iter().any(Result::is_err), Ordering::Relaxed);
+            let failed = outcomes.iter().any(Result::is_err).then(Instant::now);
+            *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
             for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                 // A caller that hung up does not cancel its write; nobody is left to tell.
                 drop(waiter.send(outcome));

@@ -176,7 +176,7 @@ fn health_tells_what_monitoring_reads() {
             "service": "webhook_handlers",
             "endpoints": { "resend": "/webhooks/resend", "twilio": "/webhooks/twilio" },
             "timestamp": "2026-03-14T15:30:00Z",
-            "checks": { "database": "ok", "writer": "ok" },
+            "checks": { "database": "ok", "queue": "ok", "writer": "ok" },
         })
     );
     assert_eq!(client::send(gateway.address(), "HEAD", "/webhooks/health", &[], b"").status, 200);
@@ -285,5 +285,9 @@ fn a_database_that_cannot_commit_is_told_honestly() {
     assert_eq!((response.status, response.json()["error"].clone()), (503, json!("unavailable")));
     assert_eq!(response.header("retry-after"), Some("1"));
     assert!(started.elapsed() < Duration::from_secs(5), "before SignalWire hangs up");
+    let health = client::get(gateway.address(), "/webhooks/health", &[]);
+    assert_eq!((health.status, health.json()["checks"]["writer"].clone()), (503, json!("fail")));
+    assert_eq!(client::get(gateway.running().ops, "/readyz", &[]).status, 503);
     assert_eq!(gateway.post(&target, &headers, &fixture.body).status, 200);
+    assert_eq!(client::get(gateway.running().ops, "/readyz", &[]).status, 200);
 }

@@ -1,5 +1,16 @@
 //! Everything that is more than a case.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_push_string,
+    unreachable_pub,
+    dead_code,
+    reason = "a test fails by panicking; the support module serves two binaries"
+)]
+
 mod config;
 mod convergence;
 mod docs;

@@ -55,7 +55,7 @@ fn log_of(format: &str) -> String {
             headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
             headers.push(("Cookie".to_owned(), "canary".to_owned()));
             client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
-            headers[0].1 = "sha256=canary".to_owned();
+            "sha256=canary".clone_into(&mut headers[0].1);
             client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
         }
     }

@@ -14,6 +14,9 @@ use crate::{
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
+/// Twilio's own name of the kind of callback.
+const STATUS_CALLBACK: &str = "StatusCallback";
+
 /// Reads one form. `query` holds the parameters of the URL if the scheme signed it.
 pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, Unparsable> {
     let id = form.text("MessageSid").or_else(|| form.text("SmsSid"));
@@ -40,7 +43,7 @@ fn event_of(word: &str) -> Event {
         moves_message: true,
         status: Some(status),
         evidence,
-        ..Event::aside(event_type, "message.status")
+        ..Event::aside(event_type, STATUS_CALLBACK)
     };
     let plain = |status: Status| of(EventType::from(status), status, None);
     match word {
@@ -55,7 +58,7 @@ fn event_of(word: &str) -> Event {
         "failed" => plain(Status::Failed),
         "canceled" => plain(Status::Canceled),
         "read" => of(EventType::MessageRead, Status::Delivered, Some(Evidence::Inferred)),
-        "receiving" | "received" => Event::aside(EventType::MessageReceived, "message.status"),
+        "receiving" | "received" => Event::aside(EventType::MessageReceived, STATUS_CALLBACK),
         _ => plain(Status::Unknown),
     }
 }

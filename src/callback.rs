@@ -24,11 +24,6 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// The URL the provider was given: the canonical public address and the raw path and query.
-    pub fn url(&self) -> String {
-        self.public_urls.first().map_or_else(|| self.target.clone(), |public| public.join(&self.target))
-    }
-
     /// The raw query string, without the question mark; empty if there is none.
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
@@ -38,9 +33,12 @@ impl Callback {
     pub fn media_type(&self) -> Option<String> {
         let value = std::str::from_utf8(self.headers.sole("content-type").ok()??).ok()?;
         let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-        let charset = parameters.trim().to_ascii_lowercase();
         // Another charset would make the verifier and the reader see different text, so the type counts as unknown.
-        let readable = !charset.starts_with("charset=") || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
+        let mut charsets = parameters
+            .split(';')
+            .filter_map(|parameter| parameter.split_once('='))
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        let readable = charsets.all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
         readable.then(|| essence.trim().to_ascii_lowercase())
     }
 
@@ -95,6 +93,11 @@ impl Headers {
         }
     }
 
+    /// Whether a header of that name was sent.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
     /// Every header whose name is in the list, as text, for the stored request.
     pub fn keep(&self, names: &[&str]) -> serde_json::Map<String, serde_json::Value> {
         self.0
@@ -108,5 +111,32 @@ impl Headers {
 impl<N: AsRef<str>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media_type(value: &str) -> Option<String> {
+        let callback = Callback {
+            method: "POST".to_owned(),
+            target: "/".to_owned(),
+            public_urls: Arc::from([]),
+            headers: [("Content-Type", value)].into_iter().collect(),
+            body: Bytes::new(),
+            received_at: Timestamp::from_seconds(0).expect("an instant"),
+        };
+        callback.media_type()
+    }
+
+    #[test]
+    fn only_utf_8_is_readable_wherever_the_charset_stands() {
+        for readable in ["a/b", "A/B ; charset=UTF-8", "a/b;charset=\"utf-8\"; x=y", "a/b; x=y; charset=utf-8", "a/b;"] {
+            assert_eq!(media_type(readable).as_deref(), Some("a/b"), "{readable}");
+        }
+        for other in ["a/b; charset=utf-16", "a/b; x=y; Charset=latin1", "a/b; charset=utf-8; charset=utf-7"] {
+            assert_eq!(media_type(other), None, "{other}");
+        }
     }
 }

@@ -39,6 +39,13 @@ impl<'b> Form<'b> {
         self.value(name).filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
     }
 
+    /// Whether parameters of that name have different values. Which of them comes first is not signed.
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        let mut values = self.pairs().filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    }
+
     /// Whether a parameter of that name is there, even with an empty value.
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
@@ -71,6 +78,7 @@ mod tests {
         assert_eq!(pairs, expected);
         assert_eq!(form.text("c"), None);
         assert!(form.has("c"));
+        assert!(form.is_ambiguous("a") && !form.is_ambiguous("b"));
     }
 
     #[test]

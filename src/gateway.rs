@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::{config::Config, endpoint::Endpoint, public_url::PublicUrl, secret::Secret, store::Store, time::Clock};
 
-/// Requests that may be in work at once: with bodies of 256 KiB that bounds the memory to 128 MiB.
-const MAX_IN_FLIGHT: usize = 512;
+/// Bodies in work may take 128 MiB. It is counted as bytes arrive, so that a client that sends none takes no place.
+const MAX_BODY_KIB: usize = 128 << 10;
 
 /// A running gateway.
 pub struct Gateway {
@@ -27,8 +27,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// How long an answer may wait for its commit.
     pub timeout: Duration,
-    /// A place for each request in work.
-    pub in_flight: Semaphore,
+    /// Room for bodies in work, in KiB.
+    pub body_room: Semaphore,
 }
 
 impl Gateway {
@@ -47,7 +47,7 @@ impl Gateway {
             store,
             clock,
             timeout: config.timeout,
-            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            body_room: Semaphore::new(MAX_BODY_KIB),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Spec {
     pub settings: &'static [Setting],
     /// Its signature schemes; all are on unless `<PROVIDER>_SIGNATURE_SCHEMES` says otherwise.
     pub schemes: &'static [&'static Scheme],
+    /// Headers one of which every genuine request carries (lower case): without any of them the body is not even read.
+    pub signature_headers: &'static [&'static str],
     /// What to append to the URL pasted at the provider's console.
     pub url_suffix: &'static str,
     /// The steps at the provider's console, one per entry.
@@ -95,8 +97,14 @@ pub enum InvalidPayload {
 
 /// Why an authentic payload could not be read. Stored as the reason of its quarantine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unparsable(pub &'static str);
+pub enum Unparsable {
+    /// Not decodable, or a known kind without its message id or status.
+    #[error("invalid_payload: {0}")]
+    Invalid(&'static str),
+    /// A field that may be there once has two different values, and nothing says which is meant.
+    #[error("ambiguous: {0}")]
+    Ambiguous(&'static str),
+}
 
 /// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {

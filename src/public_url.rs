@@ -14,6 +14,9 @@ pub struct PublicUrl {
     prefix: String,
 }
 
+/// Each spelling costs a MAC of every request, forged ones too.
+const MAX_SPELLINGS: usize = 12;
+
 /// What is wrong with a public URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `https://host[:port][/prefix]` without query or fragment")]
@@ -32,12 +35,12 @@ impl PublicUrl {
     pub fn signed_spellings(&self, target: &str) -> Vec<String> {
         let standard = if self.scheme == "https" { 443 } else { 80 };
         let queries = [target.to_owned(), target.replace('\'', "%27"), target.replace("%27", "'"), unescape_at_and_colon(target)];
-        let mut spellings: Vec<String> = Vec::new();
+        let mut spellings: Vec<String> = Vec::with_capacity(MAX_SPELLINGS);
         for query in &queries {
             for userinfo in [self.userinfo.as_deref(), None] {
                 for port in [self.port, None, Some(standard)] {
                     let spelling = self.spell(userinfo, port, query);
-                    if !spellings.contains(&spelling) {
+                    if spellings.len() < MAX_SPELLINGS && !spellings.contains(&spelling) {
                         spellings.push(spelling);
                     }
                 }
@@ -54,6 +57,11 @@ impl PublicUrl {
             std::net::SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
         };
         Self { scheme: "http", userinfo: None, host, port: Some(address.port()), prefix: String::new() }
+    }
+
+    /// The URL as configured, in the one spelling that stands for all that [`Self::signed_spellings`] takes for the same.
+    pub fn canonical(&self, target: &str) -> String {
+        self.join(&unescape_at_and_colon(target).replace('\'', "%27"))
     }
 
     fn spell(&self, userinfo: Option<&str>, port: Option<u16>, target: &str) -> String {
@@ -121,7 +129,9 @@ mod tests {
         let spellings = public("https://u:p@example.com:8443/in").signed_spellings("/webhooks/twilio?a=it%27s");
         assert_eq!(spellings.first().map(String::as_str), Some("https://u:p@example.com:8443/in/webhooks/twilio?a=it%27s"));
         assert!(spellings.iter().all(|url| url.contains("example.com") && url.contains("/in/webhooks/twilio?a=it")));
-        assert!(spellings.len() <= 24, "the work per request is bounded");
+        assert!(spellings.len() <= MAX_SPELLINGS, "the work per request is bounded");
+        let canonical = |target| public("https://example.com").canonical(target);
+        assert_eq!(canonical("/x?a=it%27s%40%3A"), canonical("/x?a=it's@:"));
     }
 
     #[test]

@@ -41,6 +41,13 @@ enum Command {
     },
 }
 
+impl Arguments {
+    /// Whether the command takes nothing from `.env`: a demonstration must not write into the database of a configured folder.
+    pub fn ignores_env_file(&self) -> bool {
+        matches!(self.command, Command::Demo { .. })
+    }
+}
+
 const DATABASE_AWAY: u8 = 75;
 const CONFIGURATION: u8 = 78;
 

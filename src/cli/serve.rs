@@ -35,13 +35,16 @@ fn announce(running: &Running) {
 }
 
 /// Serves until SIGTERM or SIGINT, then stops in order; a second signal ends at once.
-pub(super) fn until_stopped(running: Running, delay: Duration) -> Result<(), CommandError> {
-    let failed = |error: io::Error| CommandError::Other(format!("cannot wait for signals: {error}"));
+pub(super) fn until_stopped(mut running: Running, delay: Duration) -> Result<(), CommandError> {
+    let failed = |error: io::Error| CommandError::Other(format!("the gateway ended: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let stopped = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        either(&mut terminate, &mut interrupt).await;
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => {}
+            () = running.ended() => return Err(io::Error::other("the listeners ended")),
+        }
         tracing::info!("stopping: what was taken is answered; a second signal ends at once");
         running.gateway.announce_stop();
         let stop = async {

@@ -79,7 +79,7 @@ pub(super) fn unavailable() -> HttpResponse {
 }
 
 /// The body was not read to its end, so nothing more can be read from this connection.
-fn closing(mut response: HttpResponse) -> HttpResponse {
+pub(super) fn closing(mut response: HttpResponse) -> HttpResponse {
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response
 }

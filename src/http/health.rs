@@ -1,6 +1,6 @@
 //! `/webhooks/health` for monitoring, `/livez` and `/readyz` for whoever runs the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde_json::json;
@@ -17,8 +17,14 @@ pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
         (false, true) => (StatusCode::OK, "degraded"),
         (false, false) => (StatusCode::OK, "healthy"),
     };
-    let endpoints: BTreeMap<&str, String> =
-        gateway.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.base_path.clone())).collect();
+    let endpoints: BTreeMap<&str, &String> = gateway
+        .endpoints()
+        .map(|endpoint| (endpoint.spec.name, endpoint.account.is_unnamed(), &endpoint.base_path))
+        // The last one counts: the unnamed account's, if there is one.
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|(name, _, path)| (name, path))
+        .collect();
     HttpResponse::build(code).json(json!({
         "status": status,
         "service": "webhook_handlers",

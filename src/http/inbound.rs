@@ -9,6 +9,7 @@ use actix_web::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::SemaphorePermit;
 
 use super::answer::{self, Unacceptable};
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     endpoint::Endpoint,
     gateway::Gateway,
     receive::receive,
+    signature::Rejected,
 };
 
 /// Limits of DESIGN section 3 (`reference`: C6).
@@ -44,45 +46,66 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
 }
 
 async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, endpoint: &Endpoint) -> HttpResponse {
-    let Ok(_place) = gateway.in_flight.try_acquire() else {
-        return answer::unacceptable(Unacceptable::Overloaded);
-    };
-    let callback = match callback(request, payload, gateway, endpoint).await {
+    let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
+    // The room that the body takes is given back when the request is answered.
+    let mut room = None;
+    let callback = match callback(request, payload, gateway, endpoint, &mut room).await {
         Ok(callback) => callback,
-        Err(why) => {
-            tracing::warn!(provider = endpoint.spec.name, account = endpoint.account.as_str(), ?why, "unacceptable request");
+        Err(Refused::Early(why)) => {
+            tracing::warn!(provider, account, ?why, "unacceptable request");
             return answer::unacceptable(why);
         }
+        Err(Refused::Unsigned) => return answer::closing(answer::refused(&Rejected::Missing.into(), provider, account)),
     };
     match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
         Ok(committed) => answer::committed(committed),
-        Err(refusal) => answer::refused(&refusal, endpoint.spec.name, endpoint.account.as_str()),
+        Err(refusal) => answer::refused(&refusal, provider, account),
     }
 }
 
-async fn callback(
+/// Why a request did not become a callback.
+enum Refused {
+    Early(Unacceptable),
+    /// It carries no signature at all.
+    Unsigned,
+}
+
+impl From<Unacceptable> for Refused {
+    fn from(why: Unacceptable) -> Self {
+        Self::Early(why)
+    }
+}
+
+type Room<'g> = Option<SemaphorePermit<'g>>;
+
+async fn callback<'g>(
     request: &HttpRequest,
     payload: Payload,
-    gateway: &Gateway,
+    gateway: &'g Gateway,
     endpoint: &Endpoint,
-) -> Result<Callback, Unacceptable> {
-    if !endpoint.spec.methods.contains(&request.method().as_str()) {
-        return Err(Unacceptable::Method);
+    room: &mut Room<'g>,
+) -> Result<Callback, Refused> {
+    check_head(request, endpoint)?;
+    let headers = headers(request);
+    if !endpoint.spec.signature_headers.iter().any(|name| headers.has(name)) {
+        return Err(Refused::Unsigned);
     }
-    check_head(request)?;
-    let body = tokio::time::timeout(BODY_DEADLINE, read(payload)).await.map_err(|_| Unacceptable::Slow)??;
+    let body = tokio::time::timeout(BODY_DEADLINE, read(payload, gateway, room)).await.map_err(|_| Unacceptable::Slow)??;
     Ok(Callback {
         method: request.method().as_str().to_owned(),
         target: request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string),
         public_urls: Arc::clone(&endpoint.public_urls),
-        headers: headers(request),
+        headers,
         body,
         received_at: gateway.clock.now(),
     })
 }
 
 /// What can be refused before the body is read.
-fn check_head(request: &HttpRequest) -> Result<(), Unacceptable> {
+fn check_head(request: &HttpRequest, endpoint: &Endpoint) -> Result<(), Unacceptable> {
+    if !endpoint.spec.methods.contains(&request.method().as_str()) {
+        return Err(Unacceptable::Method);
+    }
     let headers = request.headers();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -97,12 +120,18 @@ fn check_head(request: &HttpRequest) -> Result<(), Unacceptable> {
     if length.is_some_and(|length| length > MAX_BODY) { Err(Unacceptable::TooLarge) } else { Ok(()) }
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Unacceptable> {
+async fn read<'g>(mut payload: Payload, gateway: &'g Gateway, room: &mut Room<'g>) -> Result<Bytes, Unacceptable> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Unacceptable::Malformed)?;
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Unacceptable::TooLarge);
+        }
+        let kib = u32::try_from(chunk.len().div_ceil(1024)).map_err(|_| Unacceptable::TooLarge)?;
+        let more = gateway.body_room.try_acquire_many(kib).map_err(|_| Unacceptable::Overloaded)?;
+        match room {
+            Some(room) => room.merge(more),
+            None => *room = Some(more),
         }
         body.extend_from_slice(&chunk);
     }

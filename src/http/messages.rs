@@ -32,6 +32,11 @@ pub(super) struct Parameters {
 
 impl Parameters {
     fn filter(self) -> Option<MessageFilter> {
+        let texts = [&self.service_type, &self.account, &self.status, &self.recipient, &self.external_id, &self.reference];
+        // No stored text holds a NUL, and Postgres refuses to be asked for one.
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            return None;
+        }
         let instant = |text: Option<String>| match text {
             None => Some(None),
             Some(text) => Timestamp::parse(&text).map(Some),
@@ -57,12 +62,10 @@ pub(super) async fn list(query: Result<Query<Parameters>, actix_web::Error>, gat
     let Some(filter) = query.ok().and_then(|query| query.into_inner().filter()) else {
         return answer::failure(StatusCode::BAD_REQUEST, "invalid_query");
     };
-    match block(move || gateway.store.messages(&filter)).await {
-        Ok(Ok(page)) => HttpResponse::Ok().json(page),
-        Ok(Err(error)) => {
-            tracing::error!("messages cannot be listed: {error}");
-            answer::unavailable()
-        }
-        Err(_) => answer::unavailable(),
+    if let Ok(Ok(page)) = block(move || gateway.store.messages(&filter)).await {
+        HttpResponse::Ok().json(page)
+    } else {
+        tracing::error!("messages cannot be listed");
+        answer::unavailable()
     }
 }

@@ -1,6 +1,13 @@
 //! Starts both listeners, and stops them so that everything taken is answered.
 
-use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, sync::mpsc, thread::JoinHandle, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    num::NonZero,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpServer,
@@ -8,6 +15,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data},
 };
+use tokio::sync::oneshot;
 
 use super::{HEALTH_PATH, health, inbound, messages, ops};
 use crate::{
@@ -24,6 +32,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const MAX_CONNECTIONS: usize = 8_192;
+const MAX_OPS_CONNECTIONS: usize = 256;
 
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +73,7 @@ pub struct Running {
     pub ops_token: ops_token::OpsToken,
     handles: [ServerHandle; 2],
     thread: JoinHandle<io::Result<()>>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Server {
@@ -78,17 +88,31 @@ impl Server {
         let fallback = PublicUrl::of_listener(public);
         let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback));
         let (sender, receiver) = mpsc::channel();
+        let (alive, ended) = oneshot::channel();
         let shared = Data::from(Arc::clone(&gateway));
         let thread = std::thread::Builder::new()
             .name("waybill-http".to_owned())
-            .spawn(move || serve(public_listener, ops_listener, &shared, &sender))
+            .spawn(move || {
+                // Dropped when the thread ends, however it ends.
+                let _alive: oneshot::Sender<()> = alive;
+                serve(public_listener, ops_listener, &shared, sender)
+            })
             .map_err(StartError::Thread)?;
-        let handles = receiver.recv().map_err(|error| StartError::Thread(io::Error::other(error)))?;
-        Ok(Running { public, ops, gateway, ops_token: token, handles, thread })
+        let Ok(handles) = receiver.recv() else {
+            let cause = thread.join().unwrap_or(Ok(())).err();
+            return Err(StartError::Thread(cause.unwrap_or_else(|| io::Error::other("its thread ended"))));
+        };
+        Ok(Running { public, ops, gateway, ops_token: token, handles, thread, ended })
     }
 }
 
 impl Running {
+    /// Resolves when the listeners have ended, whether they were told to or not.
+    pub async fn ended(&mut self) {
+        // Nothing is ever sent; the sender goes with the thread.
+        drop((&mut self.ended).await);
+    }
+
     /// Stops accepting, answers every request that was taken, commits what is queued, and ends. Blocks.
     pub fn stop(self) {
         self.gateway.announce_stop();
@@ -111,8 +135,10 @@ fn serve(
     public: TcpListener,
     ops: TcpListener,
     gateway: &Data<Gateway>,
-    started: &mpsc::Sender<[ServerHandle; 2]>,
+    started: mpsc::Sender<[ServerHandle; 2]>,
 ) -> io::Result<()> {
+    // actix counts connections per worker.
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     actix_web::rt::System::new().block_on(async {
         let shared = gateway.clone();
         let public = HttpServer::new(move || {
@@ -123,9 +149,10 @@ fn serve(
                 )
                 .default_service(web::to(inbound::handle))
         })
+        .workers(workers)
         .client_request_timeout(HEADER_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
-        .max_connections(MAX_CONNECTIONS)
+        .max_connections(MAX_CONNECTIONS / workers)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .listen(public)?
@@ -139,6 +166,7 @@ fn serve(
                 .service(web::scope("/api").wrap(from_fn(ops::require_token)).route("/messages", web::get().to(messages::list)))
         })
         .workers(1)
+        .max_connections(MAX_OPS_CONNECTIONS)
         .client_request_timeout(HEADER_TIMEOUT)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
@@ -147,6 +175,7 @@ fn serve(
         if started.send([public.handle(), ops.handle()]).is_err() {
             return Ok(());
         }
+        drop(started);
         futures_util::future::try_join(public, ops).await.map(|_| ())
     })
 }

@@ -27,7 +27,8 @@ pub fn verify<'c>(callback: &'c Callback, header_name: &str, secrets: &[Secret])
         return Err(Rejected::Shape);
     }
     // The canonical string on the configured URL: however a captured request is cut anew, it stays the same request.
-    let canonical = [callback.url().as_bytes(), &parameters].concat();
+    let url = callback.public_urls.first().map(|public| public.canonical(&callback.target)).unwrap_or_default();
+    let canonical = [url.as_bytes(), &parameters].concat();
     Ok(Proof::new(callback, &SCHEME, index, canonical))
 }
 

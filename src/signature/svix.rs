@@ -24,19 +24,26 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The specification's least length of a key.
+const MIN_KEY: usize = 24;
+
 /// A decoded signing secret.
 #[derive(Clone)]
-pub struct Key(secrecy::SecretSlice<u8>);
+pub struct Key {
+    bytes: secrecy::SecretSlice<u8>,
+    /// Its place among the configured secrets.
+    index: usize,
+}
 
 impl Key {
-    /// Decodes `whsec_…` or plain base64. `None` if it is not base64 or holds no key.
-    pub fn decode(secret: &str) -> Option<Self> {
+    /// Decodes `whsec_…` or plain base64. `None` if it is not base64 of 24 bytes or more.
+    pub fn decode(secret: &str, index: usize) -> Option<Self> {
         let bytes = LENIENT.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
-        (!bytes.is_empty()).then(|| Self(bytes.into()))
+        (bytes.len() >= MIN_KEY).then(|| Self { bytes: bytes.into(), index })
     }
 
     fn bytes(&self) -> &[u8] {
-        secrecy::ExposeSecret::expose_secret(&self.0)
+        secrecy::ExposeSecret::expose_secret(&self.bytes)
     }
 }
 
@@ -89,12 +96,12 @@ pub fn verify<'c>(callback: &'c Callback, keys: &[Key]) -> Result<Proof<'c>, Rej
     }
     let given: Vec<Vec<u8>> = entries.iter().filter_map(|entry| STANDARD.decode(entry.strip_prefix("v1,")?).ok()).collect();
     let signed = [attempt.id.as_bytes(), b".", attempt.timestamp.as_bytes(), b".", &callback.body];
-    let index = keys
+    let key = keys
         .iter()
-        .position(|key| given.iter().any(|given| mac::matches(mac::sha256(key.bytes(), &signed), given)))
+        .find(|key| given.iter().any(|given| mac::matches(mac::sha256(key.bytes(), &signed), given)))
         .ok_or(Rejected::Mismatch)?;
     // The id is the same for every retry and replay of one event; the time is not.
-    Ok(Proof::new(callback, &SCHEME, index, attempt.id))
+    Ok(Proof::new(callback, &SCHEME, key.index, attempt.id))
 }
 
 /// A secret of the form that Svix shows.

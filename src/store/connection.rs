@@ -35,8 +35,8 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WA
                             PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; \
                             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -65536;";
 
-/// No statement may hold up an answer; a commit is on the disk.
-const POSTGRES_SETUP: &str = "SET synchronous_commit = on; SET statement_timeout = '1s'; SET lock_timeout = '500ms'; \
+/// No statement may hold up an answer.
+const POSTGRES_SETUP: &str = "SET statement_timeout = '1s'; SET lock_timeout = '500ms'; \
                               SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8';";
 
 diesel::table! {
@@ -87,8 +87,12 @@ impl Connection {
             }
             Self::Postgres(connection) => {
                 let mut setting = |name: &str| diesel::select(current_setting(name)).get_result::<String>(connection);
-                if setting("synchronous_commit")? != "on" {
-                    return Err(StoreError::NotDurable("Postgres must run with synchronous_commit=on"));
+                // Not set by us: it may be stronger than `on`, and an operator who weakens it must be told, not overruled.
+                if !["on", "remote_apply"].contains(&setting("synchronous_commit")?.as_str()) {
+                    return Err(StoreError::NotDurable("Postgres must run with synchronous_commit=on or remote_apply"));
+                }
+                if setting("server_encoding")? != "UTF8" {
+                    return Err(StoreError::NotDurable("the Postgres database must have the encoding UTF8"));
                 }
                 for name in ["fsync", "full_page_writes"] {
                     if setting(name)? != "on" {
@@ -98,9 +102,30 @@ impl Connection {
                         );
                     }
                 }
+                let language = setting("lc_messages")?;
+                if !["C", "POSIX", "en"].iter().any(|plain| language.starts_with(plain)) && !language.is_empty() {
+                    tracing::warn!(
+                        language,
+                        "lc_messages is not English: time-outs of the database cannot be told from bad rows"
+                    );
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// Why a database does not open, in words of ours: libpq's can quote a part of the connection string.
+pub(super) fn cause(error: &ConnectionError) -> &'static str {
+    let text = error.to_string();
+    let says = |phrase: &str| text.contains(phrase);
+    match error {
+        _ if says("authentication failed") => "authentication failed",
+        _ if says("does not exist") => "no such database or role",
+        _ if says("unable to open database file") => "the file cannot be opened",
+        _ if says("certificate") => "the certificate is not accepted",
+        ConnectionError::CouldntSetupConfiguration(_) => "the session cannot be set up",
+        _ => "no connection",
     }
 }
 

@@ -21,6 +21,12 @@ diesel::define_sql_function! {
     fn pg_advisory_xact_lock(key: BigInt) -> Nullable<Text>;
 }
 
+/// Names of all migrations.
+pub(super) fn all() -> Result<Vec<String>, StoreError> {
+    let known: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> = SQLITE.migrations()?;
+    Ok(names(&known))
+}
+
 /// Names of the migrations that are not applied yet.
 pub(super) fn pending(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
     match connection {

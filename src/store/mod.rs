@@ -5,6 +5,7 @@
 
 mod commit;
 mod connection;
+mod failure;
 mod fold;
 mod migrations;
 mod postgres;
@@ -34,8 +35,11 @@ use self::{
 };
 use crate::config::DatabaseUrl;
 
-/// Records that may wait for the writer; one more is refused.
+/// Records that may wait for the writer.
 const QUEUE: usize = 256;
+
+/// How long one more may wait for a place. Not all providers try again, so a burst should not be refused at once.
+const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The age up to which the answer to "is the database there" is not asked again.
 const HEALTH_AGE: Duration = Duration::from_secs(1);
@@ -62,7 +66,7 @@ impl Committed {
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The queue is full.
+    /// The queue stayed full.
     #[error("too many requests wait for the database")]
     Busy,
     /// The database is away, or whether it committed is unknown.
@@ -80,6 +84,9 @@ pub enum StoreError {
     /// A statement failed.
     #[error("a statement failed: {0}")]
     Statement(Arc<diesel::result::Error>),
+    /// The writer's thread does not start.
+    #[error("the writer does not start: {0}")]
+    Thread(Arc<std::io::Error>),
     /// The folder or file of the database cannot be made.
     #[error("cannot prepare the database's folder: {0}")]
     Folder(Arc<std::io::Error>),
@@ -117,13 +124,18 @@ impl Store {
         let mut connection = open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
-        let writer =
-            Writer { url: url.clone(), connection: Some(connection), max_retries, last_failure: Arc::clone(&last_failure) };
+        let writer = Writer {
+            url: url.clone(),
+            connection: Some(connection),
+            max_retries,
+            poison_in_a_row: 0,
+            last_failure: Arc::clone(&last_failure),
+        };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("waybill-writer".to_owned())
             .spawn(move || writer.run(queue))
-            .map_err(|error| StoreError::Folder(Arc::new(error)))?;
+            .map_err(|error| StoreError::Thread(Arc::new(error)))?;
         Ok(Self {
             url: url.clone(),
             jobs,
@@ -134,12 +146,13 @@ impl Store {
         })
     }
 
-    /// Makes a record durable. Dropping the future does not cancel the write.
+    /// Makes a record durable. Once it is queued, dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
         let (waiter, outcome) = oneshot::channel();
-        self.jobs.try_send(Job::Write(Box::new(record), waiter)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable,
+        let queued = self.jobs.send_timeout(Job::Write(Box::new(record), waiter), QUEUE_PATIENCE).await;
+        queued.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Busy,
+            mpsc::error::SendTimeoutError::Closed(_) => StoreError::Unavailable,
         })?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
@@ -177,11 +190,11 @@ impl Store {
         }
     }
 
-    /// Whether the writer committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
+    /// Whether the writer runs and committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
     /// more because it is unhealthy could never show that it has recovered.
     pub fn is_writing(&self) -> bool {
         let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
+        !self.jobs.is_closed() && last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
     }
 
     /// Whether the queue has room.
@@ -209,10 +222,16 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
 
 /// Names of the migrations that [`migrate`] would apply.
 pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    connection::prepare(url).map_err(|error| StoreError::Folder(Arc::new(error)))?;
-    migrations::pending(&mut open(url)?)
+    match url {
+        // Looking would create it.
+        DatabaseUrl::Sqlite(path) if !path.exists() => migrations::all(),
+        _ => migrations::pending(&mut open(url)?),
+    }
 }
 
 fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    Connection::open(url).map_err(|_| StoreError::Unavailable)
+    Connection::open(url).map_err(|error| {
+        tracing::error!(cause = connection::cause(&error), "the database does not open");
+        StoreError::Unavailable
+    })
 }

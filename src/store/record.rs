@@ -81,10 +81,10 @@ impl Record {
         let reading = match parsed {
             Ok(events) => Reading::Events(events),
             Err(unparsable) => Reading::Quarantined {
-                reason: format!("invalid_payload: {unparsable}"),
-                answer: match endpoint.invalid_payload {
-                    InvalidPayload::BadRequest => Answer::InvalidPayload,
-                    InvalidPayload::Accept => Answer::Success,
+                reason: unparsable.to_string(),
+                answer: match (unparsable, endpoint.invalid_payload) {
+                    (Unparsable::Invalid(_), InvalidPayload::BadRequest) => Answer::InvalidPayload,
+                    (Unparsable::Ambiguous(_), _) | (_, InvalidPayload::Accept) => Answer::Success,
                 },
             },
         };

@@ -2,20 +2,19 @@
 //! after that commit. A row that the database refuses is kept aside; it never takes its neighbours with it.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
-use diesel::{
-    QueryResult,
-    result::{DatabaseErrorKind, Error},
-};
+use diesel::QueryResult;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Committed, StoreError,
     commit::commit,
     connection::{Connection, on_either},
+    failure::{Failure, classify, kind},
     record::Record,
 };
 use crate::config::DatabaseUrl;
@@ -32,16 +31,8 @@ pub(super) enum Job {
     Stop,
 }
 
-/// Why a transaction did not commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// Another writer was in the way; trying again can help.
-    Transient,
-    /// The database refused a row.
-    Refused,
-    /// The connection is gone or the database cannot write; whether it committed may be unknown.
-    Unavailable,
-}
+/// After so many refused records in a row it is taken for the database's trouble: a row is bad now and then, not always.
+const MAX_POISON_IN_A_ROW: u32 = 3;
 
 /// The writer's state.
 pub(super) struct Writer {
@@ -49,6 +40,8 @@ pub(super) struct Writer {
     /// Opened again when it was lost.
     pub(super) connection: Option<Connection>,
     pub(super) max_retries: u32,
+    /// Records refused since one with events was taken.
+    pub(super) poison_in_a_row: u32,
     /// When the last batch could not be committed; empty after one that could.
     pub(super) last_failure: Arc<Mutex<Option<Instant>>>,
 }
@@ -90,40 +83,49 @@ impl Writer {
         match self.try_commit(records) {
             Ok(committed) => committed.into_iter().map(Ok).collect(),
             Err(Failure::Refused) => self.isolate(records),
-            Err(Failure::Transient | Failure::Unavailable) => all(StoreError::Unavailable),
+            Err(_) => all(StoreError::Unavailable),
         }
     }
 
-    /// Commits each record in a transaction of its own; what is refused alone is poison and quarantined.
+    /// Commits each record in a transaction of its own. Trouble of the database ends it for the rest of the batch.
     fn isolate(&mut self, records: &[Record]) -> Vec<Result<Committed, StoreError>> {
-        let mut lost = false;
+        let mut away = false;
         let mut one = |record: &Record| {
-            if lost {
+            if away {
                 return Err(StoreError::Unavailable);
             }
             let outcome = match self.try_commit(std::slice::from_ref(record)) {
-                Err(Failure::Refused) => {
-                    // If the request alone is taken, it was the normalized row that the database did not want.
-                    tracing::error!(
-                        provider = record.service_type,
-                        account = record.account,
-                        "the database refused a row; its request is quarantined as poison"
-                    );
-                    self.try_commit(&[record.poisoned()])
-                }
+                Err(Failure::Refused) => self.quarantine(record),
                 outcome => outcome,
             };
-            lost = outcome.is_err();
+            away = matches!(outcome, Err(Failure::Transient | Failure::Blocked | Failure::Unavailable));
             outcome.ok().and_then(|committed| committed.into_iter().next()).ok_or(StoreError::Unavailable)
         };
         records.iter().map(&mut one).collect()
+    }
+
+    /// Keeps a record that is refused alone without its normalized rows: if that is taken, they were what was wrong.
+    fn quarantine(&mut self, record: &Record) -> Result<Vec<Committed>, Failure> {
+        self.poison_in_a_row += 1;
+        let (provider, account) = (record.service_type, &record.account);
+        if self.poison_in_a_row > MAX_POISON_IN_A_ROW {
+            tracing::error!(provider, account, "the database refuses every row; nothing is stored until it takes one again");
+            return Err(Failure::Unavailable);
+        }
+        tracing::error!(provider, account, "the database refused a row; its request is quarantined as poison");
+        self.try_commit(&[record.poisoned()])
     }
 
     fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, Failure> {
         let mut failure = Failure::Unavailable;
         for _ in 0..=self.max_retries {
             failure = match self.commit_once(records) {
-                Ok(committed) => return Ok(committed),
+                Ok(committed) => {
+                    if records.iter().any(|record| !record.events().is_empty()) {
+                        self.poison_in_a_row = 0;
+                    }
+                    return Ok(committed);
+                }
                 Err(failure) => failure,
             };
             if failure != Failure::Transient {
@@ -141,7 +143,13 @@ impl Writer {
             tracing::error!("the writer cannot connect to the database");
             return Err(Failure::Unavailable);
         };
-        let result: QueryResult<Vec<Committed>> = on_either!(connection, c => commit(c, records));
+        // A panic is a bug of ours in one of the records; the writer must outlive it, and the others must be stored.
+        let commit = AssertUnwindSafe(|| -> QueryResult<Vec<Committed>> { on_either!(connection, c => commit(c, records)) });
+        let Ok(result) = catch_unwind(commit) else {
+            tracing::error!(records = records.len(), "the writer panicked");
+            self.connection = None;
+            return Err(Failure::Refused);
+        };
         result.map_err(|error| {
             let failure = classify(&error);
             // The error's text can quote a row; its kind cannot.
@@ -151,74 +159,5 @@ impl Writer {
             }
             failure
         })
-    }
-}
-
-/// Diesel tells no SQLSTATE, so what it calls unknown is told apart by the database's own words. Whatever is not
-/// recognized counts as refused: the record is then tried alone, and without its normalized row.
-fn classify(error: &Error) -> Failure {
-    const TRANSIENT: [&str; 5] =
-        ["database is locked", "database table is locked", "deadlock detected", "lock timeout", "statement timeout"];
-    const UNAVAILABLE: [&str; 7] = [
-        "disk is full",
-        "disk I/O error",
-        "readonly database",
-        "No space left",
-        "unable to open database",
-        "terminating connection",
-        "read-only transaction",
-    ];
-    let Error::DatabaseError(kind, information) = error else {
-        return match error {
-            Error::SerializationError(_) | Error::DeserializationError(_) | Error::QueryBuilderError(_) => Failure::Refused,
-            _ => Failure::Unavailable,
-        };
-    };
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| information.message().contains(phrase));
-    match kind {
-        DatabaseErrorKind::SerializationFailure => Failure::Transient,
-        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction => {
-            Failure::Unavailable
-        }
-        _ if says(&TRANSIENT) => Failure::Transient,
-        _ if says(&UNAVAILABLE) => Failure::Unavailable,
-        _ => Failure::Refused,
-    }
-}
-
-fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => "unique violation",
-        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => "foreign key violation",
-        Error::DatabaseError(DatabaseErrorKind::NotNullViolation, _) => "not null violation",
-        Error::DatabaseError(DatabaseErrorKind::CheckViolation, _) => "check violation",
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => "serialization failure",
-        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
-            "connection lost"
-        }
-        Error::DatabaseError(_, _) => "database",
-        _ => "client",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn database(kind: DatabaseErrorKind, message: &str) -> Failure {
-        classify(&Error::DatabaseError(kind, Box::new(message.to_owned())))
-    }
-
-    #[test]
-    fn trouble_of_the_database_is_never_taken_for_a_bad_row() {
-        use DatabaseErrorKind::{CheckViolation, ClosedConnection, SerializationFailure, Unknown};
-        assert_eq!(database(SerializationFailure, ""), Failure::Transient);
-        assert_eq!(database(Unknown, "database is locked"), Failure::Transient);
-        assert_eq!(database(Unknown, "canceling statement due to lock timeout"), Failure::Transient);
-        assert_eq!(database(ClosedConnection, ""), Failure::Unavailable);
-        assert_eq!(database(Unknown, "database or disk is full"), Failure::Unavailable);
-        assert_eq!(database(CheckViolation, ""), Failure::Refused);
-        assert_eq!(database(Unknown, "invalid byte sequence"), Failure::Refused);
-        assert_eq!(classify(&Error::BrokenTransactionManager), Failure::Unavailable);
     }
 }

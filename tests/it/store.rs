@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde_json::json;
 use waybill::{
     callback::Callback,
@@ -15,7 +15,7 @@ use waybill::{
     time::Timestamp,
 };
 
-use crate::support::database::Database;
+use crate::support::database::{Database, Lock};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -128,12 +128,30 @@ crate::databases! {
 
     fn a_full_queue_is_refused_and_what_it_holds_is_stored(database) {
         let (store, endpoint) = (open(&database), endpoint());
-        let callbacks: Vec<Callback> = (0..2_000).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
-        let outcomes = all_at_once(&store, &endpoint, &callbacks);
-        let stored = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(Refusal::NotStored(StoreError::Busy)))));
-        assert!(stored >= 256, "the queue's own length at the least");
+        let callbacks: Vec<Callback> = (0..500).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        let mut lock = Some(database.lock());
+        let (mut stored, mut refused) = (0, 0);
+        run(async {
+            let mut pending: FuturesUnordered<_> =
+                callbacks.iter().map(|callback| receive(&store, &endpoint, callback, PATIENCE)).collect();
+            while let Some(outcome) = pending.next().await {
+                match outcome {
+                    Ok(_) => stored += 1,
+                    Err(Refusal::NotStored(StoreError::Busy)) => refused += 1,
+                    Err(other) => panic!("{other}"),
+                }
+                lock.take().into_iter().for_each(Lock::release);
+            }
+        });
+        assert!(refused > 0 && stored >= 256, "{refused} refused, {stored} stored");
         assert_eq!(database.rows("message_external_ids").len(), stored);
+    }
+
+    fn a_burst_over_the_queue_waits_for_a_place(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        let callbacks: Vec<Callback> = (0..500).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        let outcomes = all_at_once(&store, &endpoint, &callbacks);
+        assert!(outcomes.iter().all(Result::is_ok));
     }
 
     fn a_closed_store_takes_nothing(database) {
@@ -183,15 +201,30 @@ fn a_database_that_is_away_is_unavailable() {
 #[test]
 fn the_writer_reconnects() {
     let database = Database::new(crate::support::database::Backend::Postgres);
-    let (store, endpoint) = (open(&database), endpoint());
-    database.query(
-        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity \
-         WHERE application_name = 'waybill' AND pid <> pg_backend_pid() AND query LIKE '%UTF8%' AND state = 'idle'",
+    let url = format!("{}&application_name=the_writer_reconnects", database.url());
+    let store = Store::open(&url.parse().expect("a database URL"), 0).expect("a store");
+    let endpoint = endpoint();
+    let killed = database.query(
+        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'the_writer_reconnects'",
     );
-    let outcomes: Vec<bool> = (0..5)
+    assert_eq!(killed, ["true"], "the writer's only connection");
+    let stored: Vec<bool> = (0..5)
         .map(|n| all_at_once(&store, &endpoint, &[status(&endpoint, &format!("SM{n}"), "sent")]).remove(0).is_ok())
         .collect();
-    assert_eq!(outcomes[1..], [true; 4], "after at most one refusal");
-    let stored = database.rows("message_external_ids").len();
-    assert_eq!(stored, outcomes.iter().filter(|stored| **stored).count());
+    assert_eq!(stored, [false, true, true, true, true]);
+    assert_eq!(database.rows("message_external_ids").len(), 4);
+}
+
+/// A database that refuses every row is in trouble; calling all of it poison would lose what it means.
+#[test]
+fn a_database_that_refuses_everything_is_unavailable() {
+    let database = Database::new(crate::support::database::Backend::Sqlite);
+    let (store, endpoint) = (open(&database), endpoint());
+    database.execute("CREATE TRIGGER broken BEFORE INSERT ON message_external_ids BEGIN SELECT RAISE(ABORT, 'broken'); END");
+    let callbacks: Vec<Callback> = (0..10).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+    let refused = all_at_once(&store, &endpoint, &callbacks).iter().filter(|outcome| outcome.is_err()).count();
+    assert_eq!(refused, 7, "three may be poison");
+    database.execute("DROP TRIGGER broken");
+    let outcomes = all_at_once(&store, &endpoint, &callbacks[5..]);
+    assert!(outcomes.iter().all(Result::is_ok), "it recovers by itself");
 }

@@ -132,6 +132,16 @@ impl Database {
         }
     }
 
+    /// Keeps every writer out until it is released.
+    pub fn lock(&self) -> Lock {
+        let mut lock = match self {
+            Self::Sqlite { .. } => Lock::Sqlite(self.sqlite()),
+            Self::Postgres { .. } => Lock::Postgres(self.postgres()),
+        };
+        lock.execute("BEGIN IMMEDIATE", "BEGIN; LOCK TABLE webhook_requests IN ACCESS EXCLUSIVE MODE");
+        lock
+    }
+
     pub fn sqlite(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(&self.file().to_string_lossy()).expect("the file");
         connection.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON").expect("pragmas");
@@ -145,6 +155,26 @@ impl Database {
 
     pub fn postgres(&self) -> PgConnection {
         PgConnection::establish(&self.url()).expect("the Postgres of TEST_DATABASE_URL")
+    }
+}
+
+/// A transaction that keeps every writer out.
+pub enum Lock {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Lock {
+    pub fn release(mut self) {
+        self.execute("ROLLBACK", "ROLLBACK");
+    }
+
+    fn execute(&mut self, sqlite: &str, postgres: &str) {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(sqlite),
+            Self::Postgres(connection) => connection.batch_execute(postgres),
+        }
+        .expect("a lock");
     }
 }
 

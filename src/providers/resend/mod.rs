@@ -51,6 +51,7 @@ pub(super) static SPEC: Spec = Spec {
         },
     ],
     schemes: &[&svix::SCHEME, &body_sha256::SCHEME],
+    signature_headers: &["svix-signature", "webhook-signature", SIGNATURE],
     url_suffix: "",
     console: &[
         "Dashboard → Webhooks → Add Webhook.",
@@ -74,11 +75,12 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     let secrets: Vec<Secret> = settings.secrets("WEBHOOK_SECRET").into_iter().filter(|secret| secret.text() != "v1").collect();
     let schemes = settings.schemes();
     let signs_by_svix = schemes.iter().any(|scheme| scheme.name == svix::SCHEME.name);
-    let keys: Vec<svix::Key> = secrets.iter().filter_map(|secret| svix::Key::decode(secret.text())).collect();
+    let keys: Vec<svix::Key> =
+        secrets.iter().enumerate().filter_map(|(index, secret)| svix::Key::decode(secret.text(), index)).collect();
     if signs_by_svix && keys.len() < secrets.len() {
         let expected = "a Svix secret, `whsec_` and base64 (or RESEND_SIGNATURE_SCHEMES=body-sha256)";
         let broken =
-            secrets.iter().any(|secret| secret.text().starts_with("whsec_") && svix::Key::decode(secret.text()).is_none());
+            secrets.iter().any(|secret| secret.text().starts_with("whsec_") && svix::Key::decode(secret.text(), 0).is_none());
         if broken || schemes.len() == 1 {
             settings.problem("WEBHOOK_SECRET", expected);
         } else {

@@ -19,14 +19,14 @@ static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("erro
 
 /// Reads one body. Every JSON text is readable; what is not about an e-mail is kept as it is.
 pub(super) fn read(body: &[u8]) -> Result<Event, Unparsable> {
-    let payload = json::read(body).ok_or(Unparsable("the body is not JSON"))?;
+    let payload = json::read(body).ok_or(Unparsable::Invalid("the body is not JSON"))?;
     let kind = word(&payload, "/type").unwrap_or_default();
     // `data.email_id` is Resend's; `data.id` is what the user's guide shows.
     let id = word(&payload, "/data/email_id").or_else(|| word(&payload, "/data/id"));
     let mut event = event_of(kind);
     event.external_id = id.and_then(ExternalId::new);
     if event.moves_message && event.external_id.is_none() {
-        return Err(Unparsable("an e-mail event without data.email_id of 1 to 255 bytes"));
+        return Err(Unparsable::Invalid("an e-mail event without data.email_id of 1 to 255 bytes"));
     }
     event.provider_status = event.status.and_then(|_| text::present(kind));
     // The top-level instant is the event's; `data.created_at` is the e-mail's.

@@ -17,18 +17,28 @@ static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("erro
 /// Twilio's own name of the kind of callback.
 const STATUS_CALLBACK: &str = "StatusCallback";
 
+/// The fields that are read; each may have one value.
+const SCALARS: [&str; 9] =
+    ["MessageSid", "SmsSid", "MessageStatus", "SmsStatus", "ErrorCode", "ErrorMessage", "ChannelStatusMessage", "From", "To"];
+
 /// Reads one form. `query` holds the parameters of the URL if the scheme signed it.
 pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, Unparsable> {
+    if let Some(name) = SCALARS.into_iter().find(|name| form.is_ambiguous(name)) {
+        return Err(Unparsable::Ambiguous(name));
+    }
+    if query.is_some_and(|query| query.is_ambiguous("message_id")) {
+        return Err(Unparsable::Ambiguous("message_id"));
+    }
     let id = form.text("MessageSid").or_else(|| form.text("SmsSid"));
     let word = form.text("MessageStatus").or_else(|| form.text("SmsStatus"));
     let (id, word) = match (id, word) {
         (Some(id), Some(word)) => (id, word),
         // Neither: a kind we do not know, such as a voice callback. It is kept.
         (None, None) => return Ok(Event::aside(EventType::Unknown, "")),
-        (None, Some(_)) => return Err(Unparsable("a message status without MessageSid or SmsSid")),
-        (Some(_), None) => return Err(Unparsable("a message without MessageStatus or SmsStatus")),
+        (None, Some(_)) => return Err(Unparsable::Invalid("a message status without MessageSid or SmsSid")),
+        (Some(_), None) => return Err(Unparsable::Invalid("a message without MessageStatus or SmsStatus")),
     };
-    let external_id = ExternalId::new(&id).ok_or(Unparsable("the message id is longer than 255 bytes"))?;
+    let external_id = ExternalId::new(&id).ok_or(Unparsable::Invalid("the message id is longer than 255 bytes"))?;
     let mut event = event_of(&word.to_ascii_lowercase());
     event.external_id = Some(external_id);
     event.provider_status = text::present(&word);

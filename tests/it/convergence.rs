@@ -3,9 +3,8 @@
 //! Generated event sets travel as signed callbacks through the pipeline into eight stores on one database. The row is
 //! compared with a short fold written here, and a last-write-wins variant shows that the comparison can fail.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use proptest::{
     prelude::*,
@@ -18,12 +17,11 @@ use waybill::{
     config::{Config, DatabaseUrl, Env},
     endpoint::Endpoint,
     receive::receive,
-    signature::Outgoing,
     store::Store,
     time::Timestamp,
 };
 
-use crate::support::database::Database;
+use crate::support::{callback::signed, database::Database};
 
 const WRITERS: usize = 8;
 const ID: &str = "message-1";
@@ -125,22 +123,7 @@ fn callback(endpoint: &Endpoint, index: usize, fact: &Fact) -> Callback {
         (format!("{}{query}", endpoint.path()), body)
     };
     let received_at = Timestamp::from_seconds(base() + 100 + i64::try_from(index).expect("few")).expect("an instant");
-    let outgoing = Outgoing {
-        url: &endpoint.url(&target),
-        body: body.as_bytes(),
-        id: &format!("msg_{index}"),
-        seconds: received_at.seconds(),
-    };
-    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
-    headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
-    Callback {
-        method: "POST".to_owned(),
-        target,
-        public_urls: Arc::clone(&endpoint.public_urls),
-        headers: headers.into_iter().collect(),
-        body: Bytes::from(body),
-        received_at,
-    }
+    signed(endpoint, target, body, &format!("msg_{index}"), received_at)
 }
 
 /// Rank, time and hash of the key: what decides.

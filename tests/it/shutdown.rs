@@ -119,6 +119,24 @@ crate::databases! {
     }
 }
 
+/// Clients that hold back their bodies take no room from the honest. In a process of its own, for the open files' sake.
+#[test]
+fn slow_clients_take_no_room_from_the_honest() {
+    let database = Database::new(crate::support::database::Backend::Sqlite);
+    let process = Process::start(&database, &[]);
+    let head = b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: x\r\nContent-Length: 10\r\n\r\nabc";
+    let slow: Vec<_> = (0..600)
+        .map(|_| {
+            let mut stream = client::connect(process.public);
+            stream.write_all(head).expect("sent");
+            stream
+        })
+        .collect();
+    let (headers, body) = signed("status-sent");
+    assert_eq!(client::send(process.public, "POST", "/webhooks/twilio", &headers, &body).status, 200);
+    drop(slow);
+}
+
 #[test]
 fn exit_codes_are_those_documented() {
     let code = |command: &mut Command| command.stderr(Stdio::null()).stdout(Stdio::null()).status().expect("the binary").code();

@@ -1,8 +1,7 @@
 //! The durable write path: batches, duplicates, poison, several gateways, and what plain SQL may do beside it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde_json::json;
 use waybill::{
@@ -10,12 +9,14 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     receive::{Refusal, receive},
-    signature::Outgoing,
     store::{Committed, Store, StoreError},
     time::Timestamp,
 };
 
-use crate::support::database::{Database, Lock};
+use crate::support::{
+    callback::signed,
+    database::{Database, Lock},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,18 +29,8 @@ fn endpoint() -> Endpoint {
 
 fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
     let body = format!("MessageSid={id}&MessageStatus={status}");
-    let target = endpoint.path();
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id: "", seconds: 0 };
-    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
-    headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
-    Callback {
-        method: "POST".to_owned(),
-        target,
-        public_urls: Arc::clone(&endpoint.public_urls),
-        headers: headers.into_iter().collect(),
-        body: Bytes::from(body),
-        received_at: Timestamp::from_seconds(1_773_500_000).expect("an instant"),
-    }
+    let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
+    signed(endpoint, endpoint.path(), body, "", at)
 }
 
 fn open(database: &Database) -> Store {
@@ -193,6 +184,19 @@ crate::databases! {
         let store = open(&database);
         assert!(store.is_reachable() && store.is_writing() && store.has_room());
     }
+}
+
+/// Teeth of the check at the start: an operator who weakens the commit is told.
+#[test]
+fn a_postgres_that_does_not_sync_its_commits_is_refused() {
+    let database = Database::new(crate::support::database::Backend::Postgres);
+    let open = |setting: &str| {
+        let url = format!("{}%20-csynchronous_commit%3D{setting}", database.url());
+        Store::open(&url.parse().expect("a database URL"), 0).map(drop)
+    };
+    assert!(matches!(open("off"), Err(StoreError::NotDurable(_))));
+    assert!(matches!(open("local"), Err(StoreError::NotDurable(_))));
+    assert!(open("on").is_ok() && open("remote_apply").is_ok());
 }
 
 #[test]

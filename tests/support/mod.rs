@@ -1,5 +1,6 @@
 //! What both test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
 
+pub mod callback;
 pub mod client;
 pub mod database;
 pub mod gateway;

@@ -1,0 +1,21 @@
+//! A signed callback, without a server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waybill::{callback::Callback, endpoint::Endpoint, signature::Outgoing, time::Timestamp};
+
+/// Signed by the endpoint's first scheme and secret, as if sent and received at that instant.
+pub fn signed(endpoint: &Endpoint, target: String, body: String, id: &str, at: Timestamp) -> Callback {
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id, seconds: at.seconds() };
+    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
+    headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+    Callback {
+        method: "POST".to_owned(),
+        target,
+        public_urls: Arc::clone(&endpoint.public_urls),
+        headers: headers.into_iter().collect(),
+        body: Bytes::from(body),
+        received_at: at,
+    }
+}

@@ -41,7 +41,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The rank that decides between the events of one message (DESIGN section 6, "Status"). A mail system accepts
+    /// The rank that decides between the events of one message (ARCHITECTURE.md, "Convergence"). A mail system accepts
     /// first and bounces later, so for e-mail a failure outranks a delivery; for all else a receipt outranks a failure.
     pub fn rank(self, is_email: bool, is_inferred: bool) -> u8 {
         match self {

@@ -20,7 +20,7 @@ use crate::{
     signature::Rejected,
 };
 
-/// Limits of DESIGN section 3 (`reference`: C6).
+/// ARCHITECTURE.md, "Limits".
 const MAX_BODY: usize = 256 << 10;
 const MAX_TARGET: usize = 8 << 10;
 const MAX_HEADERS: usize = 96;

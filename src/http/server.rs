@@ -27,7 +27,7 @@ use crate::{
     time::Clock,
 };
 
-/// Time-outs and limits of DESIGN section 3 (`reference`: C6).
+/// ARCHITECTURE.md, "Limits".
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;

@@ -1,4 +1,4 @@
-//! The convergence of a message's row: a fold over the set of its distinct events (DESIGN section 6).
+//! The convergence of a message's row: a fold over the set of its distinct events (ARCHITECTURE.md, "Convergence").
 //!
 //! The fold stands three times, and `tests/it/convergence.rs` holds the three together: here for the events of one batch,
 //! in `sqlite.rs` and in `postgres.rs` for the row that is already there. Every rule is commutative and associative, so

@@ -30,7 +30,7 @@ pub(super) use known_answer;
 /// A row of `message_external_ids` as it is shown.
 #[derive(Clone, Debug, Queryable, Selectable, Serialize)]
 #[diesel(table_name = m)]
-#[expect(missing_docs, reason = "the columns are documented in DESIGN section 6 and in the migration")]
+#[expect(missing_docs, reason = "the columns are documented in ARCHITECTURE.md, \"Convergence\"")]
 pub struct Message {
     pub id: i64,
     pub message_id: Option<i64>,

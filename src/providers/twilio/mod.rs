@@ -84,7 +84,7 @@ impl Twilio {
     }
 
     fn prove<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
-        // Both schemes share the header; only the seed's carries a prefix.
+        // Both schemes share the header; only the guide's carries a prefix.
         if body_sha256::claimed(callback, SIGNATURE)? {
             if !self.is_on(&body_sha256::SCHEME) {
                 return Err(Rejected::SchemeOff);

@@ -1,6 +1,12 @@
 //! Connections to either database: which one is decided by [`DatabaseUrl`], set up once here, and checked at the start.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use diesel::{
     Connection as _, ConnectionError, PgConnection, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
@@ -28,10 +34,10 @@ macro_rules! on_either {
 }
 pub(super) use on_either;
 
-/// WAL and a full sync: a commit is on the disk, or at least the operating system was told so. Keys are hashes, so a batch
+/// A full sync: a commit is on the disk, or at least the operating system was told so. Keys are hashes, so a batch
 /// touches pages all over the indexes: the log may grow to 64 MiB before they are written back together, and as many are kept
 /// in memory.
-const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; \
                             PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; \
                             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -65536;";
 
@@ -116,7 +122,7 @@ impl Connection {
 }
 
 /// Why a database does not open, in words of ours: libpq's can quote a part of the connection string.
-pub(super) fn cause(error: &ConnectionError) -> &'static str {
+fn cause(error: &ConnectionError) -> &'static str {
     let text = error.to_string();
     let says = |phrase: &str| text.contains(phrase);
     match error {
@@ -170,12 +176,26 @@ impl diesel::r2d2::HandleError<diesel::r2d2::Error> for LogConnectionError {
     }
 }
 
-/// Makes the folder of a SQLite file, so that the first start needs no preparation.
-pub(super) fn prepare(url: &DatabaseUrl) -> std::io::Result<()> {
-    match url {
-        DatabaseUrl::Sqlite(path) => {
-            path.parent().filter(|parent| *parent != Path::new("")).map_or(Ok(()), std::fs::create_dir_all)
-        }
-        DatabaseUrl::Postgres(_) => Ok(()),
-    }
+/// Makes a SQLite file and its folder and switches it to WAL, which it then stays, so that the first start needs no
+/// preparation.
+pub(super) fn prepare(url: &DatabaseUrl) -> Result<(), StoreError> {
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(()) };
+    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let lock = || -> io::Result<File> {
+        fs::create_dir_all(folder)?;
+        let folder = File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
+    };
+    // Two gateways that switch a new file at the same moment refuse each other at once, whatever the busy time-out says.
+    let _held_until_switched: File = lock().map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unavailable(&error))?;
+    connection.batch_execute("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL")?;
+    Ok(())
+}
+
+/// The error of a database that does not open; the log says why.
+pub(super) fn unavailable(error: &ConnectionError) -> StoreError {
+    tracing::error!(cause = cause(error), "the database does not open");
+    StoreError::Unavailable
 }

@@ -216,7 +216,7 @@ impl Store {
 
 /// Applies what migrations are pending and returns their names.
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    connection::prepare(url).map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    connection::prepare(url)?;
     migrations::run(&mut open(url)?)
 }
 
@@ -230,8 +230,5 @@ pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> 
 }
 
 fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    Connection::open(url).map_err(|error| {
-        tracing::error!(cause = connection::cause(&error), "the database does not open");
-        StoreError::Unavailable
-    })
+    Connection::open(url).map_err(|error| connection::unavailable(&error))
 }

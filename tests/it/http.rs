@@ -133,6 +133,17 @@ fn without_any_signature_the_body_is_not_waited_for() {
     assert!(started.elapsed() < Duration::from_secs(4), "the body's deadline is 5 s");
 }
 
+/// Clients without any secret could otherwise take all the room with one body each.
+#[test]
+fn a_body_in_tiny_chunks_takes_no_more_room_than_its_bytes() {
+    let gateway = gateway();
+    let mut request =
+        b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    request.extend(b"1\r\na\r\n".repeat(200_000));
+    request.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(client::exchange(gateway.address(), &request).status, 401, "read, and not genuine");
+}
+
 #[test]
 fn hostile_framing_is_refused() {
     let gateway = gateway();

@@ -29,6 +29,13 @@ pub struct Scheme {
     pub tolerance: Option<i64>,
 }
 
+impl Scheme {
+    /// Whether it is one of those that are on.
+    pub fn is_among(&self, on: &[&Self]) -> bool {
+        on.iter().any(|scheme| scheme.name == self.name)
+    }
+}
+
 /// Evidence that a callback is genuine, bound to that callback.
 #[derive(Debug)]
 pub struct Proof<'c> {

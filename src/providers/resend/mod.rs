@@ -74,7 +74,7 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     // `v1,whsec_…` is how some dashboards show the secret; in a comma list the label stands alone.
     let secrets: Vec<Secret> = settings.secrets("WEBHOOK_SECRET").into_iter().filter(|secret| secret.text() != "v1").collect();
     let schemes = settings.schemes();
-    let signs_by_svix = schemes.iter().any(|scheme| scheme.name == svix::SCHEME.name);
+    let signs_by_svix = svix::SCHEME.is_among(&schemes);
     let keys: Vec<svix::Key> =
         secrets.iter().enumerate().filter_map(|(index, secret)| svix::Key::decode(secret.text(), index)).collect();
     if signs_by_svix && keys.len() < secrets.len() {
@@ -90,21 +90,15 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     (!secrets.is_empty()).then(|| Box::new(Resend { secrets, keys, schemes }) as Box<dyn Provider>)
 }
 
-impl Resend {
-    fn is_on(&self, scheme: &Scheme) -> bool {
-        self.schemes.iter().any(|on| on.name == scheme.name)
-    }
-}
-
 impl Provider for Resend {
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         if svix::claimed(callback) {
-            if !self.is_on(&svix::SCHEME) {
+            if !svix::SCHEME.is_among(&self.schemes) {
                 return Err(Rejected::SchemeOff);
             }
             return svix::verify(callback, &self.keys);
         }
-        if !self.is_on(&body_sha256::SCHEME) {
+        if !body_sha256::SCHEME.is_among(&self.schemes) {
             return Err(Rejected::Missing);
         }
         body_sha256::verify(callback, SIGNATURE, &self.secrets)

@@ -79,19 +79,15 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
 }
 
 impl Twilio {
-    fn is_on(&self, scheme: &Scheme) -> bool {
-        self.schemes.iter().any(|on| on.name == scheme.name)
-    }
-
     fn prove<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         // Both schemes share the header; only the guide's carries a prefix.
         if body_sha256::claimed(callback, SIGNATURE)? {
-            if !self.is_on(&body_sha256::SCHEME) {
+            if !body_sha256::SCHEME.is_among(&self.schemes) {
                 return Err(Rejected::SchemeOff);
             }
             return body_sha256::verify(callback, SIGNATURE, &self.tokens);
         }
-        if !self.is_on(&request::SCHEME) {
+        if !request::SCHEME.is_among(&self.schemes) {
             return Err(Rejected::SchemeOff);
         }
         let proof = request::verify(callback, SIGNATURE, &self.tokens)?;

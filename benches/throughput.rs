@@ -50,7 +50,7 @@ fn request(endpoint: &Endpoint, number: usize) -> Vec<u8> {
          &MessageStatus=delivered&RawDlrDoneDate=2301151030&SmsSid=SM{number:032x}&SmsStatus=delivered&To=%2B15558675310"
     );
     let target = endpoint.path();
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id: "", seconds: 0 };
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: true, id: "", seconds: 0 };
     let (name, signature) = endpoint.sign(endpoint.spec.schemes[0], &outgoing).remove(0);
     format!(
         "POST {target} HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\

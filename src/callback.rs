@@ -42,10 +42,26 @@ impl Callback {
         readable.then(|| essence.trim().to_ascii_lowercase())
     }
 
-    /// The decoded form, if the content type says that the body is one.
-    pub fn form(&self) -> Option<Form<'_>> {
-        (self.media_type()? == "application/x-www-form-urlencoded").then(|| Form::decode(&self.body))?
+    /// The payload. Without a body it is the query, as with GET.
+    pub fn payload(&self) -> Payload<'_> {
+        let form = if self.body.is_empty() {
+            Form::decode(self.query().as_bytes())
+        } else if self.media_type().as_deref() == Some("application/x-www-form-urlencoded") {
+            Form::decode(&self.body)
+        } else {
+            None
+        };
+        form.map_or(Payload::Document(&self.body), Payload::Form)
     }
+}
+
+/// What a callback carries. Verifier and reader ask the same function for it, so that both see the same.
+#[derive(Debug)]
+pub enum Payload<'c> {
+    /// The parameters of the body or, without a body, of the URL.
+    Form(Form<'c>),
+    /// A body that is no form: JSON, or what cannot be read.
+    Document(&'c [u8]),
 }
 
 /// A callback whose authenticity is proven. It exists only with a [`Proof`], which only [`crate::signature`] can make.
@@ -91,6 +107,11 @@ impl Headers {
             (value, None) => Ok(value),
             (_, Some(_)) => Err(Repeated),
         }
+    }
+
+    /// The names of all headers, lower case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// Whether a header of that name was sent.

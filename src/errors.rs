@@ -47,6 +47,7 @@ impl ErrorTable {
         DeliveryError {
             code: code.and_then(text::present),
             message,
+            diagnostic: None,
             category: meaning.map_or(ErrorCategory::Unknown, |meaning| meaning.category),
             permanence: meaning.map_or(Permanence::Unknown, |meaning| meaning.permanence),
         }

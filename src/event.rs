@@ -75,6 +75,42 @@ pub enum EventType {
     /// A message for the application.
     #[strum(serialize = "message.received")]
     MessageReceived,
+    /// A call is waiting inside the provider.
+    #[strum(serialize = "call.queued")]
+    CallQueued,
+    /// A call is being set up.
+    #[strum(serialize = "call.initiated")]
+    CallInitiated,
+    /// A call rings.
+    #[strum(serialize = "call.ringing")]
+    CallRinging,
+    /// A call was answered.
+    #[strum(serialize = "call.answered")]
+    CallAnswered,
+    /// A call is over, whether it was answered or not.
+    #[strum(serialize = "call.ended")]
+    CallEnded,
+    /// Something else about a call.
+    #[strum(serialize = "call.updated")]
+    CallUpdated,
+    /// A contact was made, changed or deleted.
+    #[strum(serialize = "contact.changed")]
+    ContactChanged,
+    /// A sending domain was made, changed or deleted.
+    #[strum(serialize = "domain.changed")]
+    DomainChanged,
+    /// An address is no longer written to.
+    #[strum(serialize = "suppression.added")]
+    SuppressionAdded,
+    /// An address may be written to again.
+    #[strum(serialize = "suppression.removed")]
+    SuppressionRemoved,
+    /// A subscription topic was made, changed or deleted.
+    #[strum(serialize = "topic.changed")]
+    TopicChanged,
+    /// Something in a shared inbox at the provider.
+    #[strum(serialize = "inbox.changed")]
+    InboxChanged,
     /// Authentic, stored, and of a kind we do not know.
     #[strum(serialize = "unknown")]
     Unknown,
@@ -125,6 +161,68 @@ impl ExternalId {
     }
 }
 
+/// What an event does besides being kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Its message's row in `message_external_ids` moves.
+    Message,
+    /// It is a message for the application: a row of `inbound_messages`.
+    Inbound(Box<Inbound>),
+}
+
+/// What an inbound message carries. Sender, recipient and channel are among the event's [`Facts`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inbound {
+    /// The text, blanks and all.
+    pub text: Option<String>,
+    /// What is attached.
+    pub media: Vec<Media>,
+    /// In how many parts it was sent; the provider has put them together.
+    pub parts: Option<i64>,
+    /// Whether the sender asked to be left alone, or the contrary.
+    pub opt_out: Option<OptOut>,
+}
+
+/// One attachment. Nothing is fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Media {
+    /// The provider's id of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it can be fetched, mostly with the provider's credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Its file name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+}
+
+/// What an opt-out word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
+pub enum OptOut {
+    /// No more messages.
+    Stop,
+    /// Messages again.
+    Start,
+    /// A question.
+    Help,
+}
+
+/// The identity of a fact that its sender named, as CloudEvents do: the same fact may come in several requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudEventId {
+    /// Who names it.
+    pub source: String,
+    /// Its name there.
+    pub id: String,
+}
+
 /// What went wrong, in the provider's words and in ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
@@ -132,6 +230,8 @@ pub struct DeliveryError {
     pub code: Option<String>,
     /// The provider's explanation, or our table's.
     pub message: Option<String>,
+    /// What the receiving system answered, word for word.
+    pub diagnostic: Option<String>,
     /// What kind of trouble it is.
     pub category: ErrorCategory,
     /// Whether trying again can help.
@@ -147,8 +247,10 @@ pub struct Event {
     pub provider_type: Option<String>,
     /// The message it is about, if it is about one.
     pub external_id: Option<ExternalId>,
-    /// Whether it changes a row of `message_external_ids`. Inbound messages and unknown kinds do not.
-    pub moves_message: bool,
+    /// What it does besides being kept.
+    pub effect: Effect,
+    /// The identity its sender gave it; without one it is its place in its request.
+    pub cloud_event: Option<CloudEventId>,
     /// The delivery status it reports, if it reports one.
     pub status: Option<Status>,
     /// The provider's own word for the status.
@@ -164,13 +266,14 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that moves no message: authentic and kept, of that type and provider's word.
+    /// An event without effect: authentic and kept, of that type and provider's word.
     pub fn aside(event_type: EventType, provider_type: &str) -> Self {
         Self {
             event_type,
             provider_type: text::present(provider_type),
             external_id: None,
-            moves_message: false,
+            effect: Effect::None,
+            cloud_event: None,
             status: None,
             provider_status: None,
             evidence: None,
@@ -178,6 +281,11 @@ impl Event {
             occurred_at: None,
             facts: Facts::default(),
         }
+    }
+
+    /// An event that reports a status of a message.
+    pub fn of_status(event_type: EventType, provider_type: &str, status: Option<Status>) -> Self {
+        Self { effect: Effect::Message, status, ..Self::aside(event_type, provider_type) }
     }
 
     /// Whether the delivery it reports is only concluded from something else.

@@ -136,7 +136,11 @@ impl Fixture {
         if let Some(scheme) = self.scheme() {
             let url = endpoint.url(&self.target(endpoint));
             let id = format!("msg_{}", self.name.replace('-', "_"));
-            headers.extend(endpoint.sign(scheme, &Outgoing { url: &url, body: &self.body, id: &id, seconds: now.seconds() }));
+            let is_form = self.request.headers.iter().any(|(name, value)| {
+                name.eq_ignore_ascii_case("content-type") && value.starts_with("application/x-www-form-urlencoded")
+            });
+            let outgoing = Outgoing { url: &url, body: &self.body, is_form, id: &id, seconds: now.seconds() };
+            headers.extend(endpoint.sign(scheme, &outgoing));
         }
         headers
     }

@@ -6,6 +6,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     config::settings::Settings,
     event::Event,
+    json,
     signature::{Outgoing, Proof, Rejected, Scheme},
 };
 
@@ -52,6 +53,8 @@ pub struct Spec {
     pub signature_headers: &'static [&'static str],
     /// What to append to the URL pasted at the provider's console.
     pub url_suffix: &'static str,
+    /// Which of its callbacks it does not sign unless told to, for `check`; empty = it signs all.
+    pub unsigned: &'static str,
     /// The steps at the provider's console, one per entry.
     pub console: &'static [&'static str],
     /// Unsigned headers worth keeping with a stored request (lower case). Never credentials.
@@ -106,6 +109,24 @@ pub enum Unparsable {
     Ambiguous(&'static str),
 }
 
+impl From<json::Unreadable> for Unparsable {
+    fn from(why: json::Unreadable) -> Self {
+        match why {
+            json::Unreadable::NotJson => Self::Invalid("the body is not JSON"),
+            json::Unreadable::Ambiguous => Self::Ambiguous("a JSON key"),
+        }
+    }
+}
+
+/// In what form a provider wants to hear that its callback was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Our JSON.
+    Json,
+    /// An empty TwiML document, "do nothing": for anything else Twilio logs error 12300 with the message.
+    Twiml,
+}
+
 /// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {
     /// Proves that the callback is genuine, over the bytes received.
@@ -113,6 +134,11 @@ pub trait Provider: Send + Sync {
 
     /// Reads the events out of a proven callback. An unknown kind is an event, not a failure.
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable>;
+
+    /// In what form this callback is answered once it is stored, whatever could be read out of it.
+    fn reply(&self, _callback: &VerifiedCallback<'_>) -> Reply {
+        Reply::Json
+    }
 
     /// The headers that make the request genuine under that scheme and the first configured secret.
     fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)>;

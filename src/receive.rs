@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use crate::{
     callback::Callback,
     endpoint::Endpoint,
+    provider::Reply,
     signature::Rejected,
     store::{Committed, Record, Store, StoreError},
 };
@@ -25,16 +26,33 @@ pub enum Refusal {
     Late,
 }
 
+/// A stored callback: what the store says about it, and in what form the provider wants to hear it.
+#[derive(Debug)]
+pub struct Received {
+    /// What the store committed.
+    pub committed: Committed,
+    /// The form of the answer.
+    pub reply: Reply,
+}
+
 /// Takes one callback from the wire to the disk. Parsing sees only what is proven genuine, and an authentic callback is
 /// stored whatever could be read out of it.
-pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Committed, Refusal> {
+pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Received, Refusal> {
     let verified = endpoint.verify(callback)?;
     let parsed = endpoint.parse(&verified);
+    let reply = endpoint.reply(&verified);
     let record = Record::new(endpoint, &verified, parsed);
     let summary = record.summary();
     let committed = tokio::time::timeout(timeout, store.append(record)).await.map_err(|_| Refusal::Late)??;
     if summary.is_quarantined {
         warn!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "authentic but unreadable: quarantined");
+    } else if committed.is_unmatched() {
+        warn!(
+            provider = endpoint.spec.name,
+            account = endpoint.account.as_str(),
+            external_id = ?summary.external_id,
+            "stored; the application has not registered this message"
+        );
     } else {
         info!(
             provider = endpoint.spec.name,
@@ -46,5 +64,5 @@ pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, ti
             "stored"
         );
     }
-    Ok(committed)
+    Ok(Received { committed, reply })
 }

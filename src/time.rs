@@ -24,7 +24,7 @@ impl Timestamp {
         Self::from_micros(seconds.checked_mul(1_000_000)?)
     }
 
-    /// Reads ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`.
+    /// Reads ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT {
             return None;
@@ -32,6 +32,7 @@ impl Timestamp {
         let parsed: DateTime<FixedOffset> = DateTime::parse_from_rfc3339(text)
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
+            .or_else(|_| DateTime::parse_from_rfc2822(text))
             .ok()?;
         Self::from_micros(parsed.timestamp_micros())
     }

@@ -112,9 +112,15 @@ fn endpoint<'r>(running: &'r Running, fixture: &Fixture) -> Result<&'r Endpoint,
 fn post(running: &Running, endpoint: &Endpoint, fixture: &Fixture, headers: Vec<(String, String)>) -> Result<u16, CommandError> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = format!("http://{}{}", running.public, fixture.target(endpoint));
-    let request = headers.into_iter().fold(agent.post(url), |request, (name, value)| request.header(name, value));
-    let response =
-        request.send(&fixture.body[..]).map_err(|error| CommandError::Other(format!("cannot call the gateway: {error}")))?;
+    let failed = |error: &dyn std::fmt::Display| CommandError::Other(format!("cannot call the gateway: {error}"));
+    let request = ureq::http::Request::builder().method(fixture.request.method.as_str()).uri(url);
+    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let response = if fixture.body.is_empty() {
+        agent.run(request.body(()).map_err(|error| failed(&error))?)
+    } else {
+        agent.run(request.body(&fixture.body[..]).map_err(|error| failed(&error))?)
+    };
+    let response = response.map_err(|error| failed(&error))?;
     Ok(response.status().as_u16())
 }
 

@@ -8,10 +8,11 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    endpoint::{Account, Endpoint},
+    endpoint::{Account, Endpoint, UnknownMessage},
     provider::{InvalidPayload, SettingKind, Spec},
     providers,
     public_url::PublicUrl,
+    signature::unverified::Permission,
 };
 
 /// Setting → the variable it came from and its value.
@@ -20,13 +21,23 @@ type Given = BTreeMap<String, (String, String)>;
 /// The setting that every provider and account has under a double underscore.
 const BASE_URL: &str = "WEBHOOK_BASE_URL";
 
-pub(super) fn read(reader: &mut Reader<'_>, public_urls: &[PublicUrl]) -> Vec<Endpoint> {
+/// What all endpoints have in common.
+pub(super) struct Common {
+    pub(super) public_urls: Vec<PublicUrl>,
+    pub(super) unknown_message: UnknownMessage,
+    pub(super) unverified: Option<Permission>,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for spec in providers::ALL {
-        let accounts = accounts_of(reader, spec);
+        let mut accounts = accounts_of(reader, spec);
+        if common.unverified.is_some() {
+            accounts.entry(Account::unnamed()).or_default();
+        }
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
         for (account, given) in accounts {
-            if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, public_urls) {
+            if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, common) {
                 if endpoint.path() == crate::http::HEALTH_PATH || endpoints.iter().any(|other| other.path() == endpoint.path()) {
                     reader.problem(&format!("{}_WEBHOOK_URL", spec.prefix()), "expected a path that no other endpoint has");
                 }
@@ -34,9 +45,8 @@ pub(super) fn read(reader: &mut Reader<'_>, public_urls: &[PublicUrl]) -> Vec<En
             }
         }
     }
-    if endpoints.is_empty() {
-        let proofs: Vec<String> = providers::ALL.iter().flat_map(|spec| proofs_of(spec)).collect();
-        reader.warning(&proofs.join(", "), "none is set, so every provider is off");
+    for spec in providers::ALL.into_iter().filter(|spec| endpoints.iter().all(|endpoint| endpoint.spec.name != spec.name)) {
+        reader.warning(&proofs_of(spec).join(", "), &format!("not set, so {} is off", spec.title));
     }
     endpoints
 }
@@ -85,7 +95,7 @@ fn connect(
     account: Account,
     given: &Given,
     unnamed: &Given,
-    public_urls: &[PublicUrl],
+    common: &Common,
 ) -> Option<Endpoint> {
     // Schemes, path and the answer to unreadable payloads may be set once for all accounts of a provider.
     let mut settings = given.clone();
@@ -96,9 +106,10 @@ fn connect(
     }
     let base_path = base_path(reader, spec, &settings);
     let invalid_payload = invalid_payload(reader, spec, &settings);
-    let public_urls = own_public_urls(reader, given).unwrap_or_else(|| public_urls.to_vec()).into();
-    let provider = (spec.connect)(&mut Settings::new(spec, &settings, reader))?;
-    Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, provider })
+    let public_urls = own_public_urls(reader, given).unwrap_or_else(|| common.public_urls.clone()).into();
+    let Common { unknown_message, unverified, .. } = *common;
+    let provider = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), reader))?;
+    Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, unknown_message, unverified, provider })
 }
 
 fn base_path(reader: &mut Reader<'_>, spec: &Spec, settings: &Given) -> String {

@@ -5,6 +5,7 @@
 mod database;
 mod endpoints;
 mod env;
+mod later;
 mod reader;
 pub mod settings;
 pub mod variables;
@@ -15,7 +16,7 @@ pub use database::DatabaseUrl;
 pub use env::{Env, UnreadableEnv};
 use reader::Reader;
 
-use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret};
+use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature::unverified::Permission};
 
 /// SignalWire hangs up after 5 seconds; an answer must be there before.
 const MAX_TIMEOUT: u64 = 4;
@@ -95,15 +96,21 @@ impl Config {
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
+        let database = reader.parsed(&variables::DATABASE_URL, database::EXPECTED);
         let listen = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
         let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
         let ops_token = reader.secret(&variables::OPS_TOKEN);
         if ops_token.is_none() && !ops_listen.ip().is_loopback() {
             reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
         }
-        let public_urls = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
-        validate_later_variables(reader);
-        let endpoints = endpoints::read(reader, &public_urls);
+        let public_urls: Vec<PublicUrl> = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
+        later::validate(reader, &database);
+        let common = endpoints::Common {
+            public_urls: public_urls.clone(),
+            unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
+            unverified: unverified(reader, listen, &database),
+        };
+        let endpoints = endpoints::read(reader, &common);
         if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
             let url = format!(
                 "unset, so http://{listen} is taken for the public address; callbacks of URL-signing providers verify only there"
@@ -111,7 +118,7 @@ impl Config {
             reader.warning("WEBHOOK_BASE_URL", &url);
         }
         Self {
-            database: reader.parsed(&variables::DATABASE_URL, database::EXPECTED),
+            database,
             listen,
             ops_listen,
             ops_token,
@@ -129,24 +136,27 @@ impl Config {
 /// What a base URL must look like.
 const PUBLIC_URL_EXPECTED: &str = "https://host[:port][/prefix], or a comma list of such, without query or fragment";
 
-/// Variables of the contract whose only supported values so far are these.
-fn validate_later_variables(reader: &mut Reader<'_>) {
-    if reader.one_of(&variables::VERIFY_WEBHOOK_SIGNATURES, &["true", "false"]) == "false" {
-        reader.problem("VERIFY_WEBHOOK_SIGNATURES", "only `true` is supported by this version");
-    }
-    let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
-    for strategy in strategies {
-        match strategy.as_str() {
-            "database" => {}
-            "embedded" | "timestamp" if !reader.env.is_set("MESSAGE_ID_MAPPING_STRATEGY") => {}
-            "embedded" | "timestamp" => reader.warning(
-                "MESSAGE_ID_MAPPING_STRATEGY",
-                &format!("`{strategy}` sets no message_id in this version; `database` does"),
-            ),
-            _ => reader.problem("MESSAGE_ID_MAPPING_STRATEGY", "a comma list of `database`, `embedded`, `timestamp`"),
+/// The permission to verify nothing, if it is asked for and the fences hold.
+fn unverified(reader: &mut Reader<'_>, listen: SocketAddr, database: &DatabaseUrl) -> Option<Permission> {
+    let allows_tunnel = reader.one_of(&variables::WEBHOOK_ALLOW_TUNNEL, &["true", "false"]) == "true";
+    if reader.one_of(&variables::VERIFY_WEBHOOK_SIGNATURES, &["true", "false"]) == "true" {
+        if allows_tunnel {
+            reader.warning("WEBHOOK_ALLOW_TUNNEL", "changes nothing while callbacks are verified");
         }
+        return None;
     }
-    let _window: u32 = reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number");
+    let permission = Permission::grant(listen, matches!(database, DatabaseUrl::Sqlite(_)), allows_tunnel);
+    match permission {
+        Some(_) => reader.warning(
+            "VERIFY_WEBHOOK_SIGNATURES",
+            "is false: anybody who reaches this port can write any status; for development only",
+        ),
+        None => reader.problem(
+            "VERIFY_WEBHOOK_SIGNATURES",
+            "false is allowed only with a loopback LISTEN and an embedded (sqlite://) DATABASE_URL",
+        ),
+    }
+    permission
 }
 
 fn timeout(reader: &mut Reader<'_>) -> Duration {

@@ -3,19 +3,34 @@
 use std::collections::BTreeMap;
 
 use super::reader::{REAL_SECRET, Reader, is_placeholder, items};
-use crate::{provider::Spec, secret::Secret, signature::Scheme};
+use crate::{
+    provider::{Provider, Spec},
+    secret::Secret,
+    signature::Scheme,
+};
 
 /// The settings of one account. What is wrong with them is collected, not returned.
 pub struct Settings<'s, 'e> {
     spec: &'static Spec,
     /// Setting → the variable it came from and its value.
     given: &'s BTreeMap<String, (String, String)>,
+    is_unverified: bool,
     reader: &'s mut Reader<'e>,
 }
 
 impl<'s, 'e> Settings<'s, 'e> {
-    pub(super) fn new(spec: &'static Spec, given: &'s BTreeMap<String, (String, String)>, reader: &'s mut Reader<'e>) -> Self {
-        Self { spec, given, reader }
+    pub(super) fn new(
+        spec: &'static Spec,
+        given: &'s BTreeMap<String, (String, String)>,
+        is_unverified: bool,
+        reader: &'s mut Reader<'e>,
+    ) -> Self {
+        Self { spec, given, is_unverified, reader }
+    }
+
+    /// The provider, if it is on: with a proof of authenticity, or in development without.
+    pub fn provider(&self, has_proof: bool, provider: impl Provider + 'static) -> Option<Box<dyn Provider>> {
+        (has_proof || self.is_unverified).then(|| Box::new(provider) as Box<dyn Provider>)
     }
 
     /// A comma list of secrets. An empty, blank or placeholder secret is a problem.

@@ -8,8 +8,9 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::{
-    receive::Refusal,
-    store::{Answer, Committed},
+    provider::Reply,
+    receive::{Received, Refusal},
+    store::Answer,
 };
 
 /// Why a request was answered before it became a callback.
@@ -25,11 +26,16 @@ pub(super) enum Unacceptable {
     Panicked,
 }
 
+const EMPTY_TWIML: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
+
 /// The answer to what the store committed. There is no other way to a success.
-pub(super) fn committed(committed: Committed) -> HttpResponse {
+pub(super) fn received(Received { committed, reply }: &Received) -> HttpResponse {
     match committed.answer() {
+        // TwiML cannot say that it was a duplicate.
+        Answer::Success if *reply == Reply::Twiml => HttpResponse::Ok().content_type("text/xml").body(EMPTY_TWIML),
         Answer::Success if committed.is_duplicate() => HttpResponse::Ok().json(json!({ "success": true, "duplicate": true })),
         Answer::Success => HttpResponse::Ok().json(json!({ "success": true })),
+        Answer::NotFound => failure(StatusCode::NOT_FOUND, "not_found"),
         Answer::InvalidPayload => failure(StatusCode::BAD_REQUEST, "invalid_payload"),
     }
 }

@@ -9,7 +9,13 @@ use super::{Outgoing, Proof, Rejected, Scheme, header, mac, matching};
 use crate::{callback::Callback, secret::Secret};
 
 /// Covers the body; neither the URL nor the time.
-pub static SCHEME: Scheme = Scheme { name: "body-sha256", covers_url: false, tolerance: None };
+pub static SCHEME: Scheme = Scheme {
+    name: "body-sha256",
+    covers: "body",
+    leaves_open: "URL, method, headers and time",
+    covers_url: false,
+    tolerance: None,
+};
 
 const PREFIX: &str = "sha256=";
 

@@ -7,6 +7,7 @@ pub mod body_sha256;
 mod mac;
 pub mod request;
 pub mod svix;
+pub mod unverified;
 
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,10 @@ pub type RequestKey = [u8; 32];
 pub struct Scheme {
     /// The name used in `<PROVIDER>_SIGNATURE_SCHEMES`, `verified_by` and the log.
     pub name: &'static str,
+    /// What a genuine signature proves, in words.
+    pub covers: &'static str,
+    /// What it does not, in words.
+    pub leaves_open: &'static str,
     /// Whether the URL is signed. Only then is a query parameter believed.
     pub covers_url: bool,
     /// Seconds of clock difference tolerated, if the time of sending is signed.
@@ -58,6 +63,9 @@ impl<'c> Proof<'c> {
 
     /// Scheme and index of the secret that matched, as stored in `verified_by`.
     pub fn verified_by(&self) -> String {
+        if unverified::SCHEME.is_among(&[self.scheme]) {
+            return self.scheme.name.to_owned();
+        }
         format!("{}:{}", self.scheme.name, self.secret_index)
     }
 
@@ -98,6 +106,12 @@ pub enum Rejected {
     /// The scheme is switched off for this endpoint.
     #[error("the signature scheme is switched off")]
     SchemeOff,
+    /// The header that names a shared key names none that is configured with that algorithm.
+    #[error("no shared key of that name and algorithm is configured")]
+    UnknownKey,
+    /// It came through a proxy, and nothing is verified here.
+    #[error("it came through a proxy while verification is off")]
+    Forwarded,
     /// The payload belongs to another account than the one configured.
     #[error("the payload is of another account")]
     OtherAccount,
@@ -116,6 +130,8 @@ pub struct Outgoing<'o> {
     pub url: &'o str,
     /// The exact body.
     pub body: &'o [u8],
+    /// Whether its content type says that the body is a form.
+    pub is_form: bool,
     /// The id of the message, for schemes that sign one.
     pub id: &'o str,
     /// The second of sending, for schemes that sign the time.
@@ -123,7 +139,7 @@ pub struct Outgoing<'o> {
 }
 
 /// The header text of a signature, if it was sent exactly once and is visible ASCII of a bearable length.
-fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'c str>, Rejected> {
+pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'c str>, Rejected> {
     const MAX_LENGTH: usize = 1_024;
     let Some(value) = callback.headers.sole(name)? else { return Ok(None) };
     let text = std::str::from_utf8(value).map_err(|_| Rejected::Malformed)?;

@@ -1,41 +1,111 @@
-//! Scheme `request`: base64 HMAC-SHA1 of the public URL followed by the sorted form parameters.
+//! Scheme `request`: base64 HMAC of the public URL followed by the sorted form parameters. A body that is no form is
+//! covered by its SHA-256 in the query parameter `bodySHA256`; a GET by its URL.
 //!
 //! Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js`, Twilio docs "Security"
 //! (read 2026-11-22). There are no delimiters in what is signed, so the caller checks the shape of the fields afterwards.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::Mac;
+use sha2::{Digest, Sha256};
 
 use super::{Outgoing, Proof, Rejected, Scheme, header, mac};
-use crate::{callback::Callback, form::Form, secret::Secret};
+use crate::{
+    callback::{Callback, Payload},
+    form::Form,
+    public_url,
+    secret::Secret,
+};
 
-/// Covers the URL and the form; not the time.
-pub static SCHEME: Scheme = Scheme { name: "request", covers_url: true, tolerance: None };
+/// Covers the URL and the payload; not the time.
+pub static SCHEME: Scheme = Scheme {
+    name: "request",
+    covers: "URL, form parameters or JSON body",
+    leaves_open: "time; where one form parameter ends and the next begins; the method",
+    covers_url: true,
+    tolerance: None,
+};
 
-/// Verifies the signature in the header of that name (lower case) over a form POST.
-pub fn verify<'c>(callback: &'c Callback, header_name: &str, secrets: &[Secret]) -> Result<Proof<'c>, Rejected> {
-    let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
-    let given = STANDARD.decode(value).map_err(|_| Rejected::Malformed)?;
-    // A body that is no form is outside the MAC: a signature over the bare URL must not vouch for it.
-    let form = callback.form().ok_or(Rejected::NotCovered)?;
-    let parameters = joined_parameters(&form);
-    let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
-    let index = super::matching(secrets, |key| {
-        urls.iter().any(|url| mac::matches(mac::sha1(key, &[url.as_bytes(), &parameters]), &given))
-    })?;
-    if !form.pairs().all(|(name, _)| is_plain_name(name)) {
-        return Err(Rejected::Shape);
-    }
-    // The canonical string on the configured URL: however a captured request is cut anew, it stays the same request.
-    let url = callback.public_urls.first().map(|public| public.canonical(&callback.target)).unwrap_or_default();
-    let canonical = [url.as_bytes(), &parameters].concat();
-    Ok(Proof::new(callback, &SCHEME, index, canonical))
+/// The hash of a key. It is configured with the key and never chosen by a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(ascii_case_insensitive)]
+pub enum Algorithm {
+    /// That of auth tokens and signing keys.
+    #[strum(serialize = "HMAC_SHA1")]
+    HmacSha1,
+    /// May be that of a shared key.
+    #[strum(serialize = "HMAC_SHA256")]
+    HmacSha256,
 }
 
-/// The header value that [`verify`] accepts; an empty one if the body is no form.
-pub fn sign(secret: &Secret, outgoing: &Outgoing<'_>) -> String {
-    let parameters = Form::decode(outgoing.body).map(|form| joined_parameters(&form)).unwrap_or_default();
-    STANDARD.encode(mac::sha1(secret.bytes(), &[outgoing.url.as_bytes(), &parameters]).finalize().into_bytes())
+/// A secret with its algorithm.
+#[derive(Clone)]
+pub struct Key {
+    /// The secret.
+    pub secret: Secret,
+    /// The one algorithm it is used with.
+    pub algorithm: Algorithm,
+    /// Its place among the endpoint's secrets.
+    pub index: usize,
+}
+
+impl Key {
+    fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
+        match self.algorithm {
+            Algorithm::HmacSha1 => mac::matches(mac::sha1(self.secret.bytes(), parts), given),
+            Algorithm::HmacSha256 => mac::matches(mac::sha256(self.secret.bytes(), parts), given),
+        }
+    }
+}
+
+/// Verifies the signature in the header of that name (lower case).
+pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key]) -> Result<Proof<'c>, Rejected> {
+    let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
+    let given = STANDARD.decode(value).map_err(|_| Rejected::Malformed)?;
+    let parameters = covered_parameters(callback)?;
+    let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
+    let is_genuine = |key: &&Key| urls.iter().any(|url| key.matches(&[url.as_bytes(), &parameters], &given));
+    let key = keys.iter().copied().find(is_genuine).ok_or(Rejected::Mismatch)?;
+    if let Payload::Form(form) = callback.payload()
+        && !form.pairs().all(|(name, _)| is_plain_name(name))
+    {
+        return Err(Rejected::Shape);
+    }
+    // The canonical string on the configured URL: however a captured request is cut or spelt anew, it stays the same.
+    let url = callback.public_urls.first().map(|public| public.join(&callback.target)).unwrap_or_default();
+    let canonical = public_url::fold_spelling(&[url.as_bytes(), &parameters].concat());
+    Ok(Proof::new(callback, &SCHEME, key.index, canonical))
+}
+
+/// What is signed after the URL. A body that nothing covers is refused: a signature over the bare URL must not vouch for it.
+fn covered_parameters(callback: &Callback) -> Result<Vec<u8>, Rejected> {
+    match callback.payload() {
+        _ if callback.body.is_empty() => Ok(Vec::new()),
+        // No provider sends a GET with a body; it is a POST in another guise.
+        _ if callback.method == "GET" => Err(Rejected::NotCovered),
+        Payload::Form(form) => Ok(joined_parameters(&form)),
+        Payload::Document(body) if is_hashed(callback.query(), body) => Ok(Vec::new()),
+        Payload::Document(_) => Err(Rejected::NotCovered),
+    }
+}
+
+/// Whether the query ends in the lower-case hex SHA-256 of the body. It is the last parameter because Twilio appends it:
+/// anywhere else it may be text of a form's value that was moved into the URL.
+fn is_hashed(query: &str, body: &[u8]) -> bool {
+    const NAME: &str = "bodySHA256";
+    let is_named = |pair: &str| Form::decode(pair.as_bytes()).is_some_and(|form| form.has(NAME));
+    let last = query.rsplit('&').next().and_then(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
+    last == Some(hex::encode(Sha256::digest(body)).as_str()) && query.split('&').filter(|pair| is_named(pair)).count() == 1
+}
+
+/// The header value that [`verify`] accepts.
+pub fn sign(key: &Key, outgoing: &Outgoing<'_>) -> String {
+    let form = outgoing.is_form.then(|| Form::decode(outgoing.body)).flatten();
+    let parameters = form.map(|form| joined_parameters(&form)).unwrap_or_default();
+    let parts = [outgoing.url.as_bytes(), &parameters];
+    match key.algorithm {
+        Algorithm::HmacSha1 => STANDARD.encode(mac::sha1(key.secret.bytes(), &parts).finalize().into_bytes()),
+        Algorithm::HmacSha256 => STANDARD.encode(mac::sha256(key.secret.bytes(), &parts).finalize().into_bytes()),
+    }
 }
 
 /// Names in byte order, each followed by its value; of a repeated name the distinct values, sorted.

@@ -13,7 +13,13 @@ use super::{Outgoing, Proof, Rejected, Scheme, header, mac};
 use crate::callback::Callback;
 
 /// Covers id, time and body; not the URL. 300 seconds both ways, the boundary included.
-pub static SCHEME: Scheme = Scheme { name: "svix", covers_url: false, tolerance: Some(300) };
+pub static SCHEME: Scheme = Scheme {
+    name: "svix",
+    covers: "id, time (300 s both ways) and body",
+    leaves_open: "URL, method and other headers",
+    covers_url: false,
+    tolerance: Some(300),
+};
 
 /// More entries than any rotation needs; a longer list only burns time.
 const MAX_SIGNATURES: usize = 16;

@@ -3,16 +3,18 @@
 //! Every table is written in the order of its key, so that gateways that share a database wait for each other and
 //! never in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use chrono::NaiveDateTime;
 use diesel::QueryResult;
 
 use super::{
     Committed,
+    inbound::InboundRow,
     record::{Answer, Record},
     rows::{EventRow, MessageRow, RequestRow},
 };
+use crate::endpoint::UnknownMessage;
 
 /// The exact bytes of a request, for `webhook_bodies`.
 pub(super) struct BodyRow<'r> {
@@ -33,8 +35,22 @@ pub(super) trait Writer {
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()>;
     /// Inserts the events whose key is new; for each row whether it was.
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>>;
-    /// Inserts message rows, or folds them into those that are there.
-    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()>;
+    /// Inserts message rows, or folds them into those that are there; of these rows those that have a message id.
+    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>>;
+    /// Inserts inbound messages, or folds them into those that are there.
+    fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()>;
+    /// Changes the answer of requests that were inserted in this transaction.
+    fn set_answer(&mut self, requests: &[i64], answer: i64) -> QueryResult<()>;
+}
+
+/// What a message's row is unique by: provider, account, external id and recipient key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Identity([String; 4]);
+
+impl Identity {
+    pub(super) fn of(service_type: &str, account: &str, external_id: &str, recipient_key: &str) -> Self {
+        Self([service_type, account, external_id, recipient_key].map(str::to_owned))
+    }
 }
 
 /// A request's place among the batch: the first record of its key stands for all.
@@ -48,10 +64,11 @@ pub(super) fn commit(writer: &mut impl Writer, records: &[Record]) -> QueryResul
     }
     let outcomes = writer.atomically(|writer| write(writer, &first))?;
     let told = records.iter().map(|record| {
-        let (answer, duplicate) = outcomes.get(&key(record)).copied().unwrap_or((record.answer(), false));
+        let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false };
+        let outcome = outcomes.get(&key(record)).copied().unwrap_or(fallback);
         // A copy in the same batch shares the answer and is a duplicate, like one that comes a day later.
         let is_copy = first.get(&key(record)).is_some_and(|first| !std::ptr::eq(*first, record));
-        Committed { answer, duplicate: duplicate || is_copy }
+        Committed { duplicate: outcome.duplicate || is_copy, ..outcome }
     });
     Ok(told.collect())
 }
@@ -60,21 +77,18 @@ fn key(record: &Record) -> Key<'_> {
     (record.service_type, &record.account, record.request_key)
 }
 
-/// Writes distinct requests; for each its answer and whether it was a duplicate.
-fn write<'r>(
-    writer: &mut impl Writer,
-    records: &BTreeMap<Key<'r>, &'r Record>,
-) -> QueryResult<BTreeMap<Key<'r>, (Answer, bool)>> {
+/// Writes distinct requests and tells what became of each.
+fn write<'r>(writer: &mut impl Writer, records: &BTreeMap<Key<'r>, &'r Record>) -> QueryResult<BTreeMap<Key<'r>, Committed>> {
     let rows: Vec<RequestRow> = records.values().map(|record| RequestRow::from(*record)).collect();
     let ids = writer.insert_requests(&rows)?;
     let mut outcomes = BTreeMap::new();
     let mut fresh: Vec<(i64, &Record)> = Vec::new();
     for (((key, record), row), id) in records.iter().zip(&rows).zip(ids) {
-        match id {
-            Some(id) => fresh.push((id, record)),
-            None => {
-                outcomes.insert(*key, (Answer::from_code(writer.known_answer(row)?), true));
-            }
+        if let Some(id) = id {
+            fresh.push((id, record));
+        } else {
+            let answer = Answer::from_code(writer.known_answer(row)?);
+            outcomes.insert(*key, Committed { answer, duplicate: true, unmatched: false });
         }
     }
     let bodies: Vec<BodyRow<'_>> = fresh
@@ -82,55 +96,90 @@ fn write<'r>(
         .map(|(id, record)| BodyRow { request_id: *id, body: &record.body, received_at: record.received_at.naive() })
         .collect();
     writer.insert_bodies(&bodies)?;
-    let known = write_events(writer, &fresh)?;
-    for ((_, record), known) in fresh.iter().zip(known) {
-        outcomes.insert(key(record), (record.answer(), known));
+    let effects = write_events(writer, &fresh)?;
+    let mut not_found: Vec<i64> = Vec::new();
+    for ((id, record), Effects { all_known, unmatched }) in fresh.iter().zip(effects) {
+        let is_not_found = unmatched && record.unknown_message == UnknownMessage::NotFound;
+        let answer = if is_not_found { Answer::NotFound } else { record.answer() };
+        if is_not_found {
+            not_found.push(*id);
+        }
+        outcomes.insert(key(record), Committed { answer, duplicate: all_known, unmatched });
+    }
+    if !not_found.is_empty() {
+        writer.set_answer(&not_found, Answer::NotFound.code())?;
     }
     Ok(outcomes)
 }
 
-/// An event of a new request: the request's place, the row, and the message row that it alone would make.
-type Candidate = (usize, EventRow, Option<MessageRow>);
+/// What the events of one record came to.
+struct Effects {
+    /// It brought events, and all were known.
+    all_known: bool,
+    /// It was about messages none of which has a message id.
+    unmatched: bool,
+}
 
-/// Writes the events and folds the new ones; for each record whether it brought events and all were known.
-fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResult<Vec<bool>> {
+/// An event of a new request: the request's place, the row, and the other rows that it alone would make.
+struct Candidate {
+    place: usize,
+    row: EventRow,
+    message: Option<MessageRow>,
+    inbound: Option<InboundRow>,
+}
+
+/// Writes the events and folds the new ones; for each record what they came to.
+fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResult<Vec<Effects>> {
     let mut events: BTreeMap<(&str, &str, Vec<u8>), Candidate> = BTreeMap::new();
     for (place, (id, record)) in fresh.iter().enumerate() {
         for (index, event) in record.events().iter().enumerate() {
             let row = EventRow { request_id: Some(*id), ..EventRow::new(record, index, event) };
             let message = MessageRow::of(record, event, &row.state_key);
-            events.entry((record.service_type, &record.account, row.event_key.clone())).or_insert((place, row, message));
+            let inbound = InboundRow::of(record, event);
+            let key = (record.service_type, record.account.as_str(), row.event_key.clone());
+            events.entry(key).or_insert(Candidate { place, row, message, inbound });
         }
     }
-    let (places, rows, messages): (Vec<usize>, Vec<EventRow>, Vec<Option<MessageRow>>) = unzip(events.into_values());
+    let rows: Vec<EventRow> = events.values().map(|candidate| candidate.row.clone()).collect();
     let inserted = writer.insert_events(&rows)?;
-    let mut all_known: Vec<bool> = fresh.iter().map(|(_, record)| !record.events().is_empty()).collect();
-    let mut folded: BTreeMap<(&str, String, String, String), MessageRow> = BTreeMap::new();
-    for ((place, message), is_new) in places.into_iter().zip(messages).zip(inserted) {
-        if !is_new {
-            continue;
-        }
-        if let Some(known) = all_known.get_mut(place) {
-            *known = false;
-        }
-        let Some(message) = message else { continue };
-        let key = (message.service_type, message.account.clone(), message.external_id.clone(), message.recipient_key.clone());
-        match folded.entry(key) {
-            std::collections::btree_map::Entry::Vacant(vacant) => drop(vacant.insert(message)),
-            std::collections::btree_map::Entry::Occupied(mut occupied) => occupied.get_mut().absorb(message),
-        }
-    }
-    let messages: Vec<MessageRow> = folded.into_values().collect();
-    writer.upsert_messages(&messages)?;
-    Ok(all_known)
+    let new: Vec<Candidate> =
+        events.into_values().zip(inserted).filter(|(_, is_new)| *is_new).map(|(candidate, _)| candidate).collect();
+    let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
+    let unmatched = fold(writer, new)?;
+    let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {
+        all_known: !record.events().is_empty() && !bringers.contains(&place),
+        unmatched: unmatched.get(&place).copied().unwrap_or(false),
+    });
+    Ok(told.collect())
 }
 
-fn unzip<A, B, C>(triples: impl Iterator<Item = (A, B, C)>) -> (Vec<A>, Vec<B>, Vec<C>) {
-    let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
-    for (one, two, three) in triples {
-        a.push(one);
-        b.push(two);
-        c.push(three);
+/// Folds new events into the rows of their messages. For each record that moved messages whether none of them has a
+/// message id.
+fn fold(writer: &mut impl Writer, new: Vec<Candidate>) -> QueryResult<BTreeMap<usize, bool>> {
+    let mut messages: BTreeMap<Identity, MessageRow> = BTreeMap::new();
+    let mut inbound: BTreeMap<Identity, InboundRow> = BTreeMap::new();
+    let mut movers: Vec<(usize, Identity)> = Vec::new();
+    for candidate in new {
+        if let Some(row) = candidate.message {
+            let identity = Identity::of(row.service_type, &row.account, &row.external_id, &row.recipient_key);
+            movers.push((candidate.place, identity.clone()));
+            match messages.entry(identity) {
+                Entry::Vacant(vacant) => drop(vacant.insert(row)),
+                Entry::Occupied(mut occupied) => occupied.get_mut().absorb(row),
+            }
+        }
+        if let Some(row) = candidate.inbound {
+            match inbound.entry(Identity::of(row.service_type, &row.account, &row.external_id, "")) {
+                Entry::Vacant(vacant) => drop(vacant.insert(row)),
+                Entry::Occupied(mut occupied) => occupied.get_mut().absorb(row),
+            }
+        }
     }
-    (a, b, c)
+    let matched = writer.upsert_messages(&messages.into_values().collect::<Vec<_>>())?;
+    writer.upsert_inbound(&inbound.into_values().collect::<Vec<_>>())?;
+    let mut unmatched = BTreeMap::new();
+    for (place, identity) in movers {
+        *unmatched.entry(place).or_insert(true) &= !matched.contains(&identity);
+    }
+    Ok(unmatched)
 }

@@ -6,7 +6,7 @@
 
 use super::{record::Record, rows::MessageRow};
 use crate::{
-    event::{Event, EventType},
+    event::{Effect, Event, EventType},
     status::{Evidence, Status},
 };
 
@@ -16,7 +16,7 @@ pub(super) const EVIDENCE_LADDER: &str = "inferred provider mta carrier handset"
 impl MessageRow {
     /// The row that one event alone would make; `None` if it moves no message.
     pub(super) fn of(record: &Record, event: &Event, state_key: &[u8]) -> Option<Self> {
-        let external_id = event.external_id.as_ref().filter(|_| event.moves_message)?;
+        let external_id = event.external_id.as_ref().filter(|_| event.effect == Effect::Message)?;
         let at = event.occurred_at.unwrap_or(record.received_at).naive();
         let at_if = |condition: bool| condition.then_some(at);
         let is = |event_type: EventType| event.event_type == event_type;
@@ -117,7 +117,7 @@ fn stronger(one: Option<&'static str>, other: Option<&'static str>) -> Option<&'
 }
 
 /// The lesser of two values; an absent one does not count.
-fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+pub(super) fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -7,6 +7,7 @@ mod commit;
 mod connection;
 mod failure;
 mod fold;
+mod inbound;
 mod migrations;
 mod postgres;
 mod postgres_url;
@@ -49,6 +50,7 @@ const HEALTH_AGE: Duration = Duration::from_secs(1);
 pub struct Committed {
     answer: Answer,
     duplicate: bool,
+    unmatched: bool,
 }
 
 impl Committed {
@@ -60,6 +62,11 @@ impl Committed {
     /// Whether nothing in it was new.
     pub fn is_duplicate(&self) -> bool {
         self.duplicate
+    }
+
+    /// Whether it was about messages none of which the application has registered.
+    pub fn is_unmatched(&self) -> bool {
+        self.unmatched
     }
 }
 

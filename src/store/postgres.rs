@@ -3,17 +3,21 @@
 //!
 //! Any number of gateways may write at once: rows are locked in the order of their keys, and `ON CONFLICT` decides.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::LazyLock,
+};
 
 use diesel::{
     Connection, ExpressionMethods, PgConnection, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
-    sql_types::{Array, BigInt, Binary, Text, Timestamp},
+    sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp},
 };
 use serde::Serialize;
 
 use super::{
-    commit::{BodyRow, Writer},
+    commit::{BodyRow, Identity, Writer},
     fold::EVIDENCE_LADDER,
+    inbound::InboundRow,
     rows::{EventRow, MessageRow, RequestRow},
 };
 
@@ -28,6 +32,21 @@ struct Inserted {
     account: String,
     #[diesel(sql_type = Binary)]
     key: Vec<u8>,
+}
+
+/// A message row that was written, and the application's id if it has one.
+#[derive(QueryableByName)]
+struct Written {
+    #[diesel(sql_type = Text)]
+    service_type: String,
+    #[diesel(sql_type = Text)]
+    account: String,
+    #[diesel(sql_type = Text)]
+    external_id: String,
+    #[diesel(sql_type = Text)]
+    recipient_key: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    message_id: Option<i64>,
 }
 
 impl Writer for PgConnection {
@@ -77,12 +96,26 @@ impl Writer for PgConnection {
         Ok(rows.iter().map(|row| ids.contains_key(&key(row.service_type, &row.account, &row.event_key))).collect())
     }
 
-    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()> {
+    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>> {
+        if rows.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        let written: Vec<Written> = diesel::sql_query(UPSERT_MESSAGES.as_str()).bind::<Text, _>(document(rows)?).load(self)?;
+        let matched = written.iter().filter(|row| row.message_id.is_some());
+        Ok(matched.map(|row| Identity::of(&row.service_type, &row.account, &row.external_id, &row.recipient_key)).collect())
+    }
+
+    fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()> {
         if rows.is_empty() {
             return Ok(());
         }
         #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
-        diesel::sql_query(UPSERT.as_str()).bind::<Text, _>(document(rows)?).execute(self).map(drop)
+        diesel::sql_query(UPSERT_INBOUND.as_str()).bind::<Text, _>(document(rows)?).execute(self).map(drop)
+    }
+
+    fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
+        super::reads::set_answer!(self, requests, code)
     }
 }
 
@@ -106,7 +139,7 @@ fn document<R: Serialize>(rows: &[R]) -> QueryResult<String> {
     serde_json::to_string(rows).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))
 }
 
-/// The key of a message's row.
+/// What a message's row is unique by.
 const IDENTITY: [&str; 4] = ["service_type", "account", "external_id", "recipient_key"];
 /// Those of the event with the greatest state key.
 const WINNER: [&str; 10] = [
@@ -121,48 +154,90 @@ const WINNER: [&str; 10] = [
     "verified_by",
     "state_key",
 ];
-/// The least value; `LEAST` ignores an absent one. Text compares by byte.
 const LEAST: [&str; 7] = ["delivered_at", "failed_at", "read_at", "opened_at", "clicked_at", "complained_at", "unsubscribed_at"];
-const LEAST_TEXT: [&str; 1] = ["embedded_id"];
-/// The greatest value; `GREATEST` ignores an absent one.
-const GREATEST: [&str; 2] = ["parts_total", "updated_at"];
 const GREATEST_TEXT: [&str; 6] = ["recipient", "sender", "channel", "direction", "price", "price_currency"];
 /// Counts of distinct events: only those inserted in this transaction are counted in the new row.
 const SUM: [&str; 3] = ["open_count", "click_count", "revision"];
 
-/// `m` is the row that is there, `EXCLUDED` the one that events make.
-static UPSERT: LazyLock<String> = LazyLock::new(|| {
-    let mut columns: Vec<&str> = IDENTITY.to_vec();
-    let mut folds: Vec<String> = Vec::new();
-    let mut fold = |names: &[&'static str], rule: &dyn Fn(&str) -> String| {
-        columns.extend(names);
-        folds.extend(names.iter().map(|name| format!("{name} = {}", rule(name))));
-    };
-    fold(&WINNER, &|c| format!("CASE WHEN EXCLUDED.state_key > m.state_key THEN EXCLUDED.{c} ELSE m.{c} END"));
-    fold(&LEAST, &|c| format!("LEAST(m.{c}, EXCLUDED.{c})"));
-    fold(&LEAST_TEXT, &|c| format!("LEAST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")"));
-    fold(&GREATEST, &|c| format!("GREATEST(m.{c}, EXCLUDED.{c})"));
-    fold(&GREATEST_TEXT, &|c| format!("GREATEST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")"));
-    fold(&SUM, &|c| format!("m.{c} + EXCLUDED.{c}"));
-    fold(&["evidence"], &|c| {
-        let height = |row: &str| format!("COALESCE(strpos('{EVIDENCE_LADDER}', {row}.{c}), 0)");
-        format!("CASE WHEN {} > {} THEN EXCLUDED.{c} ELSE m.{c} END", height("EXCLUDED"), height("m"))
-    });
-    fold(&["has_conflict"], &|c| {
+// `m` is the row that is there, `EXCLUDED` the one that events make. `LEAST` and `GREATEST` ignore an absent value; text
+// compares by byte.
+
+fn least(c: &str) -> String {
+    format!("LEAST(m.{c}, EXCLUDED.{c})")
+}
+
+fn least_text(c: &str) -> String {
+    format!("LEAST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")")
+}
+
+fn greatest(c: &str) -> String {
+    format!("GREATEST(m.{c}, EXCLUDED.{c})")
+}
+
+fn greatest_text(c: &str) -> String {
+    format!("GREATEST(m.{c} COLLATE \"C\", EXCLUDED.{c} COLLATE \"C\")")
+}
+
+/// An upsert being written: into which table, and the rule of each column.
+struct Upsert {
+    table: &'static str,
+    identity: &'static [&'static str],
+    columns: Vec<&'static str>,
+    folds: Vec<String>,
+}
+
+impl Upsert {
+    fn into(table: &'static str, identity: &'static [&'static str]) -> Self {
+        Self { table, identity, columns: identity.to_vec(), folds: Vec::new() }
+    }
+
+    fn fold(mut self, names: &[&'static str], rule: impl Fn(&str) -> String) -> Self {
+        self.columns.extend(names);
+        self.folds.extend(names.iter().map(|name| format!("{name} = {}", rule(name))));
+        self
+    }
+
+    fn sql(&self) -> String {
+        let Self { table, .. } = self;
+        let columns = self.columns.join(", ");
         format!(
-            "m.{c} OR EXCLUDED.{c} OR COALESCE({CONTRADICTS}, FALSE) OR COALESCE(m.embedded_id <> EXCLUDED.embedded_id, FALSE)"
+            "INSERT INTO {table} AS m ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, $1::json) \
+             ON CONFLICT ({}) DO UPDATE SET {}",
+            self.identity.join(", "),
+            self.folds.join(", "),
         )
-    });
-    let columns = columns.join(", ");
-    format!(
-        "INSERT INTO message_external_ids AS m ({columns}) \
-         SELECT {columns} FROM json_populate_recordset(NULL::message_external_ids, $1::json) \
-         ON CONFLICT ({}) DO UPDATE SET {}",
-        IDENTITY.join(", "),
-        folds.join(", "),
-    )
+    }
+}
+
+static UPSERT_MESSAGES: LazyLock<String> = LazyLock::new(|| {
+    let upsert = Upsert::into("message_external_ids", &IDENTITY)
+        .fold(&WINNER, |c| format!("CASE WHEN EXCLUDED.state_key > m.state_key THEN EXCLUDED.{c} ELSE m.{c} END"))
+        .fold(&LEAST, least)
+        .fold(&["embedded_id"], least_text)
+        .fold(&["parts_total", "updated_at"], greatest)
+        .fold(&GREATEST_TEXT, greatest_text)
+        .fold(&SUM, |c| format!("m.{c} + EXCLUDED.{c}"))
+        .fold(&["evidence"], |c| {
+            let height = |row: &str| format!("COALESCE(strpos('{EVIDENCE_LADDER}', {row}.{c}), 0)");
+            format!("CASE WHEN {} > {} THEN EXCLUDED.{c} ELSE m.{c} END", height("EXCLUDED"), height("m"))
+        })
+        .fold(&["has_conflict"], |c| {
+            let embedded_differ = "COALESCE(m.embedded_id <> EXCLUDED.embedded_id, FALSE)";
+            format!("m.{c} OR EXCLUDED.{c} OR COALESCE({CONTRADICTS}, FALSE) OR {embedded_differ}")
+        });
+    format!("{} RETURNING m.service_type, m.account, m.external_id, m.recipient_key, m.message_id", upsert.sql())
 });
 
 /// A receipt (not merely a conclusion) and a failure of the same message.
 const CONTRADICTS: &str = "COALESCE(m.delivered_at, EXCLUDED.delivered_at) IS NOT NULL AND COALESCE(m.failed_at, EXCLUDED.failed_at) IS NOT NULL \
      AND (COALESCE(m.evidence <> 'inferred', FALSE) OR COALESCE(EXCLUDED.evidence <> 'inferred', FALSE))";
+
+static UPSERT_INBOUND: LazyLock<String> = LazyLock::new(|| {
+    Upsert::into("inbound_messages", &["service_type", "account", "external_id"])
+        .fold(&["sender", "recipient", "channel", "text", "opt_out", "media"], greatest_text)
+        .fold(&["parts_total", "parts_received"], greatest)
+        .fold(&["provider_status"], least_text)
+        .fold(&["occurred_at", "received_at"], least)
+        .fold(&["is_partial"], |c| format!("m.{c}"))
+        .sql()
+});

@@ -27,6 +27,15 @@ macro_rules! known_answer {
 }
 pub(super) use known_answer;
 
+/// Changes the answer of requests, on one connection.
+macro_rules! set_answer {
+    ($connection:expr, $requests:expr, $answer:expr) => {{
+        use $crate::store::schema::webhook_requests::{answer, id, table};
+        diesel::update(table.filter(id.eq_any($requests))).set(answer.eq($answer)).execute($connection).map(drop)
+    }};
+}
+pub(super) use set_answer;
+
 /// A row of `message_external_ids` as it is shown.
 #[derive(Clone, Debug, Queryable, Selectable, Serialize)]
 #[diesel(table_name = m)]

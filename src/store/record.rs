@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     callback::VerifiedCallback,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, UnknownMessage},
     event::Event,
     provider::{InvalidPayload, Unparsable},
     signature::RequestKey,
@@ -20,6 +20,8 @@ pub enum Answer {
     Success,
     /// 400 `invalid_payload`.
     InvalidPayload,
+    /// 404 `not_found`: the application has not registered the message.
+    NotFound,
 }
 
 impl Answer {
@@ -27,11 +29,16 @@ impl Answer {
         match self {
             Self::Success => 200,
             Self::InvalidPayload => 400,
+            Self::NotFound => 404,
         }
     }
 
     pub(super) fn from_code(code: i64) -> Self {
-        if code == 400 { Self::InvalidPayload } else { Self::Success }
+        match code {
+            400 => Self::InvalidPayload,
+            404 => Self::NotFound,
+            _ => Self::Success,
+        }
     }
 }
 
@@ -47,6 +54,7 @@ pub struct Record {
     pub(super) headers: String,
     pub(super) body: Bytes,
     pub(super) received_at: Timestamp,
+    pub(super) unknown_message: UnknownMessage,
     pub(super) reading: Reading,
 }
 
@@ -98,6 +106,7 @@ impl Record {
             headers: Value::Object(headers).to_string(),
             body: callback.body.clone(),
             received_at: callback.received_at,
+            unknown_message: endpoint.unknown_message,
             reading,
         }
     }

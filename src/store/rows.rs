@@ -11,7 +11,10 @@ use super::{
     record::{Reading, Record},
     schema::{message_external_ids, webhook_events, webhook_requests},
 };
-use crate::{event::Event, status::Status};
+use crate::{
+    event::{CloudEventId, Event},
+    status::Status,
+};
 
 /// A new row of `webhook_requests`.
 #[derive(Clone, Debug, Insertable, Serialize)]
@@ -122,7 +125,7 @@ impl From<&Record> for RequestRow {
 impl EventRow {
     /// The row of one event of a record.
     pub(super) fn new(record: &Record, index: usize, event: &Event) -> Self {
-        let event_key = event_key(record, index);
+        let event_key = event_key(record, index, event);
         Self {
             state_key: state_key(event, &event_key),
             event_key,
@@ -144,8 +147,14 @@ impl EventRow {
     }
 }
 
-/// The identity of a fact: the request's key and the fact's place in it.
-fn event_key(record: &Record, index: usize) -> Vec<u8> {
+/// The identity of a fact: what its sender named it, or the request's key and the fact's place in it. The two differ in
+/// length, so they are never taken for one another.
+fn event_key(record: &Record, index: usize, event: &Event) -> Vec<u8> {
+    if let Some(CloudEventId { source, id }) = &event.cloud_event {
+        // With its length before it, so that no byte moves between source and id.
+        let length = u64::try_from(source.len()).unwrap_or(u64::MAX).to_be_bytes();
+        return Sha256::new().chain_update(length).chain_update(source).chain_update(id).finalize().to_vec();
+    }
     let place = u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes();
     [record.request_key.as_slice(), &place].concat()
 }
@@ -166,6 +175,9 @@ fn detail(event: &Event) -> String {
     let mut detail = serde_json::to_value(&event.facts).unwrap_or_default();
     if let (Some(error), Some(fields)) = (&event.error, detail.as_object_mut()) {
         fields.insert("error_message".to_owned(), error.message.clone().into());
+        if let Some(diagnostic) = &error.diagnostic {
+            fields.insert("error_diagnostic".to_owned(), diagnostic.clone().into());
+        }
         fields.insert("error_category".to_owned(), error.category.as_ref().into());
         fields.insert("error_permanence".to_owned(), error.permanence.as_ref().into());
     }

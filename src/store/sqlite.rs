@@ -1,5 +1,7 @@
 //! The writer on SQLite: loops of cached single-row statements, and one upsert per batch.
 
+use std::collections::BTreeSet;
+
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
     dsl::case_when,
@@ -8,10 +10,11 @@ use diesel::{
 };
 
 use super::{
-    commit::{BodyRow, Writer},
+    commit::{BodyRow, Identity, Writer},
     fold::EVIDENCE_LADDER,
+    inbound::InboundRow,
     rows::{EventRow, MessageRow, RequestRow},
-    schema::{message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
+    schema::{inbound_messages as i, message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
 };
 
 diesel::define_sql_function! {
@@ -65,10 +68,25 @@ impl Writer for SqliteConnection {
         rows.iter().map(insert).collect()
     }
 
-    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<()> {
-        upsert(self, rows).map(drop)
+    fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>> {
+        let mut matched = BTreeSet::new();
+        for rows in rows.chunks(MAX_ROWS) {
+            matched.extend(upsert_messages(self, rows)?);
+        }
+        Ok(matched)
+    }
+
+    fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()> {
+        rows.chunks(MAX_ROWS).try_for_each(|rows| upsert_inbound(self, rows))
+    }
+
+    fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
+        super::reads::set_answer!(self, requests, code)
     }
 }
+
+/// Rows in one statement, which may bind 32,766 values.
+const MAX_ROWS: usize = 500;
 
 /// Of the event with the greatest state key.
 macro_rules! winner {
@@ -105,9 +123,8 @@ macro_rules! either {
     };
 }
 
-/// All rows in one statement: Diesel prepares an upsert anew each time, so it must not be one per row. A batch is far below
-/// SQLite's limit of 32,766 values.
-fn upsert(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<usize> {
+/// Many rows in one statement: Diesel prepares an upsert anew each time, so it must not be one per row.
+fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<Vec<Identity>> {
     let is_stronger = instr(EVIDENCE_LADDER, excluded(m::evidence)).gt(instr(EVIDENCE_LADDER, m::evidence));
     let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
     let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
@@ -159,5 +176,32 @@ fn upsert(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult
                     .eq(case_when(excluded(m::updated_at).gt(m::updated_at), excluded(m::updated_at)).otherwise(m::updated_at)),
             ),
         ))
+        .returning((m::service_type, m::account, m::external_id, m::recipient_key, m::message_id.is_not_null()))
+        .get_results::<(String, String, String, String, bool)>(connection)
+        .map(|rows| {
+            let matched = rows.into_iter().filter(|row| row.4);
+            matched.map(|(service, account, id, recipient, _)| Identity::of(&service, &account, &id, &recipient)).collect()
+        })
+}
+
+fn upsert_inbound(connection: &mut SqliteConnection, rows: &[InboundRow]) -> QueryResult<()> {
+    diesel::insert_into(i::table)
+        .values(rows)
+        .on_conflict((i::service_type, i::account, i::external_id))
+        .do_update()
+        .set((
+            greatest!(i::sender),
+            greatest!(i::recipient),
+            greatest!(i::channel),
+            greatest!(i::text),
+            greatest!(i::opt_out),
+            greatest!(i::media),
+            greatest!(i::parts_total),
+            greatest!(i::parts_received),
+            least!(i::provider_status),
+            least!(i::occurred_at),
+            least!(i::received_at),
+        ))
         .execute(connection)
+        .map(drop)
 }

@@ -9,7 +9,7 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     secret::Secret,
-    signature,
+    signature::request,
     time::Timestamp,
 };
 
@@ -29,8 +29,13 @@ struct Vector {
     secret: String,
     #[serde(default)]
     public_url: Option<String>,
+    #[serde(default = "post")]
+    method: String,
     #[serde(default)]
     target: String,
+    /// The algorithm configured with the secret.
+    #[serde(default = "hmac_sha1")]
+    algorithm: String,
     body: String,
     #[serde(default)]
     now: i64,
@@ -38,11 +43,19 @@ struct Vector {
     headers: BTreeMap<String, String>,
 }
 
+fn post() -> String {
+    "POST".to_owned()
+}
+
+fn hmac_sha1() -> String {
+    "HMAC_SHA1".to_owned()
+}
+
 impl Vector {
     fn callback(&self) -> Callback {
         let public_url = self.public_url.as_deref().unwrap_or("https://hooks.example.com");
         Callback {
-            method: "POST".to_owned(),
+            method: self.method.clone(),
             target: self.target.clone(),
             public_urls: Arc::from([public_url.parse().expect("a public URL")]),
             headers: self.headers.iter().map(|(name, value)| (name, value.as_bytes())).collect(),
@@ -75,7 +88,9 @@ fn trial(scheme: &str, vector: Vector, is_genuine: fn(&Vector) -> bool) -> Trial
 /// The scheme alone: most published requests are voice calls, which have another shape than messages.
 fn is_genuine_request(vector: &Vector) -> bool {
     let callback = vector.callback();
-    signature::request::verify(&callback, "x-twilio-signature", &[Secret::new(&vector.secret)]).is_ok()
+    let algorithm = vector.algorithm.parse().expect("an algorithm");
+    let key = request::Key { secret: Secret::new(&vector.secret), algorithm, index: 0 };
+    request::verify(&callback, "x-twilio-signature", &[&key]).is_ok()
 }
 
 /// Through the configuration, because the secret has several spellings.

@@ -81,7 +81,16 @@ fn curl(spec: &'static Spec) -> (Vec<(String, String)>, Vec<u8>) {
     let fixture = fixtures.into_iter().find(|case| case.spec.name == spec.name && case.name == "guide-curl").expect("guide-curl");
     let scheme = spec.schemes.iter().find(|scheme| scheme.tolerance.is_none()).expect("a scheme without time");
     let url = endpoint.url(&endpoint.path());
-    let mut headers = endpoint.sign(scheme, &Outgoing { url: &url, body: &fixture.body, id: "", seconds: 0 });
+    let mut headers = endpoint.sign(
+        scheme,
+        &Outgoing {
+            url: &url,
+            body: &fixture.body,
+            is_form: fixture.request.headers["Content-Type"].contains("form"),
+            id: "",
+            seconds: 0,
+        },
+    );
     headers.push(("Content-Type".to_owned(), fixture.request.headers["Content-Type"].clone()));
     (headers, fixture.body)
 }

@@ -49,7 +49,13 @@ fn log_of(format: &str) -> String {
         format!("MessageSid=POISON&MessageStatus=failed&{personal}"),
         format!("MessageStatus=failed&{personal}"),
     ] {
-        let outgoing = Outgoing { url: &endpoint.url("/webhooks/twilio?key=canary"), body: body.as_bytes(), id: "", seconds: 0 };
+        let outgoing = Outgoing {
+            url: &endpoint.url("/webhooks/twilio?key=canary"),
+            body: body.as_bytes(),
+            is_form: true,
+            id: "",
+            seconds: 0,
+        };
         for scheme in endpoint.spec.schemes {
             let mut headers = endpoint.sign(scheme, &outgoing);
             headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));

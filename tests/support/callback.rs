@@ -7,7 +7,7 @@ use waybill::{callback::Callback, endpoint::Endpoint, signature::Outgoing, time:
 
 /// Signed by the endpoint's first scheme and secret, as if sent and received at that instant.
 pub fn signed(endpoint: &Endpoint, target: String, body: String, id: &str, at: Timestamp) -> Callback {
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id, seconds: at.seconds() };
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: true, id, seconds: at.seconds() };
     let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
     headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
     Callback {

@@ -53,6 +53,7 @@ pub(super) static SPEC: Spec = Spec {
     schemes: &[&svix::SCHEME, &body_sha256::SCHEME],
     signature_headers: &["svix-signature", "webhook-signature", SIGNATURE],
     url_suffix: "",
+    unsigned: "",
     console: &[
         "Dashboard → Webhooks → Add Webhook.",
         "Paste the URL into *Endpoint URL* and tick every `email.*` event (others are stored too).",
@@ -87,7 +88,7 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
             settings.warning("WEBHOOK_SECRET", "is not a Svix secret (`whsec_…`): what Resend itself signs cannot verify");
         }
     }
-    (!secrets.is_empty()).then(|| Box::new(Resend { secrets, keys, schemes }) as Box<dyn Provider>)
+    settings.provider(!secrets.is_empty(), Resend { secrets, keys, schemes })
 }
 
 impl Provider for Resend {

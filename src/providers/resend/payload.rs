@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::{
     address,
     errors::{ErrorTable, LazyTable},
-    event::{DeliveryError, Event, EventType, ExternalId, Facts},
-    json,
+    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Media},
+    json::{self, text as word},
     provider::Unparsable,
     status::{Channel, Direction, Evidence, Status},
     text,
@@ -19,31 +19,29 @@ static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("erro
 
 /// Reads one body. Every JSON text is readable; what is not about an e-mail is kept as it is.
 pub(super) fn read(body: &[u8]) -> Result<Event, Unparsable> {
-    let payload = json::read(body).ok_or(Unparsable::Invalid("the body is not JSON"))?;
+    let payload = json::read(body)?;
     let kind = word(&payload, "/type").unwrap_or_default();
     // `data.email_id` is Resend's; `data.id` is what the user's guide shows.
     let id = word(&payload, "/data/email_id").or_else(|| word(&payload, "/data/id"));
     let mut event = event_of(kind);
     event.external_id = id.and_then(ExternalId::new);
-    if event.moves_message && event.external_id.is_none() {
+    if event.effect != Effect::None && event.external_id.is_none() {
         return Err(Unparsable::Invalid("an e-mail event without data.email_id of 1 to 255 bytes"));
     }
     event.provider_status = event.status.and_then(|_| text::present(kind));
     // The top-level instant is the event's; `data.created_at` is the e-mail's.
     event.occurred_at = word(&payload, "/created_at").and_then(Timestamp::parse);
     event.error = error(event.status, &payload);
-    event.facts = facts(&payload, event.event_type);
+    event.facts = facts(&payload, &event);
+    if let Effect::Inbound(inbound) = &mut event.effect {
+        inbound.media = attachments(&payload);
+    }
     Ok(event)
-}
-
-/// The text at a JSON pointer, if it is there and not empty.
-fn word<'v>(payload: &'v Value, pointer: &str) -> Option<&'v str> {
-    payload.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
 }
 
 /// The event that a `type` means.
 fn event_of(kind: &str) -> Event {
-    let of = |event_type, status, evidence| Event { moves_message: true, status, evidence, ..Event::aside(event_type, kind) };
+    let of = |event_type, status, evidence| Event { evidence, ..Event::of_status(event_type, kind, status) };
     let plain = |status: Status| of(EventType::from(status), Some(status), None);
     match kind {
         "email.scheduled" => plain(Status::Scheduled),
@@ -57,36 +55,80 @@ fn event_of(kind: &str) -> Event {
         // Mail clients prefetch: an open proves no delivery, a click does.
         "email.opened" => of(EventType::MessageOpened, None, None),
         "email.clicked" => of(EventType::MessageClicked, Some(Status::Delivered), Some(Evidence::Inferred)),
-        "email.received" => Event::aside(EventType::MessageReceived, kind),
-        _ => Event::aside(EventType::Unknown, kind),
+        // The body of the message is not in the callback: the application fetches it by its id.
+        "email.received" => Event { effect: Effect::Inbound(Box::default()), ..Event::aside(EventType::MessageReceived, kind) },
+        _ => Event::aside(family(kind), kind),
     }
 }
 
+/// Resend adds types every few months; what is about something we know is known by its family.
+fn family(kind: &str) -> EventType {
+    match kind.split_once('.') {
+        Some(("contact", _)) => EventType::ContactChanged,
+        Some(("domain", _)) => EventType::DomainChanged,
+        Some(("topic", _)) => EventType::TopicChanged,
+        Some(("inbox", _)) => EventType::InboxChanged,
+        Some(("suppression", "added")) => EventType::SuppressionAdded,
+        Some(("suppression", "removed")) => EventType::SuppressionRemoved,
+        _ => EventType::Unknown,
+    }
+}
+
+/// What is attached to an inbound e-mail; its content is fetched by id.
+fn attachments(payload: &Value) -> Vec<Media> {
+    let field = |one: &Value, pointer: &str| word(one, pointer).and_then(text::present);
+    let listed = payload.pointer("/data/attachments").and_then(Value::as_array);
+    listed
+        .into_iter()
+        .flatten()
+        .map(|one| Media {
+            id: field(one, "/id"),
+            url: None,
+            content_type: field(one, "/content_type"),
+            filename: field(one, "/filename"),
+        })
+        .collect()
+}
+
 fn error(status: Option<Status>, payload: &Value) -> Option<DeliveryError> {
-    match status? {
+    let mut error = match status? {
         Status::Bounced => {
             let kind = word(payload, "/data/bounce/type").unwrap_or_default();
             let code = word(payload, "/data/bounce/subType").or_else(|| word(payload, "/data/bounce/type"));
             let exact = format!("{kind}/{}", code.unwrap_or_default());
-            Some(ERRORS.explain(code, &[&exact, kind], word(payload, "/data/bounce/message")))
+            ERRORS.explain(code, &[&exact, kind], word(payload, "/data/bounce/message"))
         }
         Status::Failed => {
             let reason = word(payload, "/data/failed/reason");
-            Some(ERRORS.explain(reason, &[reason.unwrap_or_default(), "failed"], None))
+            ERRORS.explain(reason, &[reason.unwrap_or_default(), "failed"], None)
         }
         Status::Rejected => {
             let reason = word(payload, "/data/suppressed/reason").or_else(|| word(payload, "/data/suppressed/type"));
-            Some(ERRORS.explain(reason, &["suppressed"], word(payload, "/data/suppressed/message")))
+            ERRORS.explain(reason, &["suppressed"], word(payload, "/data/suppressed/message"))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    error.diagnostic = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode"]
+        .into_iter()
+        .find_map(|pointer| diagnostic(payload.pointer(pointer)?));
+    Some(error)
 }
 
-fn facts(payload: &Value, event_type: EventType) -> Facts {
-    if event_type == EventType::Unknown {
-        return Facts::default();
-    }
-    let inbound = event_type == EventType::MessageReceived;
+/// One answer of a mail system per recipient, or one text; older events have none.
+fn diagnostic(codes: &Value) -> Option<String> {
+    let listed: Vec<&str> = match codes {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    text::present(&listed.join("; "))
+}
+
+fn facts(payload: &Value, event: &Event) -> Facts {
+    let inbound = match event.effect {
+        Effect::None => return Facts::default(),
+        Effect::Message => false,
+        Effect::Inbound(_) => true,
+    };
     Facts {
         recipient: payload.pointer("/data/to").and_then(recipients),
         sender: word(payload, "/data/from").and_then(address::email),

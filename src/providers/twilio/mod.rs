@@ -1,27 +1,43 @@
 //! Twilio Programmable Messaging.
 //!
-//! **Sends** form POSTs for each status of a message; no event id and no time of its own.
+//! **Sends** a form POST for each status of a message and for each inbound message (there also as GET), form POSTs about
+//! calls, and, where an Event Streams sink is set up, JSON POSTs of one CloudEvent or an array of them.
 //! **Signs** `X-Twilio-Signature`: base64 HMAC-SHA1 of the public URL and the sorted parameters, key = the account's
-//! primary auth token; a sub-account signs with its own token.
-//! **Not covered**: the time, and the boundaries between names and values; hence the shape check after the MAC.
-//! **Identity across retries**: the signed string. `I-Twilio-Idempotency-Token` is unsigned and only kept.
-//! **Retries**: by default one, on connection failure only; `#rc=5&rp=all` on the URL asks for five. 15 s in all.
-//! **Wants** any 2xx.
-//! **Quirks**: `RawDlrDoneDate` has no zone and is never used; order of arrival means nothing; the first status is never sent.
+//! primary auth token; a sub-account signs with its own token. JSON is covered by `bodySHA256` in the URL. In public
+//! beta: shared keys, named by `X-Twilio-Webhooks-Signature-Settings`.
+//! **Not covered**: the time, the method, and the boundaries between names and values; hence the shape check.
+//! **Identity across retries**: the signed string; of a CloudEvent its source and id. `I-Twilio-Idempotency-Token` is
+//! unsigned and only kept.
+//! **Retries**: by default one, on connection failure only; `#rc=5&rp=all` on the URL asks for five, 15 s in all. Event
+//! Streams try for 4 hours.
+//! **Wants** any 2xx; of an inbound message TwiML, or it logs error 12300.
+//! **Quirks**: `RawDlrDoneDate` has no zone and is never used; order of arrival means nothing; the first status is never
+//! sent; `ErrorCode` beside `ErrorUrl` is about a URL of ours that failed, not about the message; Event Streams write
+//! the status in upper case.
 //!
 //! Sources (read 2026-11-22): Twilio docs "Security", "Track the Message Status of Outbound Messages", "Messages
-//! resource", "Webhooks: Connection Overrides"; twilio-python 9.13.0, twilio-node 6.2.0, twilio-go.
+//! resource", "Twilio's request to your incoming message Webhook URL", "Webhooks: Connection Overrides", "Event Streams";
+//! twilio-python 9.13.0, twilio-node 6.2.0, twilio-go.
 
-mod payload;
+mod call;
+mod event_stream;
+mod inbound;
+mod message;
+mod shape;
+mod shared_key;
 
+use self::{shape::Kind, shared_key::SharedKey};
 use crate::{
-    callback::{Callback, VerifiedCallback},
+    callback::{Callback, Payload, VerifiedCallback},
     config::settings::Settings,
     event::Event,
     form::Form,
-    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
-    signature::{Outgoing, Proof, Rejected, Scheme, body_sha256, request},
+    signature::{
+        Outgoing, Proof, Rejected, Scheme, body_sha256,
+        request::{self, Algorithm, Key},
+    },
 };
 
 const SIGNATURE: &str = "x-twilio-signature";
@@ -29,13 +45,19 @@ const SIGNATURE: &str = "x-twilio-signature";
 pub(super) static SPEC: Spec = Spec {
     name: "twilio",
     title: "Twilio",
-    methods: &["POST"],
+    methods: &["POST", "GET"],
     settings: &[
         Setting {
             name: "AUTH_TOKEN",
             doc: "Primary auth token of the account (a sub-account has its own).",
             example: "3f1c9a0e5b7d42688c14d2a96f0b7e35",
             kind: SettingKind::Proof { fresh: |random| hex::encode(&random[..16]) },
+        },
+        Setting {
+            name: "SHARED_KEY",
+            doc: "Shared key of Twilio's webhook settings (public beta): `id:algorithm:secret`, the algorithm HMAC_SHA1 or HMAC_SHA256.",
+            example: "webhooks_sharedkey_01:HMAC_SHA256:9d2b6c1f4e8a70355b1d0c6e2f7a9384",
+            kind: SettingKind::Proof { fresh: shared_key::fresh },
         },
         Setting {
             name: "ACCOUNT_SID",
@@ -53,11 +75,13 @@ pub(super) static SPEC: Spec = Spec {
     schemes: &[&request::SCHEME, &body_sha256::SCHEME],
     signature_headers: &[SIGNATURE],
     url_suffix: "#rc=5&rp=all",
+    unsigned: "",
     console: &[
         "Console → Phone Numbers → Manage → Active numbers, or Messaging → Services → your service → Integration.",
-        "Paste the URL into *Status callback URL* (a Messaging Service: *Delivery Status Callback*), or send it as `StatusCallback` with each message.",
+        "Paste the URL into *Status callback URL* (a Messaging Service: *Delivery Status Callback*), or send it as `StatusCallback` with each message. For inbound messages paste it into *A message comes in* as well.",
         "Keep the `#rc=5&rp=all` at its end: without it Twilio does not try again after a failed answer.",
         "Copy the primary auth token from Account → API keys & tokens into `TWILIO_AUTH_TOKEN`.",
+        "Optional, and the only way in which Twilio tries again for hours: Event Streams → a webhook sink with the same URL without its `#…`, subscribed to the messaging events.",
     ],
     kept_headers: &["i-twilio-idempotency-token", "x-home-region"],
     invalid_payload: InvalidPayload::BadRequest,
@@ -67,15 +91,22 @@ pub(super) static SPEC: Spec = Spec {
 /// One Twilio account.
 struct Twilio {
     tokens: Vec<Secret>,
+    /// The tokens again, as keys of the scheme `request`.
+    keys: Vec<Key>,
+    shared_keys: Vec<SharedKey>,
     account_sid: Option<String>,
     schemes: Vec<&'static Scheme>,
 }
 
 fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     let tokens = settings.secrets("AUTH_TOKEN");
+    let key = |(index, secret): (usize, &Secret)| Key { secret: secret.clone(), algorithm: Algorithm::HmacSha1, index };
+    let keys: Vec<Key> = tokens.iter().enumerate().map(key).collect();
+    let shared_keys = shared_key::read(settings, tokens.len());
     let account_sid = settings.text("ACCOUNT_SID");
     let schemes = settings.schemes();
-    (!tokens.is_empty()).then(|| Box::new(Twilio { tokens, account_sid, schemes }) as Box<dyn Provider>)
+    let has_proof = !tokens.is_empty() || !shared_keys.is_empty();
+    settings.provider(has_proof, Twilio { tokens, keys, shared_keys, account_sid, schemes })
 }
 
 impl Twilio {
@@ -90,64 +121,63 @@ impl Twilio {
         if !request::SCHEME.is_among(&self.schemes) {
             return Err(Rejected::SchemeOff);
         }
-        let proof = request::verify(callback, SIGNATURE, &self.tokens)?;
-        let known = callback.form().is_some_and(|form| has_known_shape(&form));
-        if known { Ok(proof) } else { Err(Rejected::Shape) }
+        let keys = shared_key::select(callback, &self.keys, &self.shared_keys)?;
+        let proof = request::verify(callback, SIGNATURE, &keys)?;
+        if shape::is_known(callback) { Ok(proof) } else { Err(Rejected::Shape) }
+    }
+
+    /// Whether the payload says that it is of the configured account.
+    fn is_ours(&self, callback: &Callback, proof: &Proof<'_>) -> bool {
+        let Some(expected) = &self.account_sid else { return true };
+        match callback.payload() {
+            Payload::Form(form) => {
+                // Where the MAC has no delimiters, a field that is missing may have been moved into its neighbour.
+                let may_be_missing = proof.scheme().name != request::SCHEME.name;
+                let is_ours = form.text("AccountSid").map_or(may_be_missing, |given| given == expected.as_str());
+                is_ours && !form.is_ambiguous("AccountSid")
+            }
+            Payload::Document(body) => event_stream::accounts(body).iter().all(|account| account == expected),
+        }
     }
 }
 
 impl Provider for Twilio {
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         let proof = self.prove(callback)?;
-        if let (Some(expected), Some(form)) = (&self.account_sid, callback.form()) {
-            // Where the MAC has no delimiters, a field that is missing may have been moved into its neighbour.
-            let may_be_missing = proof.scheme().name != request::SCHEME.name;
-            let is_ours = form.text("AccountSid").map_or(may_be_missing, |given| given == expected.as_str());
-            if !is_ours || form.is_ambiguous("AccountSid") {
-                return Err(Rejected::OtherAccount);
-            }
-        }
-        Ok(proof)
+        if self.is_ours(callback, &proof) { Ok(proof) } else { Err(Rejected::OtherAccount) }
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
-        let form = callback.form().ok_or(Unparsable::Invalid("the body is not a form"))?;
-        let embedded = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes())).flatten();
-        payload::read(&form, embedded.as_ref()).map(|event| vec![event])
+        let form = match callback.payload() {
+            Payload::Document(body) => return event_stream::read(body),
+            Payload::Form(form) => form,
+        };
+        let event = match Kind::of(&form) {
+            Kind::Status => {
+                let signed_query = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes()));
+                message::read(&form, signed_query.flatten().as_ref())
+            }
+            Kind::Inbound => inbound::read(&form),
+            Kind::Call => call::read(&form),
+            Kind::Unknown => message::read_unknown(&form),
+        };
+        event.map(|event| vec![event])
+    }
+
+    fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {
+        let is_inbound = matches!(callback.payload(), Payload::Form(form) if Kind::of(&form) == Kind::Inbound);
+        if is_inbound { Reply::Twiml } else { Reply::Json }
     }
 
     fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
-        let Some(token) = self.tokens.first() else { return Vec::new() };
-        let value = if scheme.name == body_sha256::SCHEME.name {
-            body_sha256::sign(token, outgoing)
-        } else {
-            request::sign(token, outgoing)
-        };
-        vec![("X-Twilio-Signature".to_owned(), value)]
-    }
-}
-
-/// The MAC has no delimiters, so a captured request can be cut anew at will. What cannot be faked is that the fields of
-/// a genuine request are parameters of their own.
-fn has_known_shape(form: &Form<'_>) -> bool {
-    let any = |names: [&str; 2]| names.into_iter().any(|name| form.has(name));
-    form.has("CallSid") || (any(["MessageSid", "SmsSid"]) && any(["MessageStatus", "SmsStatus"]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shape(body: &str) -> bool {
-        has_known_shape(&Form::decode(body.as_bytes()).expect("few fields"))
-    }
-
-    #[test]
-    fn a_field_moved_into_its_neighbour_has_no_known_shape() {
-        assert!(shape("MessageSid=SM1&MessageStatus=sent"));
-        assert!(shape("SmsSid=SM1&SmsStatus=sent"));
-        assert!(!shape("MessageSid=SM1MessageStatussent"));
-        assert!(!shape("MessageSidSM1MessageStatus=sent"));
-        assert!(!shape(""));
+        let signature = |value: String| ("X-Twilio-Signature".to_owned(), value);
+        match (self.tokens.first(), self.keys.first(), self.shared_keys.first()) {
+            (Some(token), _, _) if scheme.name == body_sha256::SCHEME.name => {
+                vec![signature(body_sha256::sign(token, outgoing))]
+            }
+            (_, Some(key), _) => vec![signature(request::sign(key, outgoing))],
+            (_, _, Some(shared)) => vec![shared.header(), signature(request::sign(&shared.key, outgoing))],
+            _ => Vec::new(),
+        }
     }
 }

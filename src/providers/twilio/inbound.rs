@@ -1,0 +1,54 @@
+//! Messages for the application: SMS, MMS, WhatsApp, RCS, Messenger.
+
+use super::message;
+use crate::{
+    event::{Effect, Event, EventType, Inbound, Media},
+    form::Form,
+    provider::Unparsable,
+    status::{Channel, Direction},
+    text,
+};
+
+/// The fields that are read; each may have one value.
+const SCALARS: [&str; 10] =
+    ["MessageSid", "SmsSid", "SmsMessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "NumSegments", "OptOutType"];
+
+/// Twilio attaches ten at the most.
+const MAX_MEDIA: usize = 100;
+
+/// Reads one message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, are about our primary URL.
+pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
+    message::check_scalars(form, &SCALARS)?;
+    let id = ["MessageSid", "SmsSid", "SmsMessageSid"].into_iter().find_map(|name| form.text(name));
+    let id = id.ok_or(Unparsable::Invalid("an inbound message without MessageSid, SmsSid or SmsMessageSid"))?;
+    let media = media(form)?;
+    let mut event = Event::aside(EventType::MessageReceived, "IncomingMessage");
+    event.external_id = Some(message::external_id(&id)?);
+    event.provider_status = form.text("SmsStatus").or_else(|| form.text("MessageStatus")).and_then(|word| text::present(&word));
+    event.facts = message::facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Inbound);
+    if !media.is_empty() && event.facts.channel == Some(Channel::Sms) {
+        event.facts.channel = Some(Channel::Mms);
+    }
+    event.effect = Effect::Inbound(Box::new(Inbound {
+        text: form.text("Body").and_then(|body| text::present(&body)),
+        media,
+        parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
+        opt_out: form.text("OptOutType").and_then(|word| word.parse().ok()),
+    }));
+    Ok(event)
+}
+
+/// `MediaUrl0`, `MediaContentType0`, and so on.
+fn media(form: &Form<'_>) -> Result<Vec<Media>, Unparsable> {
+    let mut media = Vec::new();
+    for number in 0..MAX_MEDIA {
+        let (url, content_type) = (format!("MediaUrl{number}"), format!("MediaContentType{number}"));
+        if form.is_ambiguous(&url) || form.is_ambiguous(&content_type) {
+            return Err(Unparsable::Ambiguous("MediaUrl or MediaContentType"));
+        }
+        let field = |name: &str| form.text(name).and_then(|value| text::present(&value));
+        let Some(url) = field(&url) else { break };
+        media.push(Media { url: Some(url), content_type: field(&content_type), ..Media::default() });
+    }
+    Ok(media)
+}

@@ -13,6 +13,7 @@
 )]
 
 mod laws;
+mod recut;
 #[path = "../support/mod.rs"]
 mod support;
 mod vectors;

@@ -254,7 +254,7 @@ impl Bench {
             .iter()
             .map(|&(index, writer)| receive(&self.stores[writer], endpoint, &callbacks[index], Duration::from_secs(30)));
         let outcomes = self.runtime.block_on(join_all(received));
-        let fresh = outcomes.into_iter().filter(|outcome| !outcome.as_ref().expect("stored").is_duplicate()).count();
+        let fresh = outcomes.into_iter().filter(|outcome| !outcome.as_ref().expect("stored").committed.is_duplicate()).count();
         assert_eq!(fresh, case.facts.len(), "each event is new exactly once");
         assert_eq!(self.database.rows("webhook_events").len(), case.facts.len(), "one row per distinct event");
         self.row()

@@ -43,7 +43,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// Sends all at once, so that they queue up into batches.
 fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, Refusal>> {
-    run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, PATIENCE))))
+    let received = run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, PATIENCE))));
+    received.into_iter().map(|received| received.map(|received| received.committed)).collect()
 }
 
 fn refuse_poison(database: &Database) {

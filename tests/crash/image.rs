@@ -1,0 +1,119 @@
+//! A disk in a file. What its file system has not written back is not in the file, as it would not be on a disk whose power
+//! is cut; what was written is, so a disk that lies about its own cache is not looked at.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::support::database::{Backend, Database};
+
+const BYTES: u64 = 512 << 20;
+
+/// The kernel writes back every few seconds; a copy takes a fraction of one.
+const ATTEMPTS: usize = 20;
+
+/// A mounted ext4 file system; unmounted and gone when it is dropped.
+pub struct Image {
+    root: tempfile::TempDir,
+}
+
+/// Whether this machine and user can mount images; if not, it is said aloud.
+pub fn is_available() -> bool {
+    let Err(why) = Image::make() else { return true };
+    eprintln!("NOT RUN: power loss: {why}");
+    false
+}
+
+impl Image {
+    pub fn make() -> Result<Self, String> {
+        let image = Self { root: tempfile::tempdir().map_err(|error| error.to_string())? };
+        let file = File::create(image.disk()).and_then(|file| file.set_len(BYTES));
+        file.map_err(|error| error.to_string())?;
+        // Otherwise the kernel would go on writing inodes for a while after the mount.
+        run(Command::new("mkfs.ext4").args(["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"]).arg(image.disk()))?;
+        image.mount()?;
+        Ok(image)
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.root.path().join("disk")
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.root.path().join("mounted")
+    }
+
+    /// Where the database is.
+    pub fn file(&self) -> PathBuf {
+        self.folder().join("waybill.db")
+    }
+
+    pub fn database_url(&self) -> String {
+        format!("sqlite://{}", self.file().display())
+    }
+
+    fn mount(&self) -> Result<(), String> {
+        fs::create_dir(self.folder()).map_err(|error| error.to_string())?;
+        run(Command::new("mount").args(["-t", "ext4", "-o", "loop"]).arg(self.disk()).arg(self.folder()))
+    }
+
+    /// The database as it would be found if the power were cut now. Who writes it must be frozen.
+    pub fn after_a_power_cut(&self) -> Database {
+        let other = Self { root: tempfile::tempdir().expect("a temporary folder") };
+        let statistics = self.statistics();
+        // A copy during which the kernel wrote something back is of no single moment.
+        let is_of_one_moment = (0..ATTEMPTS).any(|_| {
+            let before = writes(&statistics);
+            run(Command::new("cp").arg("--sparse=always").arg(self.disk()).arg(other.disk())).expect("a copy");
+            before.is_some() && writes(&statistics) == before
+        });
+        assert!(is_of_one_moment, "the kernel does not come to an end with writing back");
+        other.mount().expect("its journal replays");
+        let database = Database::new(Backend::Sqlite);
+        let Database::Sqlite { folder } = &database else { panic!("SQLite") };
+        for entry in fs::read_dir(other.folder()).expect("a folder").map(|entry| entry.expect("an entry")) {
+            let name = entry.file_name();
+            // The index of the log is made anew, as after every crash.
+            if ["waybill.db", "waybill.db-wal"].iter().any(|kept| name == *kept) {
+                fs::copy(entry.path(), folder.path().join(name)).expect("a copy");
+            }
+        }
+        database
+    }
+
+    /// The file in which the kernel counts the device's writes.
+    fn statistics(&self) -> PathBuf {
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc");
+        let folder = self.folder();
+        let mut mounted = mounts.lines().map(|line| line.split(' '));
+        let device = mounted.find_map(|mut fields| fields.next().filter(|_| fields.next().map(Path::new) == Some(&folder)));
+        let name = device.and_then(|device| device.strip_prefix("/dev/")).expect("a loop device");
+        Path::new("/sys/block").join(name).join("stat")
+    }
+}
+
+/// How much was written to a device so far; nothing if something is on its way.
+fn writes(statistics: &Path) -> Option<(String, String)> {
+    let text = fs::read_to_string(statistics).expect("the statistics of a device");
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    // Documentation/block/stat.rst: completed writes, sectors written, and requests in flight.
+    (fields[8] == "0").then(|| (fields[4].to_owned(), fields[6].to_owned()))
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let folder = self.folder();
+        // Not mounted if making it failed. A lazy unmount is for a process that still holds a file, after a panic.
+        if folder.exists() && run(Command::new("umount").arg(&folder)).is_err() {
+            drop(run(Command::new("umount").arg("-l").arg(&folder)));
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
+    if output.status.success() { Ok(()) } else { Err(said) }
+}

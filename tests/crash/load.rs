@@ -1,0 +1,112 @@
+//! Many clients at once, each of which sends, waits for the answer, and sends the next.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use waybill::endpoint::Endpoint;
+
+use crate::{callback, ledger::Ledger, process::Process};
+
+const CLIENTS: usize = 12;
+
+/// Longer than the gateway may take for an answer, and than a frozen one stays frozen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Puts the gateway under load, and after that while ends it in the midst of it by `end`, which must leave it dead.
+pub fn cycle(mut process: Process, ledger: &Mutex<Ledger>, load: Duration, end: impl FnOnce(&mut Process)) {
+    let (address, endpoint, is_ending) = (process.address(), callback::endpoint(), AtomicBool::new(false));
+    let (alive, clients) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            let alive = alive.clone();
+            let (endpoint, is_ending) = (&endpoint, &is_ending);
+            scope.spawn(move || {
+                let broken = drive(address, endpoint, ledger);
+                // A connection may only break because the gateway is being ended.
+                assert!(is_ending.load(Ordering::SeqCst), "the gateway broke a connection: {broken}");
+                drop(alive);
+            });
+        }
+        drop(alive);
+        // Nobody sends: either the time is up, or every client has failed.
+        assert_eq!(clients.recv_timeout(load), Err(RecvTimeoutError::Timeout), "every client has failed");
+        is_ending.store(true, Ordering::SeqCst);
+        end(&mut process);
+    });
+}
+
+/// Sends until the connection breaks, and returns how.
+fn drive(address: SocketAddr, endpoint: &Endpoint, ledger: &Mutex<Ledger>) -> io::Error {
+    let mut stream = match connect(address) {
+        Ok(stream) => stream,
+        Err(error) => return error,
+    };
+    loop {
+        let (number, sending) = ledger.lock().expect("not poisoned").take();
+        let outcome = exchange(&mut stream, &callback::request(endpoint, number));
+        let mut ledger = ledger.lock().expect("not poisoned");
+        match outcome {
+            Ok((200, answer)) => ledger.acknowledge(number, sending, is_duplicate(&answer)),
+            Ok((503, _)) => {
+                ledger.refused += 1;
+                ledger.put_back(number, sending);
+            }
+            Ok((status, answer)) => panic!("{number} {sending:?} was answered {status} {answer}"),
+            Err(error) => {
+                ledger.put_back(number, sending);
+                return error;
+            }
+        }
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn is_duplicate(answer: &Value) -> bool {
+    let is_duplicate = *answer == json!({ "success": true, "duplicate": true });
+    assert!(is_duplicate || *answer == json!({ "success": true }), "{answer}");
+    is_duplicate
+}
+
+/// Sends a request and reads the whole answer, head and body; anything less is an error.
+fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<(u16, Value)> {
+    stream.write_all(request)?;
+    // Nothing else is on its way, so nothing is lost with the reader's buffer.
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    let mut status = None;
+    let mut length = 0;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let lower = line.trim_end().to_ascii_lowercase();
+        if line == "\r\n" {
+            break;
+        } else if let Some(value) = lower.strip_prefix("content-length: ") {
+            length = value.parse().map_err(io::Error::other)?;
+        } else if let Some(rest) = lower.strip_prefix("http/1.1 ") {
+            status = rest.split(' ').next().and_then(|status| status.parse().ok());
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let status = status.ok_or_else(|| io::Error::other("no status"))?;
+    Ok((status, serde_json::from_slice(&body)?))
+}

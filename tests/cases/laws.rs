@@ -83,11 +83,13 @@ fn is_authentic(case: &Fixture) -> bool {
 }
 
 fn signature_headers(case: &Fixture, headers: &Headers) -> Vec<usize> {
-    let is_signature = |name: &str| {
+    let is_signature = |(name, value): &(String, String)| {
         let name = name.to_ascii_lowercase();
-        name.contains("-signature") || name.starts_with("svix-") || name.starts_with("webhook-")
+        // The header of a shared key matters only if it names one.
+        let names_a_key = name.ends_with("-signature-settings") && value.contains("key=");
+        names_a_key || name.ends_with("-signature") || name.starts_with("svix-") || name.starts_with("webhook-")
     };
-    let found: Vec<usize> = (0..headers.len()).filter(|&index| is_signature(&headers[index].0)).collect();
+    let found: Vec<usize> = (0..headers.len()).filter(|&index| is_signature(&headers[index])).collect();
     assert!(!found.is_empty(), "{} is authentic without a signature header", case.name);
     found
 }
@@ -384,7 +386,8 @@ fn recut_is_nothing_new(case: &Fixture, backend: Backend) {
     let (counts, seen) = (gateway.row_counts(), rows(&gateway));
     for (way, recut) in recut::ways(&sent) {
         let response = recut.to(&gateway);
-        assert!(response.status < 500, "{way} was answered {}", response.status);
-        assert_eq!((gateway.row_counts(), rows(&gateway)), (counts.clone(), seen.clone()), "{way} changed a table");
+        let is_same = answer(&response) == json!({ "success": true, "duplicate": true }) || answer(&response) == answer(&genuine);
+        assert!([401, 404].contains(&response.status) || is_same, "{way} was answered {}", response.status);
     }
+    assert_eq!((gateway.row_counts(), rows(&gateway)), (counts, seen));
 }

@@ -191,7 +191,10 @@ fn clean(row: &str) -> Value {
     let cleaned = row.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
         let value = match value {
             Value::Number(number) if BOOLEANS.contains(&name.as_str()) => Value::Bool(number.as_i64() == Some(1)),
-            // SQLite parts date and time with a blank, Postgres in JSON with a T.
+            // SQLite parts date and time with a blank, Postgres in JSON with a T; only Postgres drops the last zeros.
+            Value::String(text) if name.ends_with("_at") && text.contains('.') => {
+                Value::String(text.replacen('T', " ", 1).trim_end_matches('0').trim_end_matches('.').to_owned())
+            }
             Value::String(text) if name.ends_with("_at") => Value::String(text.replacen('T', " ", 1)),
             value => value,
         };

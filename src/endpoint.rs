@@ -112,9 +112,9 @@ impl Endpoint {
         self.provider.sign(scheme, outgoing)
     }
 
-    /// The URL to paste at the provider, without credentials.
-    pub fn display_url(&self) -> String {
-        let origin = self.public_urls.first().map(ToString::to_string).unwrap_or_default();
+    /// The URL to paste at the provider, without credentials. `fallback` is the address without a configured one.
+    pub fn url_to_paste(&self, fallback: &PublicUrl) -> String {
+        let origin = self.public_urls.first().unwrap_or(fallback);
         format!("{origin}{}{}", self.path(), self.spec.url_suffix)
     }
 

@@ -82,6 +82,12 @@ impl Spec {
         format!("/webhooks/{}", self.name)
     }
 
+    /// The variables any of which switches it on.
+    pub fn proofs(&self) -> Vec<String> {
+        let proofs = self.settings.iter().filter(|setting| matches!(setting.kind, SettingKind::Proof { .. }));
+        proofs.map(|setting| format!("{}_{}", self.prefix(), setting.name)).collect()
+    }
+
     /// Whether one of its schemes signs the URL, so that the public address must be right.
     pub fn signs_url(&self) -> bool {
         self.schemes.iter().any(|scheme| scheme.covers_url)

@@ -23,6 +23,11 @@ const MAX_SPELLINGS: usize = 12;
 pub struct NotAPublicUrl;
 
 impl PublicUrl {
+    /// The host name or address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The URL as configured, with the raw path and query of a request.
     pub fn join(&self, target: &str) -> String {
         self.spell(self.userinfo.as_deref(), self.port, target)

@@ -10,6 +10,7 @@ use crate::{
     http::{Running, Server},
     provider::SettingKind,
     providers,
+    public_url::PublicUrl,
     store::MessageFilter,
     time::Clock,
 };
@@ -128,8 +129,9 @@ fn describe(running: &Running, env: &Env) {
     let Running { public, ops, ops_token, .. } = running;
     let token = ops_token.secret.text();
     say(format_args!("Callbacks   http://{public}"));
+    let address = PublicUrl::of_listener(*public);
     for endpoint in running.gateway.endpoints() {
-        say(format_args!("  {:<9} {}", endpoint.spec.title, endpoint.display_url()));
+        say(format_args!("  {:<9} {}", endpoint.spec.title, endpoint.url_to_paste(&address)));
     }
     say(format_args!("Health      http://{public}{}", crate::http::HEALTH_PATH));
     say(format_args!("Operations  http://{ops}   token {token}"));

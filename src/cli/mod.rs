@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 usage, 75 database away, 78 configuration.
 
+mod check;
 mod demo;
 mod migrate;
 mod serve;
@@ -33,6 +34,12 @@ enum Command {
         #[arg(long)]
         exit: bool,
     },
+    /// Check the configuration, name every problem at once, and show the URLs to paste at the providers.
+    Check {
+        /// Print `{valid, errors, warnings, urls}` as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Apply the database migrations.
     Migrate {
         /// Only list what would be applied.
@@ -62,6 +69,24 @@ pub(crate) enum CommandError {
     Other(String),
 }
 
+/// What `check` found wrong.
+#[derive(Clone, Copy, Debug)]
+enum CheckFailed {
+    /// A variable.
+    Configuration,
+    /// Only the database.
+    Database,
+}
+
+impl CheckFailed {
+    fn code(self) -> u8 {
+        match self {
+            Self::Configuration => CONFIGURATION,
+            Self::Database => DATABASE_AWAY,
+        }
+    }
+}
+
 impl CommandError {
     fn code(&self) -> ExitCode {
         match self {
@@ -77,6 +102,10 @@ impl CommandError {
 pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
     let result = match arguments.command {
         Command::Demo { exit } => demo::run(env, exit),
+        // What is wrong has been said in full.
+        Command::Check { json } => {
+            return check::run(env, json).map_or_else(|failed| ExitCode::from(failed.code()), |()| ExitCode::SUCCESS);
+        }
         Command::Serve | Command::Migrate { .. } => match Config::load(env) {
             Ok(loaded) => {
                 crate::telemetry::start(loaded.config.log);

@@ -8,6 +8,7 @@ use super::CommandError;
 use crate::{
     config::Config,
     http::{Running, Server},
+    public_url::PublicUrl,
     time::Clock,
 };
 
@@ -20,8 +21,9 @@ pub(super) fn run(config: Config) -> Result<(), CommandError> {
 
 fn announce(running: &Running) {
     tracing::info!("callbacks: http://{}, operations: http://{}", running.public, running.ops);
+    let address = PublicUrl::of_listener(running.public);
     for endpoint in running.gateway.endpoints() {
-        let url = endpoint.display_url();
+        let url = endpoint.url_to_paste(&address);
         tracing::info!(
             provider = endpoint.spec.name,
             account = endpoint.account.as_str(),

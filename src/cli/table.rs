@@ -2,7 +2,18 @@
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
+use super::check::ToPaste;
 use crate::store::Message;
+
+/// What to paste where.
+pub(super) fn urls(urls: &[ToPaste]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "account", "URL to paste"]);
+    for ToPaste { provider, account, url, .. } in urls {
+        table.add_row([provider, account.as_str(), url]);
+    }
+    table
+}
 
 /// The status table.
 pub(super) fn messages(messages: &[Message]) -> Table {

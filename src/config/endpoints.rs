@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     endpoint::{Account, Endpoint, UnknownMessage},
-    provider::{InvalidPayload, SettingKind, Spec},
+    provider::{InvalidPayload, Spec},
     providers,
     public_url::PublicUrl,
     signature::unverified::Permission,
@@ -45,8 +45,9 @@ pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
             }
         }
     }
-    for spec in providers::ALL.into_iter().filter(|spec| endpoints.iter().all(|endpoint| endpoint.spec.name != spec.name)) {
-        reader.warning(&proofs_of(spec).join(", "), &format!("not set, so {} is off", spec.title));
+    if endpoints.is_empty() {
+        let proofs: Vec<String> = providers::ALL.into_iter().flat_map(Spec::proofs).collect();
+        reader.warning(&proofs.join(", "), "none is set, so every provider is off");
     }
     endpoints
 }
@@ -81,12 +82,6 @@ fn accounts_of(reader: &mut Reader<'_>, spec: &'static Spec) -> BTreeMap<Account
 fn is_known(spec: &Spec, setting: &str) -> bool {
     ["WEBHOOK_URL", "INVALID_PAYLOAD", "SIGNATURE_SCHEMES", BASE_URL].contains(&setting)
         || spec.settings.iter().any(|known| known.name == setting)
-}
-
-/// The variables any of which switches the provider on.
-fn proofs_of(spec: &'static Spec) -> Vec<String> {
-    let proofs = spec.settings.iter().filter(|setting| matches!(setting.kind, SettingKind::Proof { .. }));
-    proofs.map(|setting| format!("{}_{}", spec.prefix(), setting.name)).collect()
 }
 
 fn connect(

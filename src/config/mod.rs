@@ -66,8 +66,19 @@ pub struct Loaded {
     pub warnings: Vec<Finding>,
 }
 
+/// A configuration with everything that was found in it. With problems, defaults stand in for what cannot be read.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The configuration.
+    pub config: Config,
+    /// What is wrong.
+    pub problems: Vec<Finding>,
+    /// What the operator should know.
+    pub warnings: Vec<Finding>,
+}
+
 /// Something about one variable. Never contains the value of a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// The variable.
     pub variable: String,
@@ -87,23 +98,35 @@ impl fmt::Display for Finding {
 pub struct Problems(pub Vec<Finding>);
 
 impl Config {
-    /// Reads the whole environment; on failure names all problems.
-    pub fn load(env: &Env) -> Result<Loaded, Problems> {
+    /// Reads the whole environment.
+    pub fn inspect(env: &Env) -> Inspected {
         let mut reader = Reader::new(env);
         let config = Self::read(&mut reader);
         let (problems, warnings) = reader.finish();
+        Inspected { config, problems, warnings }
+    }
+
+    /// Reads the whole environment; on failure names all problems.
+    pub fn load(env: &Env) -> Result<Loaded, Problems> {
+        let Inspected { config, problems, warnings } = Self::inspect(env);
         if problems.is_empty() { Ok(Loaded { config, warnings }) } else { Err(Problems(problems)) }
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
         let database = reader.parsed(&variables::DATABASE_URL, database::EXPECTED);
-        let listen = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
+        let listen: SocketAddr = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
         let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
         let ops_token = reader.secret(&variables::OPS_TOKEN);
         if ops_token.is_none() && !ops_listen.ip().is_loopback() {
             reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
         }
+        if listen == ops_listen && listen.port() != 0 {
+            reader.problem("OPS_LISTEN", "expected another address than LISTEN");
+        }
         let public_urls: Vec<PublicUrl> = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
+        if public_urls.iter().any(|url| url.host().contains('_')) {
+            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio refuses (error 21609)");
+        }
         later::validate(reader, &database);
         let common = endpoints::Common {
             public_urls: public_urls.clone(),

@@ -194,6 +194,21 @@ pub(super) fn prepare(url: &DatabaseUrl) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether the database could be written to now. Creates nothing and changes nothing.
+pub(super) fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
+    let open = || Connection::open(url).map_err(|error| unavailable(&error));
+    match url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            let is_there = |folder: &&Path| folder.is_dir();
+            let folder = path.ancestors().skip(1).find(is_there).unwrap_or(Path::new("."));
+            tempfile::tempfile_in(folder).map(drop).map_err(|error| StoreError::Folder(Arc::new(error)))
+        }
+        // A start switches it to WAL, if it is not.
+        DatabaseUrl::Sqlite(_) => Ok(on_either!(&mut open()?, c => c.batch_execute("BEGIN IMMEDIATE; ROLLBACK"))?),
+        DatabaseUrl::Postgres(_) => open()?.check_durability(),
+    }
+}
+
 /// The error of a database that does not open; the log says why.
 pub(super) fn unavailable(error: &ConnectionError) -> StoreError {
     tracing::error!(cause = cause(error), "the database does not open");

@@ -227,6 +227,11 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
     migrations::run(&mut open(url)?)
 }
 
+/// Whether the database answers and keeps what it commits. Creates nothing.
+pub fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
+    connection::probe(url)
+}
+
 /// Names of the migrations that [`migrate`] would apply.
 pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
     match url {

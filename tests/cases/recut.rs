@@ -134,7 +134,7 @@ fn query_into_form(sent: &Sent) -> Vec<(String, Sent)> {
     let Some(start) = sent.target.find('?') else { return Vec::new() };
     let mut ways = Vec::new();
     // Around each delimiter, and somewhere else.
-    let is_place = |at: usize| at % 16 == 0 || sent.target[at.saturating_sub(1)..].starts_with(['?', '&', '=']);
+    let is_place = |at: usize| at.is_multiple_of(16) || sent.target[at.saturating_sub(1)..].starts_with(['?', '&', '=']);
     for at in (start..sent.target.len()).filter(|&at| is_place(at)) {
         let (target, moved) = sent.target.split_at(at);
         for end in [1, 4, 10].into_iter().filter(|end| moved.is_char_boundary(*end) && *end <= moved.len()) {

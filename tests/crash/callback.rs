@@ -24,7 +24,7 @@ pub fn endpoint() -> Endpoint {
 pub fn request(endpoint: &Endpoint, number: u64) -> Vec<u8> {
     let body = BODY.replace("{id}", &external_id(number));
     let target = endpoint.path();
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), id: "", seconds: 0 };
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: true, id: "", seconds: 0 };
     let (name, signature) = endpoint.sign(endpoint.spec.schemes[0], &outgoing).remove(0);
     format!(
         "POST {target} HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\

@@ -44,7 +44,10 @@ fn the_guides_block_starts_as_it_stands() {
     assert_eq!(loaded.config.endpoints.len(), 2);
     assert_eq!(loaded.config.timeout.as_secs(), 4);
     assert_eq!(loaded.warnings.len(), 1, "only the timeout: {:?}", loaded.warnings);
-    assert_eq!(loaded.config.endpoints[1].display_url(), "https://api.mingus.com/webhooks/twilio#rc=5&rp=all");
+    assert_eq!(
+        loaded.config.endpoints[1].url_to_paste(&"http://unused".parse().expect("a URL")),
+        "https://api.mingus.com/webhooks/twilio#rc=5&rp=all"
+    );
 }
 
 #[test]

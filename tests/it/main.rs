@@ -11,10 +11,14 @@
     reason = "a test fails by panicking; the support module serves two binaries"
 )]
 
+mod check;
 mod config;
 mod convergence;
+mod development;
 mod docs;
+mod event_stream;
 mod http;
+mod inbound;
 mod migrations;
 mod privacy;
 mod shutdown;
@@ -22,6 +26,7 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.
 #[macro_export]

@@ -1,0 +1,96 @@
+//! `waybill check`: everything that is wrong or odd about the configuration, and the URLs to paste at the providers.
+
+use serde::Serialize;
+
+use super::{CheckFailed, say, table};
+use crate::{
+    config::{Config, Env, Finding, Inspected},
+    providers,
+    public_url::PublicUrl,
+    store,
+};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    valid: bool,
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+    urls: Vec<ToPaste>,
+}
+
+/// One endpoint, and what to paste at its provider.
+#[derive(Serialize)]
+pub(super) struct ToPaste {
+    pub(super) provider: &'static str,
+    pub(super) account: String,
+    pub(super) url: String,
+    /// Which of its callbacks the provider does not sign unless told to.
+    pub(super) unsigned: Option<&'static str>,
+}
+
+pub(super) fn run(env: &Env, json: bool) -> Result<(), CheckFailed> {
+    let Inspected { config, problems: mut errors, mut warnings } = Config::inspect(env);
+    crate::telemetry::start(config.log);
+    let is_configured = errors.is_empty();
+    // With a wrong URL the default stands in, which nobody asked to look at.
+    if !errors.iter().any(|error| error.variable == "DATABASE_URL")
+        && let Err(error) = store::probe(&config.database)
+    {
+        errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
+    }
+    warnings.extend(switched_off(&config));
+    let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings };
+    if json {
+        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        show(&report);
+    }
+    match (is_configured, report.valid) {
+        (_, true) => Ok(()),
+        (true, false) => Err(CheckFailed::Database),
+        (false, false) => Err(CheckFailed::Configuration),
+    }
+}
+
+/// The providers that are off, and what would switch them on.
+fn switched_off(config: &Config) -> Vec<Finding> {
+    let is_off = |name: &str| config.endpoints.iter().all(|endpoint| endpoint.spec.name != name);
+    let off = providers::ALL.into_iter().filter(|spec| is_off(spec.name));
+    off.map(|spec| Finding { variable: spec.proofs().join(", "), sentence: format!("not set, so {} is off", spec.title) })
+        .collect()
+}
+
+fn urls(config: &Config) -> Vec<ToPaste> {
+    let fallback = PublicUrl::of_listener(config.listen);
+    let mut urls: Vec<ToPaste> = config
+        .endpoints
+        .iter()
+        .map(|endpoint| ToPaste {
+            provider: endpoint.spec.name,
+            account: endpoint.account.as_str().to_owned(),
+            url: endpoint.url_to_paste(&fallback),
+            unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
+        })
+        .collect();
+    urls.sort_by(|one, other| (one.provider, &one.account).cmp(&(other.provider, &other.account)));
+    urls
+}
+
+fn show(report: &Report) {
+    if !report.urls.is_empty() {
+        say(table::urls(&report.urls));
+    }
+    for url in &report.urls {
+        let what = url
+            .unsigned
+            .map_or_else(|| "every callback is signed".to_owned(), |unsigned| format!("unsigned by default: {unsigned}"));
+        say(format_args!("{}/{}: {what}", url.provider, url.account));
+    }
+    for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {
+        for finding in findings {
+            say(format_args!("{kind}: {finding}"));
+        }
+    }
+    say(if report.valid { "The configuration is valid." } else { "The configuration has errors." });
+}

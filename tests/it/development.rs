@@ -1,0 +1,81 @@
+//! `VERIFY_WEBHOOK_SIGNATURES=false`: for one's own machine only, and visible wherever it was used.
+
+use serde_json::json;
+use waybill::config::{Config, Env};
+
+use crate::support::{
+    client,
+    database::{Backend, Database},
+    gateway::Gateway,
+};
+use waybill::time::Timestamp;
+
+fn gateway(more: &[(&str, &str)]) -> Gateway {
+    let variables: Vec<(String, String)> = [("VERIFY_WEBHOOK_SIGNATURES", "false")]
+        .iter()
+        .chain(more)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Gateway::on(Database::new(Backend::Sqlite), Timestamp::from_seconds(0).expect("an instant"), &variables)
+}
+
+fn form(more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    headers.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+const STATUS: &[u8] = b"MessageSid=SM1&MessageStatus=delivered";
+
+#[test]
+fn every_provider_is_on_and_each_row_says_that_nothing_was_verified() {
+    let gateway = gateway(&[]);
+    assert_eq!(gateway.post("/webhooks/twilio?message_id=7", &form(&[]), STATUS).json(), json!({ "success": true }));
+    assert_eq!(gateway.post("/webhooks/twilio", &form(&[("X-Twilio-Signature", "wrong")]), STATUS).json()["duplicate"], true);
+    let json = br#"{"type":"email.sent","data":{"email_id":"e1"}}"#;
+    assert_eq!(gateway.post("/webhooks/resend", &[], json).status, 200);
+    let inbound = client::get(gateway.address(), "/webhooks/twilio?MessageSid=SM2&Body=Hi", &[]);
+    assert_eq!((inbound.status, inbound.header("Content-Type")), (200, Some("text/xml")));
+    for table in ["webhook_requests", "message_external_ids"] {
+        let rows = gateway.database.rows(table);
+        assert!(!rows.is_empty() && rows.iter().all(|row| row["verified_by"] == "none"), "{table}: {rows:?}");
+    }
+    assert_eq!(gateway.database.rows("webhook_requests").len(), 3);
+    assert!(
+        gateway.database.rows("message_external_ids").iter().all(|row| row.get("embedded_id").is_none()),
+        "nothing is signed"
+    );
+    let health = client::get(gateway.address(), "/webhooks/health", &[]).json();
+    assert_eq!((&health["status"], &health["checks"]["verification"]), (&json!("degraded"), &json!("warn")));
+    assert_eq!(gateway.ops("/api/messages")["messages"][0]["verified_by"], "none");
+}
+
+#[test]
+fn what_came_through_a_proxy_is_refused_unless_a_tunnel_is_allowed() {
+    const SIGNS: [&str; 7] =
+        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-anything", "Via", "CF-Ray", "CF-Connecting-IP"];
+    let (closed, open) = (gateway(&[]), gateway(&[("WEBHOOK_ALLOW_TUNNEL", "true")]));
+    for sign in SIGNS {
+        let refused = closed.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS);
+        assert_eq!((refused.status, refused.json()), (401, json!({ "success": false, "error": "invalid_signature" })), "{sign}");
+        assert_eq!(open.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS).status, 200, "{sign}");
+    }
+    assert_eq!(closed.database.rows("webhook_requests").len(), 0);
+    assert_eq!(open.database.rows("webhook_requests").len(), 1);
+    assert_eq!(closed.post("/webhooks/twilio", &form(&[("Viable", "x")]), STATUS).status, 200);
+}
+
+#[test]
+fn it_starts_only_where_nobody_else_can_reach_it() {
+    let loads = |listen: &str, database: &str| {
+        let env: Env =
+            [("VERIFY_WEBHOOK_SIGNATURES", "false"), ("LISTEN", listen), ("DATABASE_URL", database)].into_iter().collect();
+        Config::load(&env).map_err(|problems| problems.0[0].variable.clone()).map(|loaded| loaded.config.endpoints.len())
+    };
+    let all = waybill::providers::ALL.len();
+    assert_eq!(loads("127.0.0.1:8080", "sqlite://a.db"), Ok(all));
+    assert_eq!(loads("[::1]:8080", "sqlite://a.db"), Ok(all));
+    let refused = Err("VERIFY_WEBHOOK_SIGNATURES".to_owned());
+    assert_eq!(loads("0.0.0.0:8080", "sqlite://a.db"), refused);
+    assert_eq!(loads("192.0.2.1:8080", "sqlite://a.db"), refused);
+    assert_eq!(loads("127.0.0.1:8080", "postgres://h/d"), refused);
+}

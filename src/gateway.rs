@@ -74,6 +74,7 @@ impl Gateway {
         let check = |good: bool, otherwise: &'static str| if good { "ok" } else { otherwise };
         BTreeMap::from([
             ("database", check(reachable, "fail")),
+            ("verification", check(self.endpoints().all(|endpoint| endpoint.unverified.is_none()), "warn")),
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", check(self.store.is_writing(), "fail")),
         ])

@@ -9,7 +9,7 @@
     clippy::string_slice,
     unreachable_pub,
     dead_code,
-    reason = "a test fails by panicking; the support module serves two binaries"
+    reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
 mod laws;

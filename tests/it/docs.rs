@@ -7,7 +7,7 @@ use waybill::{
     fixture::Fixture,
     provider::{SettingKind, Spec},
     providers,
-    signature::Outgoing,
+    signature::{Outgoing, Scheme},
     time::Timestamp,
 };
 
@@ -136,14 +136,27 @@ fn provider_steps() -> String {
     text
 }
 
-fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let mut text = fs::read_to_string(path).expect("README.md");
-    for (name, generated) in [("table", provider_table()), ("steps", provider_steps())] {
+/// What each scheme of each provider covers.
+fn scheme_table() -> String {
+    let mut text = String::from("| provider | scheme | covers | leaves open |\n| --- | --- | --- | --- |\n");
+    for spec in providers::ALL {
+        for scheme in spec.schemes {
+            let (title, Scheme { name, covers, leaves_open, .. }) = (spec.title, scheme);
+            writeln!(text, "| {title} | `{name}` | {covers} | {leaves_open} |").expect("text");
+        }
+    }
+    text
+}
+
+/// A document with its generated blocks.
+fn document(file: &str, blocks: &[(&str, String)]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let mut text = fs::read_to_string(path).expect("a document");
+    for (name, generated) in blocks {
         let (open, close) = (format!("<!-- providers: {name} -->\n"), format!("<!-- end: {name} -->"));
         let start = text.find(&open).expect("the opening mark") + open.len();
         let end = text.find(&close).expect("the closing mark");
-        text.replace_range(start..end, &generated);
+        text.replace_range(start..end, generated);
     }
     text
 }
@@ -154,8 +167,9 @@ fn env_example_is_complete() {
 }
 
 #[test]
-fn the_readme_says_what_the_registry_says() {
-    check("README.md", &readme());
+fn the_documents_say_what_the_registry_says() {
+    check("README.md", &document("README.md", &[("table", provider_table()), ("steps", provider_steps())]));
+    check("SECURITY.md", &document("SECURITY.md", &[("schemes", scheme_table())]));
 }
 
 /// What `.env.example` shows as defaults is what is taken when nothing is set.

@@ -8,7 +8,7 @@
     clippy::format_push_string,
     unreachable_pub,
     dead_code,
-    reason = "a test fails by panicking; the support module serves two binaries"
+    reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
 mod check;

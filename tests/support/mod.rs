@@ -1,4 +1,4 @@
-//! What both test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
+//! What the test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
 
 pub mod callback;
 pub mod client;

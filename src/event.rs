@@ -185,6 +185,9 @@ pub struct Inbound {
     pub opt_out: Option<OptOut>,
 }
 
+/// Attachments of one message that are listed; more are in the raw body.
+pub const MAX_MEDIA: usize = 100;
+
 /// One attachment. Nothing is fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Media {

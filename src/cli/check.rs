@@ -27,17 +27,20 @@ pub(super) struct ToPaste {
     pub(super) url: String,
     /// Which of its callbacks the provider does not sign unless told to.
     pub(super) unsigned: Option<&'static str>,
+    /// Whether its callbacks must be genuine; false in development only.
+    pub(super) verified: bool,
 }
 
 pub(super) fn run(env: &Env, json: bool) -> Result<(), CheckFailed> {
     let Inspected { config, problems: mut errors, mut warnings } = Config::inspect(env);
     crate::telemetry::start(config.log);
-    let is_configured = errors.is_empty();
+    let mut failed = (!errors.is_empty()).then_some(CheckFailed::Configuration);
     // With a wrong URL the default stands in, which nobody asked to look at.
     if !errors.iter().any(|error| error.variable == "DATABASE_URL")
         && let Err(error) = store::probe(&config.database)
     {
         errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
+        failed = failed.or(Some(CheckFailed::of_database(&error)));
     }
     warnings.extend(switched_off(&config));
     let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings };
@@ -46,17 +49,13 @@ pub(super) fn run(env: &Env, json: bool) -> Result<(), CheckFailed> {
     } else {
         show(&report);
     }
-    match (is_configured, report.valid) {
-        (_, true) => Ok(()),
-        (true, false) => Err(CheckFailed::Database),
-        (false, false) => Err(CheckFailed::Configuration),
-    }
+    failed.map_or(Ok(()), Err)
 }
 
-/// The providers that are off, and what would switch them on.
+/// The providers that are off, and what would switch them on. If all are, the configuration says so itself.
 fn switched_off(config: &Config) -> Vec<Finding> {
-    let is_off = |name: &str| config.endpoints.iter().all(|endpoint| endpoint.spec.name != name);
-    let off = providers::ALL.into_iter().filter(|spec| is_off(spec.name));
+    let is_on = |name: &str| config.endpoints.iter().any(|endpoint| endpoint.spec.name == name);
+    let off = providers::ALL.into_iter().filter(|spec| !config.endpoints.is_empty() && !is_on(spec.name));
     off.map(|spec| Finding { variable: spec.proofs().join(", "), sentence: format!("not set, so {} is off", spec.title) })
         .collect()
 }
@@ -71,6 +70,7 @@ fn urls(config: &Config) -> Vec<ToPaste> {
             account: endpoint.account.as_str().to_owned(),
             url: endpoint.url_to_paste(&fallback),
             unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
+            verified: endpoint.unverified.is_none(),
         })
         .collect();
     urls.sort_by(|one, other| (one.provider, &one.account).cmp(&(other.provider, &other.account)));
@@ -82,9 +82,11 @@ fn show(report: &Report) {
         say(table::urls(&report.urls));
     }
     for url in &report.urls {
-        let what = url
-            .unsigned
-            .map_or_else(|| "every callback is signed".to_owned(), |unsigned| format!("unsigned by default: {unsigned}"));
+        let what = match (url.verified, url.unsigned) {
+            (false, _) => "nothing is verified".to_owned(),
+            (true, None) => "every callback is signed".to_owned(),
+            (true, Some(unsigned)) => format!("unsigned by default: {unsigned}"),
+        };
         say(format_args!("{}/{}: {what}", url.provider, url.account));
     }
     for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {

@@ -74,15 +74,25 @@ pub(crate) enum CommandError {
 enum CheckFailed {
     /// A variable.
     Configuration,
-    /// Only the database.
+    /// The database is away.
+    DatabaseAway,
+    /// The database is there and cannot be used.
     Database,
 }
 
 impl CheckFailed {
+    fn of_database(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable => Self::DatabaseAway,
+            _ => Self::Database,
+        }
+    }
+
     fn code(self) -> u8 {
         match self {
             Self::Configuration => CONFIGURATION,
-            Self::Database => DATABASE_AWAY,
+            Self::DatabaseAway => DATABASE_AWAY,
+            Self::Database => 1,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     endpoint::{Account, Endpoint, UnknownMessage},
-    provider::{InvalidPayload, Spec},
+    provider::{InvalidPayload, SettingKind, Spec},
     providers,
     public_url::PublicUrl,
     signature::unverified::Permission,
@@ -35,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
         if common.unverified.is_some() {
             accounts.entry(Account::unnamed()).or_default();
         }
+        warn_of_shared_secrets(reader, spec, &accounts);
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
         for (account, given) in accounts {
             if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, common) {
@@ -79,6 +80,23 @@ fn accounts_of(reader: &mut Reader<'_>, spec: &'static Spec) -> BTreeMap<Account
     accounts
 }
 
+/// Accounts with the same secret cannot be told apart by what they sign.
+fn warn_of_shared_secrets(reader: &mut Reader<'_>, spec: &Spec, accounts: &BTreeMap<Account, Given>) {
+    let mut seen: BTreeMap<&str, &Account> = BTreeMap::new();
+    for (account, given) in accounts {
+        let proofs = spec.settings.iter().filter(|setting| matches!(setting.kind, SettingKind::Proof { .. }));
+        for (variable, value) in proofs.filter_map(|setting| given.get(setting.name)) {
+            for secret in items(value) {
+                let first = *seen.entry(secret).or_insert(account);
+                if first != account {
+                    let other = first.as_str();
+                    reader.warning(variable, &format!("shares a secret with the account {other}, so either can speak for both"));
+                }
+            }
+        }
+    }
+}
+
 fn is_known(spec: &Spec, setting: &str) -> bool {
     ["WEBHOOK_URL", "INVALID_PAYLOAD", "SIGNATURE_SCHEMES", BASE_URL].contains(&setting)
         || spec.settings.iter().any(|known| known.name == setting)
@@ -103,7 +121,12 @@ fn connect(
     let invalid_payload = invalid_payload(reader, spec, &settings);
     let public_urls = own_public_urls(reader, given).unwrap_or_else(|| common.public_urls.clone()).into();
     let Common { unknown_message, unverified, .. } = *common;
-    let provider = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), reader))?;
+    let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), reader)) else {
+        if let (false, Some((variable, _))) = (account.is_unnamed(), given.values().next()) {
+            reader.warning(variable, &format!("the account {} has no proof of its own, so it is off", account.as_str()));
+        }
+        return None;
+    };
     Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, unknown_message, unverified, provider })
 }
 

@@ -124,8 +124,8 @@ impl Config {
             reader.problem("OPS_LISTEN", "expected another address than LISTEN");
         }
         let public_urls: Vec<PublicUrl> = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
-        if public_urls.iter().any(|url| url.host().contains('_')) {
-            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio refuses (error 21609)");
+        if public_urls.len() > MAX_PUBLIC_URLS {
+            reader.problem("WEBHOOK_BASE_URL", "expected four at the most: each costs a MAC of every request, forged ones too");
         }
         later::validate(reader, &database);
         let common = endpoints::Common {
@@ -134,6 +134,10 @@ impl Config {
             unverified: unverified(reader, listen, &database),
         };
         let endpoints = endpoints::read(reader, &common);
+        let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
+        if signed_urls.into_iter().any(|url| url.host().contains('_')) {
+            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio refuses (error 21609)");
+        }
         if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
             let url = format!(
                 "unset, so http://{listen} is taken for the public address; callbacks of URL-signing providers verify only there"
@@ -155,6 +159,8 @@ impl Config {
         }
     }
 }
+
+const MAX_PUBLIC_URLS: usize = 4;
 
 /// What a base URL must look like.
 const PUBLIC_URL_EXPECTED: &str = "https://host[:port][/prefix], or a comma list of such, without query or fragment";

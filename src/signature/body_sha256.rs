@@ -27,6 +27,10 @@ pub fn claimed(callback: &Callback, header_name: &str) -> Result<bool, Rejected>
 /// Verifies the signature in the header of that name (lower case).
 pub fn verify<'c>(callback: &'c Callback, header_name: &str, secrets: &[Secret]) -> Result<Proof<'c>, Rejected> {
     let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
+    // Without a body the payload is the query, which this does not cover.
+    if callback.body.is_empty() {
+        return Err(Rejected::NotCovered);
+    }
     let digits = value.strip_prefix(PREFIX).ok_or(Rejected::Malformed)?;
     let mut given = [0; 32];
     hex::decode_to_slice(digits, &mut given).map_err(|_| Rejected::Malformed)?;

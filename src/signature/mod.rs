@@ -109,8 +109,8 @@ pub enum Rejected {
     /// The header that names a shared key names none that is configured with that algorithm.
     #[error("no shared key of that name and algorithm is configured")]
     UnknownKey,
-    /// It came through a proxy, and nothing is verified here.
-    #[error("it came through a proxy while verification is off")]
+    /// It came through a proxy or from a browser, and nothing is verified here.
+    #[error("it came through a proxy or from a browser while verification is off")]
     Forwarded,
     /// The payload belongs to another account than the one configured.
     #[error("the payload is of another account")]

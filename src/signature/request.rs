@@ -66,13 +66,13 @@ pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key]) -> R
     let is_genuine = |key: &&Key| urls.iter().any(|url| key.matches(&[url.as_bytes(), &parameters], &given));
     let key = keys.iter().copied().find(is_genuine).ok_or(Rejected::Mismatch)?;
     if let Payload::Form(form) = callback.payload()
-        && !form.pairs().all(|(name, _)| is_plain_name(name))
+        && !form.pairs().all(|(name, _)| is_plain_name(name, !callback.body.is_empty()))
     {
         return Err(Rejected::Shape);
     }
-    // The canonical string on the configured URL: however a captured request is cut or spelt anew, it stays the same.
-    let url = callback.public_urls.first().map(|public| public.join(&callback.target)).unwrap_or_default();
-    let canonical = public_url::fold_spelling(&[url.as_bytes(), &parameters].concat());
+    // What was signed, without the origin: however a captured request is cut or spelt anew, and wherever the domain moves,
+    // it stays the same request.
+    let canonical = public_url::fold_spelling(&[callback.target.as_bytes(), &parameters].concat());
     Ok(Proof::new(callback, &SCHEME, key.index, canonical))
 }
 
@@ -116,7 +116,9 @@ fn joined_parameters(form: &Form<'_>) -> Vec<u8> {
     pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
 }
 
-/// Parameter names of a genuine request; anything else may be a value that was moved into a name.
-fn is_plain_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))
+/// Parameter names of a genuine request; anything else may be a value that was moved into a name. Those of a form are the
+/// provider's own and start with a letter, so that the end of the URL cannot be moved into the first of them.
+fn is_plain_name(name: &[u8], is_of_form: bool) -> bool {
+    let starts_well = name.first().is_some_and(|first| !is_of_form || first.is_ascii_alphabetic());
+    starts_well && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))
 }

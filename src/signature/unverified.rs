@@ -12,6 +12,9 @@ pub static SCHEME: Scheme =
 /// Headers that a proxy or tunnel adds: with one of them a request does not come from this machine.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-", "cf-"];
 
+/// Headers that a browser adds: any page that is open on this machine could send a form here.
+const BROWSER: [&str; 2] = ["origin", "sec-fetch-"];
+
 /// The permission to verify nothing. Only a gateway that nobody else can reach, with a database that nobody else uses,
 /// can get one.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +30,11 @@ impl Permission {
 
     /// Takes the callback as it is, unless it came through a proxy.
     pub fn prove(self, callback: &Callback) -> Result<Proof<'_>, Rejected> {
-        let is_forwarded =
-            |name: &str| FORWARDED.iter().any(|sign| name == *sign || sign.ends_with('-') && name.starts_with(sign));
-        if !self.allows_tunnel && callback.headers.names().any(is_forwarded) {
+        let has_any = |signs: &[&str]| {
+            let is_one = |name: &str| signs.iter().any(|sign| name == *sign || sign.ends_with('-') && name.starts_with(sign));
+            callback.headers.names().any(is_one)
+        };
+        if has_any(&BROWSER) || (!self.allows_tunnel && has_any(&FORWARDED)) {
             return Err(Rejected::Forwarded);
         }
         let payload = match callback.payload() {

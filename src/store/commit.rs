@@ -39,6 +39,8 @@ pub(super) trait Writer {
     fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>>;
     /// Inserts inbound messages, or folds them into those that are there.
     fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()>;
+    /// Whether a message has a message id.
+    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool>;
     /// Changes the answer of requests that were inserted in this transaction.
     fn set_answer(&mut self, requests: &[i64], answer: i64) -> QueryResult<()>;
 }
@@ -50,6 +52,14 @@ pub(super) struct Identity([String; 4]);
 impl Identity {
     pub(super) fn of(service_type: &str, account: &str, external_id: &str, recipient_key: &str) -> Self {
         Self([service_type, account, external_id, recipient_key].map(str::to_owned))
+    }
+
+    fn of_message(row: &MessageRow) -> Self {
+        Self::of(row.service_type, &row.account, &row.external_id, &row.recipient_key)
+    }
+
+    pub(super) fn parts(&self) -> &[String; 4] {
+        &self.0
     }
 }
 
@@ -142,28 +152,57 @@ fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResu
     }
     let rows: Vec<EventRow> = events.values().map(|candidate| candidate.row.clone()).collect();
     let inserted = writer.insert_events(&rows)?;
-    let new: Vec<Candidate> =
-        events.into_values().zip(inserted).filter(|(_, is_new)| *is_new).map(|(candidate, _)| candidate).collect();
-    let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
-    let unmatched = fold(writer, new)?;
+    let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
+    let mut bringers: BTreeSet<usize> = BTreeSet::new();
+    let mut new: Vec<Candidate> = Vec::new();
+    for (candidate, is_new) in events.into_values().zip(inserted) {
+        if let Some(message) = &candidate.message {
+            movers.entry(candidate.place).or_default().insert(Identity::of_message(message));
+        }
+        if is_new {
+            bringers.insert(candidate.place);
+            new.push(candidate);
+        }
+    }
+    let written = fold(writer, new)?;
+    let unmatched = unmatched(writer, &movers, &written)?;
     let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {
         all_known: !record.events().is_empty() && !bringers.contains(&place),
-        unmatched: unmatched.get(&place).copied().unwrap_or(false),
+        unmatched: unmatched.contains(&place),
     });
     Ok(told.collect())
 }
 
-/// Folds new events into the rows of their messages. For each record that moved messages whether none of them has a
-/// message id.
-fn fold(writer: &mut impl Writer, new: Vec<Candidate>) -> QueryResult<BTreeMap<usize, bool>> {
+/// The records that are about messages none of which has a message id. A message whose events were all known was not
+/// written now, so its row is looked at.
+fn unmatched(
+    writer: &mut impl Writer,
+    movers: &BTreeMap<usize, BTreeSet<Identity>>,
+    written: &BTreeMap<Identity, bool>,
+) -> QueryResult<BTreeSet<usize>> {
+    let mut unmatched = BTreeSet::new();
+    for (place, messages) in movers {
+        let mut is_any_matched = false;
+        for message in messages {
+            is_any_matched |= match written.get(message) {
+                Some(is_matched) => *is_matched,
+                None => writer.is_matched(message)?,
+            };
+        }
+        if !is_any_matched {
+            unmatched.insert(*place);
+        }
+    }
+    Ok(unmatched)
+}
+
+/// Folds new events into the rows of their messages; for each of these whether it has a message id.
+fn fold(writer: &mut impl Writer, new: Vec<Candidate>) -> QueryResult<BTreeMap<Identity, bool>> {
     let mut messages: BTreeMap<Identity, MessageRow> = BTreeMap::new();
     let mut inbound: BTreeMap<Identity, InboundRow> = BTreeMap::new();
-    let mut movers: Vec<(usize, Identity)> = Vec::new();
     for candidate in new {
         if let Some(row) = candidate.message {
-            let identity = Identity::of(row.service_type, &row.account, &row.external_id, &row.recipient_key);
-            movers.push((candidate.place, identity.clone()));
-            match messages.entry(identity) {
+            match messages.entry(Identity::of_message(&row)) {
                 Entry::Vacant(vacant) => drop(vacant.insert(row)),
                 Entry::Occupied(mut occupied) => occupied.get_mut().absorb(row),
             }
@@ -175,11 +214,8 @@ fn fold(writer: &mut impl Writer, new: Vec<Candidate>) -> QueryResult<BTreeMap<u
             }
         }
     }
-    let matched = writer.upsert_messages(&messages.into_values().collect::<Vec<_>>())?;
+    let (identities, rows): (Vec<Identity>, Vec<MessageRow>) = messages.into_iter().unzip();
+    let matched = writer.upsert_messages(&rows)?;
     writer.upsert_inbound(&inbound.into_values().collect::<Vec<_>>())?;
-    let mut unmatched = BTreeMap::new();
-    for (place, identity) in movers {
-        *unmatched.entry(place).or_insert(true) &= !matched.contains(&identity);
-    }
-    Ok(unmatched)
+    Ok(identities.into_iter().map(|identity| (identity.clone(), matched.contains(&identity))).collect())
 }

@@ -14,7 +14,7 @@ use diesel::{
     r2d2::{ManageConnection, Pool, R2D2Connection},
 };
 
-use super::StoreError;
+use super::{StoreError, migrations};
 use crate::config::DatabaseUrl;
 
 /// A connection to one of the two databases.
@@ -199,13 +199,18 @@ pub(super) fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
     let open = || Connection::open(url).map_err(|error| unavailable(&error));
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
-            let is_there = |folder: &&Path| folder.is_dir();
+            // Folders that are missing are made by a start, below the first that is there.
+            let is_there = |folder: &&Path| folder.exists();
             let folder = path.ancestors().skip(1).find(is_there).unwrap_or(Path::new("."));
             tempfile::tempfile_in(folder).map(drop).map_err(|error| StoreError::Folder(Arc::new(error)))
         }
         // A start switches it to WAL, if it is not.
-        DatabaseUrl::Sqlite(_) => Ok(on_either!(&mut open()?, c => c.batch_execute("BEGIN IMMEDIATE; ROLLBACK"))?),
-        DatabaseUrl::Postgres(_) => open()?.check_durability(),
+        DatabaseUrl::Sqlite(_) => migrations::look(&mut open()?).map(drop),
+        DatabaseUrl::Postgres(_) => {
+            let mut connection = open()?;
+            connection.check_durability()?;
+            migrations::look(&mut connection).map(drop)
+        }
     }
 }
 

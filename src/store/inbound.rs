@@ -60,7 +60,8 @@ impl InboundRow {
     pub(super) fn absorb(&mut self, other: Self) {
         self.sender = self.sender.take().max(other.sender);
         self.recipient = self.recipient.take().max(other.recipient);
-        self.channel = self.channel.max(other.channel);
+        // One report knows of the attachments, another only of the text: `mms` comes before `sms`.
+        self.channel = least(self.channel, other.channel);
         self.text = self.text.take().max(other.text);
         if other.media > self.media {
             self.media = other.media;

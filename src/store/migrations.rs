@@ -4,6 +4,7 @@ use diesel::{
     Connection as _, RunQueryDsl,
     connection::SimpleConnection,
     migration::{Migration, MigrationSource, MigrationVersion},
+    result::Error,
     sql_types::BigInt,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -27,12 +28,48 @@ pub(super) fn all() -> Result<Vec<String>, StoreError> {
     Ok(names(&known))
 }
 
-/// Names of the migrations that are not applied yet.
-pub(super) fn pending(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    match connection {
-        Connection::Sqlite(c) => Ok(names(&c.pending_migrations(SQLITE)?)),
-        Connection::Postgres(c) => Ok(names(&c.pending_migrations(POSTGRES)?)),
+/// Names of the migrations that are not applied yet. Locks as if it were to write, and changes nothing: Diesel makes a table
+/// of its own when it is asked, which is taken back.
+pub(super) fn look(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let mut seen = Err(StoreError::Unavailable);
+    let ended = match connection {
+        Connection::Sqlite(c) => c.immediate_transaction(|c| {
+            seen = pending(c, SQLITE);
+            Err::<(), _>(Error::RollbackTransaction)
+        }),
+        Connection::Postgres(c) => c.transaction(|c| {
+            seen = pending(c, POSTGRES);
+            Err::<(), _>(Error::RollbackTransaction)
+        }),
+    };
+    match ended {
+        Err(Error::RollbackTransaction) | Ok(()) => seen,
+        Err(error) => Err(error.into()),
     }
+}
+
+fn pending<DB: diesel::backend::Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> Result<Vec<String>, StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    refuse_newer(connection, &source)?;
+    Ok(names(&connection.pending_migrations(source)?))
+}
+
+fn refuse_newer<DB: diesel::backend::Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: &EmbeddedMigrations,
+) -> Result<(), StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let applied = connection.applied_migrations()?;
+    let known: Vec<Box<dyn Migration<DB>>> = source.migrations()?;
+    let is_known = |version: &MigrationVersion<'_>| known.iter().any(|migration| migration.name().version() == *version);
+    if applied.iter().all(is_known) { Ok(()) } else { Err(StoreError::NewerSchema) }
 }
 
 /// Applies what is pending, all or nothing, and refuses a database that a newer gateway has migrated.
@@ -57,11 +94,7 @@ fn apply<DB: diesel::backend::Backend>(
 where
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let applied = connection.applied_migrations()?;
-    let known: Vec<Box<dyn Migration<DB>>> = source.migrations()?;
-    if applied.iter().any(|version| !known.iter().any(|migration| migration.name().version() == *version)) {
-        return Err(StoreError::NewerSchema);
-    }
+    refuse_newer(connection, &source)?;
     let ran: Vec<MigrationVersion<'_>> = connection.run_pending_migrations(source)?;
     Ok(ran.iter().map(ToString::to_string).collect())
 }

@@ -3,6 +3,7 @@
 //! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
+mod answers;
 mod commit;
 mod connection;
 mod failure;
@@ -237,7 +238,7 @@ pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> 
     match url {
         // Looking would create it.
         DatabaseUrl::Sqlite(path) if !path.exists() => migrations::all(),
-        _ => migrations::pending(&mut open(url)?),
+        _ => migrations::look(&mut open(url)?),
     }
 }
 

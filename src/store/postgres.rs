@@ -66,7 +66,7 @@ impl Writer for PgConnection {
     }
 
     fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-        super::reads::known_answer!(self, row)
+        super::answers::known_answer!(self, row)
     }
 
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
@@ -114,8 +114,12 @@ impl Writer for PgConnection {
         diesel::sql_query(UPSERT_INBOUND.as_str()).bind::<Text, _>(document(rows)?).execute(self).map(drop)
     }
 
+    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
+        super::answers::is_matched!(self, message)
+    }
+
     fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
-        super::reads::set_answer!(self, requests, code)
+        super::answers::set_answer!(self, requests, code)
     }
 }
 
@@ -234,9 +238,9 @@ const CONTRADICTS: &str = "COALESCE(m.delivered_at, EXCLUDED.delivered_at) IS NO
 
 static UPSERT_INBOUND: LazyLock<String> = LazyLock::new(|| {
     Upsert::into("inbound_messages", &["service_type", "account", "external_id"])
-        .fold(&["sender", "recipient", "channel", "text", "opt_out", "media"], greatest_text)
+        .fold(&["sender", "recipient", "text", "opt_out", "media"], greatest_text)
         .fold(&["parts_total", "parts_received"], greatest)
-        .fold(&["provider_status"], least_text)
+        .fold(&["provider_status", "channel"], least_text)
         .fold(&["occurred_at", "received_at"], least)
         .fold(&["is_partial"], |c| format!("m.{c}"))
         .sql()

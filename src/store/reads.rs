@@ -13,29 +13,6 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// The answer that a known request was given, on one connection.
-macro_rules! known_answer {
-    ($connection:expr, $row:expr) => {{
-        use $crate::store::schema::webhook_requests::{account, answer, dedupe_key, service_type, table};
-        table
-            .filter(service_type.eq($row.service_type))
-            .filter(account.eq(&$row.account))
-            .filter(dedupe_key.eq(&$row.dedupe_key))
-            .select(answer)
-            .first($connection)
-    }};
-}
-pub(super) use known_answer;
-
-/// Changes the answer of requests, on one connection.
-macro_rules! set_answer {
-    ($connection:expr, $requests:expr, $answer:expr) => {{
-        use $crate::store::schema::webhook_requests::{answer, id, table};
-        diesel::update(table.filter(id.eq_any($requests))).set(answer.eq($answer)).execute($connection).map(drop)
-    }};
-}
-pub(super) use set_answer;
-
 /// A row of `message_external_ids` as it is shown.
 #[derive(Clone, Debug, Queryable, Selectable, Serialize)]
 #[diesel(table_name = m)]

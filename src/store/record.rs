@@ -123,7 +123,9 @@ impl Record {
 
     /// About how much memory it holds.
     pub(super) fn size(&self) -> usize {
-        self.body.len() + self.url.len() + self.headers.len()
+        // A row of an event is not much less when the event is.
+        const EVENT: usize = 2 << 10;
+        self.body.len() + self.url.len() + self.headers.len() + self.events().len() * EVENT
     }
 
     pub(super) fn events(&self) -> &[Event] {

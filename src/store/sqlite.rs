@@ -42,7 +42,7 @@ impl Writer for SqliteConnection {
     }
 
     fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-        super::reads::known_answer!(self, row)
+        super::answers::known_answer!(self, row)
     }
 
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
@@ -80,8 +80,12 @@ impl Writer for SqliteConnection {
         rows.chunks(MAX_ROWS).try_for_each(|rows| upsert_inbound(self, rows))
     }
 
+    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
+        super::answers::is_matched!(self, message)
+    }
+
     fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
-        super::reads::set_answer!(self, requests, code)
+        super::answers::set_answer!(self, requests, code)
     }
 }
 
@@ -192,7 +196,7 @@ fn upsert_inbound(connection: &mut SqliteConnection, rows: &[InboundRow]) -> Que
         .set((
             greatest!(i::sender),
             greatest!(i::recipient),
-            greatest!(i::channel),
+            least!(i::channel),
             greatest!(i::text),
             greatest!(i::opt_out),
             greatest!(i::media),

@@ -62,6 +62,10 @@ fn what_came_through_a_proxy_is_refused_unless_a_tunnel_is_allowed() {
     assert_eq!(closed.database.rows("webhook_requests").len(), 0);
     assert_eq!(open.database.rows("webhook_requests").len(), 1);
     assert_eq!(closed.post("/webhooks/twilio", &form(&[("Viable", "x")]), STATUS).status, 200);
+    // A page that is open in a browser on this machine.
+    for sign in ["Origin", "Sec-Fetch-Site"] {
+        assert_eq!(open.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS).status, 401, "{sign}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     address,
     errors::{ErrorTable, LazyTable},
-    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Media},
+    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, MAX_MEDIA, Media},
     json::{self, text as word},
     provider::Unparsable,
     status::{Channel, Direction, Evidence, Status},
@@ -81,6 +81,7 @@ fn attachments(payload: &Value) -> Vec<Media> {
     listed
         .into_iter()
         .flatten()
+        .take(MAX_MEDIA)
         .map(|one| Media {
             id: field(one, "/id"),
             url: None,

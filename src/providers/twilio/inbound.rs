@@ -2,7 +2,7 @@
 
 use super::message;
 use crate::{
-    event::{Effect, Event, EventType, Inbound, Media},
+    event::{Effect, Event, EventType, Inbound, MAX_MEDIA, Media},
     form::Form,
     provider::Unparsable,
     status::{Channel, Direction},
@@ -12,9 +12,6 @@ use crate::{
 /// The fields that are read; each may have one value.
 const SCALARS: [&str; 10] =
     ["MessageSid", "SmsSid", "SmsMessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "NumSegments", "OptOutType"];
-
-/// Twilio attaches ten at the most.
-const MAX_MEDIA: usize = 100;
 
 /// Reads one message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, are about our primary URL.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {

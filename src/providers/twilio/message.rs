@@ -38,7 +38,14 @@ pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, U
         return Err(Unparsable::Ambiguous("message_id"));
     }
     let id = form.text("MessageSid").or_else(|| form.text("SmsSid"));
-    let word = form.text("MessageStatus").or_else(|| form.text("SmsStatus"));
+    let (word, older) = (form.text("MessageStatus"), form.text("SmsStatus"));
+    // One fact under two names; if they differ, one of them may have a neighbour glued to it.
+    if let (Some(word), Some(older)) = (&word, &older)
+        && word != older
+    {
+        return Err(Unparsable::Ambiguous("MessageStatus and SmsStatus"));
+    }
+    let word = word.or(older);
     let id = id.ok_or(Unparsable::Invalid("a message status without MessageSid or SmsSid"))?;
     let word = word.unwrap_or_default();
     let mut event = of_status(&word, STATUS_CALLBACK).unwrap_or_else(|| unknown_status(STATUS_CALLBACK));

@@ -105,6 +105,9 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     let shared_keys = shared_key::read(settings, tokens.len());
     let account_sid = settings.text("ACCOUNT_SID");
     let schemes = settings.schemes();
+    if tokens.is_empty() && !shared_keys.is_empty() && !request::SCHEME.is_among(&schemes) {
+        settings.problem("SIGNATURE_SCHEMES", "expected `request` among them: a shared key signs by no other");
+    }
     let has_proof = !tokens.is_empty() || !shared_keys.is_empty();
     settings.provider(has_proof, Twilio { tokens, keys, shared_keys, account_sid, schemes })
 }

@@ -2,9 +2,7 @@
 
 use waybill::{config::Config, endpoint::Endpoint, signature::Outgoing};
 
-use crate::support::gateway::PUBLIC_URL;
-
-pub const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
+use crate::support::{gateway::PUBLIC_URL, twilio::TOKEN};
 
 /// The body, with its message's id for `{id}`: the checker compares what is stored with it.
 pub const BODY: &str = "AccountSid=AC00000000000000000000000000000000&ApiVersion=2010-04-01&From=%2B15017250604&MessageSid={id}\

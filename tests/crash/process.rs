@@ -10,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    callback::TOKEN,
-    support::gateway::{OPS_TOKEN, PUBLIC_URL},
+use crate::support::{
+    gateway::{OPS_TOKEN, PUBLIC_URL},
+    twilio::TOKEN,
 };
 
 pub struct Process {

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     shutdown::command,
-    support::database::{Backend, Database},
+    support::{
+        database::{Backend, Database},
+        twilio::TOKEN,
+    },
 };
-
-const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
 
 fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command().arg("check").args(arguments).envs(variables.iter().copied()).output().expect("the binary")
@@ -31,7 +32,7 @@ crate::databases! {
             ("SPOOL_PATH", "/var/spool/waybill"),
         ]);
         let pasted = |account: &str, path: &str| json!({
-            "provider": "twilio", "account": account, "url": format!("https://hooks.example.com/in{path}#rc=5&rp=all"), "unsigned": null,
+            "provider": "twilio", "account": account, "url": format!("https://hooks.example.com/in{path}#rc=5&rp=all"), "unsigned": null, "verified": true,
         });
         assert_eq!(code, Some(0), "{report}");
         assert_eq!(report["valid"], true);
@@ -96,7 +97,42 @@ fn a_look_creates_nothing_and_a_locked_folder_is_found() {
     assert_eq!(code, Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
     let (report, code) = report(&[("DATABASE_URL", "sqlite:///proc/waybill.db")]);
-    assert_eq!((code, &report["errors"][0]["variable"]), (Some(75), &json!("DATABASE_URL")));
+    assert_eq!((code, &report["errors"][0]["variable"]), (Some(1), &json!("DATABASE_URL")));
+}
+
+/// What `serve` would refuse, `check` refuses.
+#[test]
+fn a_database_of_a_newer_version_and_one_that_is_no_database_are_refused() {
+    let database = Database::new(Backend::Sqlite);
+    assert!(command().arg("migrate").env("DATABASE_URL", database.url()).status().expect("the binary").success());
+    assert_eq!(report(&[("DATABASE_URL", &database.url())]).1, Some(0));
+    database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')");
+    let (newer, code) = report(&[("DATABASE_URL", &database.url())]);
+    assert_eq!(code, Some(1));
+    assert!(newer["errors"][0]["sentence"].as_str().is_some_and(|sentence| sentence.contains("newer version")), "{newer}");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "no database at all, but long enough to be looked at".repeat(100)).expect("written");
+    assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}", file.path().display()))]).1, Some(75));
+    assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}/below/a/file.db", file.path().display()))]).1, Some(1));
+}
+
+#[test]
+fn what_is_off_or_not_verified_is_said() {
+    let database = Database::new(Backend::Sqlite);
+    let url = database.url();
+    let (named, code) = report(&[("DATABASE_URL", &url), ("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__ACME__ACCOUNT_SID", "AC1")]);
+    assert_eq!(code, Some(0));
+    assert!(named["warnings"].to_string().contains("the account acme has no proof of its own"), "{named}");
+    let (shared, _) = report(&[("DATABASE_URL", &url), ("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__ACME__AUTH_TOKEN", TOKEN)]);
+    assert!(shared["warnings"].to_string().contains("shares a secret with the account acme"), "{shared}");
+    let (open, _) = report(&[("DATABASE_URL", &url), ("VERIFY_WEBHOOK_SIGNATURES", "false")]);
+    assert!(
+        open["urls"].as_array().is_some_and(|urls| urls.len() == waybill::providers::ALL.len() && urls[0]["verified"] == false)
+    );
+    assert!(open["warnings"].to_string().contains("for development only"), "{open}");
+    let key = ("TWILIO_SHARED_KEY", "id:HMAC_SHA256:0123456789abcdef");
+    let (unusable, code) = report(&[("DATABASE_URL", &url), key, ("TWILIO_SIGNATURE_SCHEMES", "body-sha256")]);
+    assert_eq!((code, &unusable["errors"][0]["variable"]), (Some(78), &json!("TWILIO_SIGNATURE_SCHEMES")));
 }
 
 #[test]

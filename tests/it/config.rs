@@ -2,6 +2,8 @@
 
 use waybill::config::{Config, DatabaseUrl, Env, Loaded, Problems};
 
+use crate::support::twilio::TOKEN;
+
 fn load(variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
     Config::load(&variables.iter().copied().collect::<Env>())
 }
@@ -17,7 +19,6 @@ fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
     load(variables).expect("a configuration").warnings.iter().map(ToString::to_string).collect()
 }
 
-const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
 const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 /// The block of the user's guide "Webhook Handlers", with real secrets.

@@ -1,17 +1,8 @@
 //! Twilio's Event Streams deliver at least once, unordered, and put the same event into several requests.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use waybill::{signature::Outgoing, time::Timestamp};
 
-use crate::support::{database::Database, gateway::Gateway};
-
-const PATH: &str = "/webhooks/twilio";
-
-fn gateway(database: Database) -> Gateway {
-    let variables = [("TWILIO_AUTH_TOKEN".to_owned(), "3f1c9a0e5b7d42688c14d2a96f0b7e35".to_owned())];
-    Gateway::on(database, Timestamp::from_seconds(0).expect("an instant"), &variables)
-}
+use crate::support::{database::Database, gateway::Gateway, twilio};
 
 fn event(id: &str, status: &str, at: &str) -> Value {
     json!({
@@ -21,20 +12,14 @@ fn event(id: &str, status: &str, at: &str) -> Value {
 }
 
 fn send(gateway: &Gateway, document: &Value) -> Value {
-    let body = document.to_string();
-    let target = format!("{PATH}?bodySHA256={}", hex::encode(Sha256::digest(&body)));
-    let endpoint = gateway.endpoint(PATH);
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: false, id: "", seconds: 0 };
-    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
-    headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
-    let response = gateway.post(&target, &headers, body.as_bytes());
+    let response = twilio::json(gateway, document);
     assert_eq!(response.status, 200);
     response.json()
 }
 
 crate::databases! {
     fn a_batch_is_a_duplicate_only_if_every_event_is_known(database) {
-        let gateway = gateway(database);
+        let gateway = twilio::gateway(database, 0, &[]);
         let [sent, delivered, read] = [("1", "SENT"), ("2", "DELIVERED"), ("3", "READ")]
             .map(|(id, status)| event(id, status, "2026-03-14T15:29:57.000Z"));
         let (new, known) = (json!({ "success": true }), json!({ "success": true, "duplicate": true }));
@@ -50,7 +35,7 @@ crate::databases! {
     }
 
     fn the_same_id_of_another_source_is_another_event(database) {
-        let gateway = gateway(database);
+        let gateway = twilio::gateway(database, 0, &[]);
         let first = event("1", "SENT", "2026-03-14T15:29:57.000Z");
         let mut other = first.clone();
         other["source"] = json!("/messages/SM");
@@ -62,11 +47,25 @@ crate::databases! {
     }
 
     fn more_messages_in_one_request_than_one_statement_takes(database) {
-        let gateway = gateway(database);
+        let gateway = twilio::gateway(database, 0, &[]);
         let events: Vec<Value> = (0..1_000)
             .map(|n| json!({ "specversion": "1.0", "source": "s", "id": n.to_string(), "type": "com.twilio.messaging.message.sent", "data": { "messageSid": format!("SM{n}") } }))
             .collect();
         assert_eq!(send(&gateway, &json!(events)), json!({ "success": true }));
         assert_eq!(gateway.database.rows("message_external_ids").len(), 1_000);
+    }
+
+    fn a_batch_is_unknown_only_if_every_message_of_it_is(database) {
+        let gateway = twilio::gateway(database, 0, &[("UNKNOWN_MESSAGE_RESPONSE", "not-found")]);
+        gateway.database.execute("INSERT INTO communication_metrics (id) VALUES (7)");
+        gateway.database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (7, 'SM1', 'twilio')");
+        let registered = event("1", "SENT", "2026-03-14T15:29:57.000Z");
+        let mut other = event("2", "SENT", "2026-03-14T15:29:57.000Z");
+        other["data"]["messageSid"] = json!("SM2");
+        assert_eq!(twilio::json(&gateway, &json!([other, registered])).status, 200);
+        assert_eq!(twilio::json(&gateway, &json!([other])).status, 404, "its event is known, its message is not");
+        assert_eq!(twilio::json(&gateway, &json!([registered, registered])).status, 200, "its event is known, and so is its message");
+        let answers: Vec<Value> = gateway.database.rows("webhook_requests").into_iter().map(|row| row["answer"].clone()).collect();
+        assert_eq!(answers, [200, 404, 200]);
     }
 }

@@ -48,6 +48,8 @@ fn log_of(format: &str) -> String {
         format!("MessageSid=SM1%1B%5B31m%0Ax&MessageStatus=failed&{personal}"),
         format!("MessageSid=POISON&MessageStatus=failed&{personal}"),
         format!("MessageStatus=failed&{personal}"),
+        format!("MessageSid=SM2&SmsStatus=received&NumMedia=1&MediaUrl0=canary&ProfileName=canary&{personal}"),
+        format!("CallSid=CA1&CallStatus=ringing&{personal}"),
     ] {
         let outgoing = Outgoing {
             url: &endpoint.url("/webhooks/twilio?key=canary"),
@@ -65,6 +67,10 @@ fn log_of(format: &str) -> String {
             client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
         }
     }
+    let target = "/webhooks/twilio?MessageSid=SM3&Body=canary&From=canary";
+    let outgoing = Outgoing { url: &endpoint.url(target), body: b"", is_form: false, id: "", seconds: 0 };
+    assert_eq!(client::send(address, "GET", target, &endpoint.sign(endpoint.spec.schemes[0], &outgoing), b"").status, 200);
+    client::send(address, "GET", target, &[("X-Twilio-Signature".to_owned(), "canary".to_owned())], b"");
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
     stderr.read_to_string(&mut log).expect("a log");
     assert!(child.wait().expect("an exit").success());

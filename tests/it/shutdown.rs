@@ -9,9 +9,7 @@ use std::{
 
 use waybill::{config::Config, fixture::Fixture, time::Timestamp};
 
-use crate::support::{client, database::Database};
-
-const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
+use crate::support::{client, database::Database, twilio::TOKEN};
 
 /// `waybill serve`, with its log.
 struct Process {

@@ -9,19 +9,24 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     receive::{Refusal, receive},
-    store::{Committed, Store, StoreError},
+    store::{Answer, Committed, Store, StoreError},
     time::Timestamp,
 };
 
 use crate::support::{
     callback::signed,
     database::{Database, Lock},
+    twilio::TOKEN,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn endpoint() -> Endpoint {
-    let env: Env = [("TWILIO_AUTH_TOKEN", "3f1c9a0e5b7d42688c14d2a96f0b7e35"), ("WEBHOOK_BASE_URL", "https://hooks.example.com")]
+    endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "accept")
+}
+
+fn endpoint_with(variable: &str, value: &str) -> Endpoint {
+    let env: Env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com"), (variable, value)]
         .into_iter()
         .collect();
     Config::load(&env).expect("a configuration").config.endpoints.remove(0)
@@ -69,6 +74,25 @@ crate::databases! {
         let row = database.rows("message_external_ids").remove(0);
         assert_eq!((&row["status"], &row["revision"]), (&json!("delivered"), &json!(3)));
         assert_eq!(database.rows("webhook_requests").len(), 3);
+    }
+
+    fn each_of_a_batch_gets_the_answer_of_its_own_message(database) {
+        let (store, endpoint) = (open(&database), endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "not-found"));
+        database.execute("INSERT INTO communication_metrics (id) VALUES (7)");
+        // Every third is registered.
+        for n in (0..60).step_by(3) {
+            database.execute(&format!("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (7, 'SM{n}', 'twilio')"));
+        }
+        let callbacks: Vec<Callback> = (0..120).map(|n| status(&endpoint, &format!("SM{}", n % 60), "sent")).collect();
+        for (n, outcome) in all_at_once(&store, &endpoint, &callbacks).into_iter().enumerate() {
+            let answer = if n.is_multiple_of(3) { Answer::Success } else { Answer::NotFound };
+            assert_eq!(outcome.expect("stored").answer(), answer, "SM{}", n % 60);
+        }
+        for row in database.rows("webhook_events") {
+            let id: usize = row["external_id"].as_str().expect("an id")[2..].parse().expect("a number");
+            let request = database.rows("webhook_requests").into_iter().find(|request| request["id"] == row["request_id"]).expect("a request");
+            assert_eq!(request["answer"], if id.is_multiple_of(3) { 200 } else { 404 }, "SM{id}");
+        }
     }
 
     fn poison_is_quarantined_and_its_neighbours_are_stored(database) {

@@ -3,16 +3,12 @@
 use serde_json::json;
 use waybill::{fixture::Fixture, time::Timestamp};
 
-use crate::support::{database::Database, gateway::Gateway};
-
-const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
+use crate::support::{database::Database, gateway::Gateway, twilio};
 
 type Signed = (Vec<(String, String)>, Vec<u8>);
 
 fn gateway(database: Database, unknown: &str) -> Gateway {
-    let variables = [("TWILIO_AUTH_TOKEN", TOKEN), ("UNKNOWN_MESSAGE_RESPONSE", unknown)];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Gateway::on(database, Timestamp::from_seconds(0).expect("an instant"), &variables)
+    twilio::gateway(database, 0, &[("UNKNOWN_MESSAGE_RESPONSE", unknown)])
 }
 
 fn signed(gateway: &Gateway, case: &str) -> Signed {

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod case;
 mod laws;
 mod recut;
 #[path = "../support/mod.rs"]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::laws::Sent;
+use crate::case::Sent;
 
 type Pair = (Vec<u8>, Vec<u8>);
 

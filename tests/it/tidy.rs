@@ -99,6 +99,9 @@ fn files_are_short() {
         assert!(length <= MAX_LINES, "{file} has {length} lines");
         lengths.push(length);
     }
+    for (file, text) in files("tests", ".rs") {
+        assert!(text.lines().count() <= MAX_LINES, "{file} is too long");
+    }
     lengths.sort_unstable();
     assert!(lengths[lengths.len() / 2] <= MEDIAN_LINES);
     let receive = fs::read_to_string(root().join("src/receive.rs")).expect("receive.rs");

@@ -11,7 +11,7 @@ use crate::{
     provider::SettingKind,
     providers,
     public_url::PublicUrl,
-    store::MessageFilter,
+    store::{Counts, MessageFilter},
     time::Clock,
 };
 
@@ -25,7 +25,9 @@ pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     let forged = forge(&running, &fixtures)?;
     let page = running.gateway.store.messages(&MessageFilter { limit: 500, ..MessageFilter::default() })?;
     say(table::messages(&page.messages));
-    say(format_args!("{accepted}\n{forged}\n"));
+    let Counts { requests, events, messages, inbound } = running.gateway.store.counts()?;
+    say(format_args!("{accepted}\n{forged}"));
+    say(format_args!("Stored   {requests} requests, {events} events, {messages} messages, {inbound} inbound messages\n"));
     describe(&running, env);
     if exit {
         running.stop();

@@ -141,24 +141,23 @@ struct Candidate {
 /// Writes the events and folds the new ones; for each record what they came to.
 fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResult<Vec<Effects>> {
     let mut events: BTreeMap<(&str, &str, Vec<u8>), Candidate> = BTreeMap::new();
+    // The messages that each record is about, also where another record of the batch brings the same event.
+    let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
     for (place, (id, record)) in fresh.iter().enumerate() {
         for (index, event) in record.events().iter().enumerate() {
             let row = EventRow { request_id: Some(*id), ..EventRow::new(record, index, event) };
             let message = MessageRow::of(record, event, &row.state_key);
             let inbound = InboundRow::of(record, event);
+            movers.entry(place).or_default().extend(message.as_ref().map(Identity::of_message));
             let key = (record.service_type, record.account.as_str(), row.event_key.clone());
             events.entry(key).or_insert(Candidate { place, row, message, inbound });
         }
     }
     let rows: Vec<EventRow> = events.values().map(|candidate| candidate.row.clone()).collect();
     let inserted = writer.insert_events(&rows)?;
-    let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
     let mut bringers: BTreeSet<usize> = BTreeSet::new();
     let mut new: Vec<Candidate> = Vec::new();
     for (candidate, is_new) in events.into_values().zip(inserted) {
-        if let Some(message) = &candidate.message {
-            movers.entry(candidate.place).or_default().insert(Identity::of_message(message));
-        }
         if is_new {
             bringers.insert(candidate.place);
             new.push(candidate);
@@ -189,7 +188,7 @@ fn unmatched(
                 None => writer.is_matched(message)?,
             };
         }
-        if !is_any_matched {
+        if !is_any_matched && !messages.is_empty() {
             unmatched.insert(*place);
         }
     }

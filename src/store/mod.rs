@@ -28,7 +28,7 @@ use std::{
 use diesel::r2d2::Pool;
 use tokio::sync::{mpsc, oneshot};
 
-pub use reads::{Message, MessageFilter, Page};
+pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
 
 use self::{
@@ -172,7 +172,7 @@ impl Store {
     }
 
     /// Number of stored requests, events and messages. Blocks.
-    pub fn counts(&self) -> Result<reads::Counts, StoreError> {
+    pub fn counts(&self) -> Result<Counts, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
         Ok(reads::counts(&mut connection)?)
     }

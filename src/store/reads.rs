@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     connection::{Connection, on_either},
-    schema::{communication_metrics, message_external_ids as m, webhook_events, webhook_requests},
+    schema::{communication_metrics, inbound_messages, message_external_ids as m, webhook_events, webhook_requests},
 };
 use crate::time::Timestamp;
 
@@ -121,6 +121,8 @@ pub struct Counts {
     pub events: i64,
     /// Rows of `message_external_ids`.
     pub messages: i64,
+    /// Rows of `inbound_messages`.
+    pub inbound: i64,
 }
 
 pub(super) fn messages(connection: &mut Connection, filter: &MessageFilter) -> QueryResult<Page> {
@@ -173,5 +175,6 @@ pub(super) fn counts(connection: &mut Connection) -> QueryResult<Counts> {
         requests: webhook_requests::table.count().get_result(c)?,
         events: webhook_events::table.count().get_result(c)?,
         messages: m::table.count().get_result(c)?,
+        inbound: inbound_messages::table.count().get_result(c)?,
     }))
 }

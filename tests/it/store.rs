@@ -1,14 +1,17 @@
 //! The durable write path: batches, duplicates, poison, several gateways, and what plain SQL may do beside it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use waybill::{
     callback::Callback,
     config::{Config, Env},
     endpoint::Endpoint,
     receive::{Refusal, receive},
+    signature::Outgoing,
     store::{Answer, Committed, Store, StoreError},
     time::Timestamp,
 };
@@ -36,6 +39,20 @@ fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
     let body = format!("MessageSid={id}&MessageStatus={status}");
     let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
     signed(endpoint, endpoint.path(), body, "", at)
+}
+
+/// A signed JSON document.
+fn document(endpoint: &Endpoint, body: &str) -> Callback {
+    let target = format!("{}?bodySHA256={}", endpoint.path(), hex::encode(Sha256::digest(body)));
+    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: false, id: "", seconds: 0 };
+    Callback {
+        method: "POST".to_owned(),
+        headers: endpoint.sign(endpoint.spec.schemes[0], &outgoing).into_iter().collect(),
+        target,
+        public_urls: Arc::clone(&endpoint.public_urls),
+        body: Bytes::from(body.to_owned()),
+        received_at: Timestamp::from_seconds(0).expect("an instant"),
+    }
 }
 
 fn open(database: &Database) -> Store {
@@ -93,6 +110,16 @@ crate::databases! {
             let request = database.rows("webhook_requests").into_iter().find(|request| request["id"] == row["request_id"]).expect("a request");
             assert_eq!(request["answer"], if id.is_multiple_of(3) { 200 } else { 404 }, "SM{id}");
         }
+    }
+
+    fn the_same_event_in_two_requests_of_a_batch_is_one_event_and_two_answers(database) {
+        let (store, endpoint) = (open(&database), endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "not-found"));
+        let event = r#"{"specversion":"1.0","source":"s","id":"1","type":"com.twilio.messaging.message.sent","data":{"messageSid":"SM1"}}"#;
+        let callbacks: Vec<Callback> = (0..20).map(|n| document(&endpoint, &format!("[{}{event}]", " ".repeat(n)))).collect();
+        let outcomes: Vec<Committed> = all_at_once(&store, &endpoint, &callbacks).into_iter().map(|outcome| outcome.expect("stored")).collect();
+        assert!(outcomes.iter().all(|outcome| outcome.answer() == Answer::NotFound), "{outcomes:?}");
+        assert_eq!(outcomes.iter().filter(|outcome| !outcome.is_duplicate()).count(), 1);
+        assert_eq!((database.rows("webhook_events").len(), database.rows("webhook_requests").len()), (1, 20));
     }
 
     fn poison_is_quarantined_and_its_neighbours_are_stored(database) {

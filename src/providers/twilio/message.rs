@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::{
     address,
     errors::{ErrorTable, LazyTable},
-    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts},
+    event::{DeliveryError, Event, EventType, ExternalId, Facts},
     form::Form,
     provider::Unparsable,
     status::{Channel, Direction, Evidence, Status},
@@ -103,7 +103,7 @@ pub(super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
 
 /// A status in a word we do not know: kept, and it moves nothing that is known.
 pub(super) fn unknown_status(provider_type: &str) -> Event {
-    Event { effect: Effect::Message, ..Event::of_status(EventType::MessageStatus, provider_type, Some(Status::Unknown)) }
+    Event::of_status(EventType::MessageStatus, provider_type, Some(Status::Unknown))
 }
 
 pub(super) fn error(code: Option<&str>, words: Option<&str>, status: Option<Status>) -> Option<DeliveryError> {

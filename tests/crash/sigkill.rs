@@ -57,23 +57,17 @@ fn kill_while_it_starts(database: &Database, after: Duration) {
     process.kill();
 }
 
-/// Ways to damage what was stored, each with the rules that must be found broken. The rows are early ones, which were
-/// acknowledged, and chosen by their place: an aborted transaction leaves a gap in the ids.
+/// Ways to damage what was stored, each with the rules that must be found broken. `{n}` stands for the acknowledged id of
+/// that place, another one each time: the tables number their rows in different orders.
 const DAMAGES: [(&str, &[&str]); 9] = [
+    ("DELETE FROM message_external_ids WHERE external_id = {0}", &[checker::LOST, checker::WITHOUT_MESSAGE]),
+    ("DELETE FROM webhook_events WHERE external_id = {1}", &[checker::LOST, checker::WITHOUT_EVENT]),
     (
-        "DELETE FROM message_external_ids WHERE id = (SELECT id FROM message_external_ids ORDER BY id LIMIT 1)",
-        &[checker::LOST, checker::WITHOUT_MESSAGE],
-    ),
-    (
-        "DELETE FROM webhook_events WHERE id = (SELECT id FROM webhook_events ORDER BY id LIMIT 1 OFFSET 2)",
-        &[checker::LOST, checker::WITHOUT_EVENT],
-    ),
-    (
-        "DELETE FROM webhook_bodies WHERE request_id = (SELECT id FROM webhook_requests ORDER BY id LIMIT 1 OFFSET 4)",
+        "DELETE FROM webhook_bodies WHERE request_id = (SELECT request_id FROM webhook_events WHERE external_id = {2})",
         &[checker::LOST, checker::WITHOUT_BODY],
     ),
     (
-        "DELETE FROM webhook_requests WHERE id = (SELECT id FROM webhook_requests ORDER BY id LIMIT 1 OFFSET 6)",
+        "DELETE FROM webhook_requests WHERE id = (SELECT request_id FROM webhook_events WHERE external_id = {3})",
         &[checker::LOST, checker::WITHOUT_REQUEST],
     ),
     ("UPDATE webhook_bodies SET body = (SELECT body FROM webhook_bodies LIMIT 1)", &[checker::LOST, checker::BODIES_DOUBLED]),
@@ -100,7 +94,11 @@ pub fn checker_has_teeth() {
         let mut before: Figures = checker::look(&database);
         before.assert_sound();
         for (damage, rules) in DAMAGES {
-            database.execute(damage);
+            let damage = (0..4).fold(damage.to_owned(), |damage, place| {
+                let id = format!("(SELECT external_id FROM acknowledged ORDER BY external_id LIMIT 1 OFFSET {place})");
+                damage.replace(&format!("{{{place}}}"), &id)
+            });
+            database.execute(&damage);
             let after = checker::look(&database);
             for rule in rules {
                 assert!(after.broken(rule) > before.broken(rule), "{damage} was not found as {rule:?}: {after}");

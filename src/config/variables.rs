@@ -27,7 +27,7 @@ variables! {
     OPS_LISTEN = "127.0.0.1:8081", "Address of the listener for operations.";
     OPS_TOKEN = "", "Token of the ops listener. Unset (loopback only): one is generated into `waybill.ops-token` beside the database.";
     OPS_READ_TOKEN = "", "A second token of the ops listener that may only read.";
-    WEBHOOK_BASE_URL = "", "Public origin, and the path prefix if a proxy strips one; a comma list while a domain moves. Unset: `http://` and LISTEN.";
+    WEBHOOK_BASE_URL = "", "Public origin, and the path prefix if a proxy strips one; a comma list, four at the most, while a domain moves. Unset: `http://` and LISTEN.";
     VERIFY_WEBHOOK_SIGNATURES = "true", "Whether callbacks must be genuine. `false` is for development only: every provider is on without secrets, rows are marked `none`, and LISTEN must be loopback and the database embedded.";
     WEBHOOK_ALLOW_TUNNEL = "false", "With `VERIFY_WEBHOOK_SIGNATURES=false`: whether callbacks may come through a proxy or tunnel all the same.";
     WEBHOOK_TIMEOUT = "4", "Seconds an answer may wait for its commit; more than 4 is taken as 4.";

@@ -15,7 +15,7 @@ pub struct PublicUrl {
 }
 
 /// Each spelling costs a MAC of every request, forged ones too.
-const MAX_SPELLINGS: usize = 24;
+const MAX_SPELLINGS: usize = 36;
 
 /// What is wrong with a public URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,8 @@ impl PublicUrl {
     /// Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js` (read 2026-11-22).
     pub fn signed_spellings(&self, target: &str) -> Vec<String> {
         let standard = if self.scheme == "https" { 443 } else { 80 };
-        let queries = [target.to_owned(), target.replace('\'', "%27"), target.replace("%27", "'"), unescape_at_and_colon(target)];
+        let quotes = |target: &str| [target.to_owned(), target.replace('\'', "%27"), target.replace("%27", "'")];
+        let queries = [quotes(target), quotes(&unescape_at_and_colon(target))].concat();
         let mut spellings: Vec<String> = Vec::with_capacity(MAX_SPELLINGS);
         for query in &queries {
             for userinfo in [self.userinfo.as_deref(), None] {

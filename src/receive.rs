@@ -50,7 +50,7 @@ pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, ti
         warn!(
             provider = endpoint.spec.name,
             account = endpoint.account.as_str(),
-            external_id = ?summary.external_id,
+            external_id = summary.external_id.as_deref(),
             "stored; the application has not registered this message"
         );
     } else {
@@ -58,7 +58,7 @@ pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, ti
             provider = endpoint.spec.name,
             account = endpoint.account.as_str(),
             event_type = summary.event_type,
-            external_id = ?summary.external_id,
+            external_id = summary.external_id.as_deref(),
             duplicate = committed.is_duplicate(),
             size_bytes = callback.body.len(),
             "stored"

@@ -2,18 +2,22 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{filter::LevelFilter, fmt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::config::LogConfig;
+use crate::{config::LogConfig, http::PARSER_LOG};
 
 /// Starts logging. A second call changes nothing.
 pub fn start(log: LogConfig) {
     let is_terminal = std::io::stderr().is_terminal();
-    let builder = fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(is_terminal)
-        .with_max_level(LevelFilter::from_level(log.level))
-        .with_target(false);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal).with_target(false);
+    let layer = if log.json { layer.json().boxed() } else { layer.boxed() };
+    let filter = Targets::new().with_default(LevelFilter::from_level(log.level)).with_target(PARSER_LOG, LevelFilter::OFF);
     // Failure means that a subscriber is installed already, as in tests.
-    drop(if log.json { builder.json().try_init() } else { builder.try_init() });
+    drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
 }

@@ -73,7 +73,10 @@ impl<'e> Reader<'e> {
     }
 }
 
-pub(super) const REAL_SECRET: &str = "expected a real secret; this is empty, blank or a placeholder";
+pub(super) const REAL_SECRET: &str = "expected a real secret without quotes; this is empty, blank or a placeholder";
+
+/// Shorter than any provider's; told, because it can be guessed.
+pub(super) const SHORT_SECRET: usize = 16;
 
 /// The parts of a comma list.
 pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
@@ -82,14 +85,26 @@ pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a value was obviously never filled in.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["changeme", "change-me", "change_me", "replace_me", "secret", "password", "todo", "placeholder", "xxx"];
+    const WORDS: [&str; 14] = [
+        "changeme",
+        "change-me",
+        "change_me",
+        "replace_me",
+        "secret",
+        "password",
+        "token",
+        "todo",
+        "placeholder",
+        "none",
+        "null",
+        "test",
+        "example",
+        "undefined",
+    ];
+    const STARTS: [&str; 8] = ["your_", "your-", "insert", "<", "[", "$", "\"", "'"];
     let lower = value.trim().to_ascii_lowercase();
-    lower.is_empty()
-        || lower.starts_with("your_")
-        || lower.starts_with("your-")
-        || lower.starts_with('<')
-        || WORDS.contains(&lower.as_str())
+    let is_one_character = lower.chars().all(|c| lower.starts_with(c));
+    is_one_character || STARTS.iter().any(|start| lower.starts_with(start)) || WORDS.contains(&lower.as_str())
 }
 
 #[expect(clippy::panic, reason = "the defaults are compiled in, and every load reads them")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{REAL_SECRET, Reader, is_placeholder, items};
+use super::reader::{REAL_SECRET, Reader, SHORT_SECRET, is_placeholder, items};
 use crate::{
     provider::{Provider, Spec},
     secret::Secret,
@@ -35,17 +35,28 @@ impl<'s, 'e> Settings<'s, 'e> {
 
     /// A comma list of secrets. An empty, blank or placeholder secret is a problem.
     pub fn secrets(&mut self, name: &str) -> Vec<Secret> {
+        self.secrets_beside(name, "")
+    }
+
+    /// The same, where a dashboard shows a label beside each secret.
+    pub fn secrets_beside(&mut self, name: &str, label: &str) -> Vec<Secret> {
         let Some((variable, value)) = self.given.get(name) else { return Vec::new() };
-        let secrets: Vec<&str> = items(value).collect();
+        let secrets: Vec<&str> = items(value).filter(|item| *item != label).collect();
         if secrets.is_empty() || secrets.iter().any(|secret| is_placeholder(secret)) {
             self.reader.problem(variable, REAL_SECRET);
+        } else if secrets.iter().any(|secret| secret.len() < SHORT_SECRET) {
+            self.reader.warning(variable, "is shorter than any provider's secret, and may be guessed");
         }
         secrets.into_iter().map(Secret::new).collect()
     }
 
     /// A text that may be unset. A placeholder is a problem.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        let (variable, value) = self.given.get(name).filter(|(_, value)| !value.is_empty())?;
+        let (variable, value) = self.given.get(name)?;
+        if value.is_empty() {
+            self.reader.warning(variable, "is empty, which counts as unset");
+            return None;
+        }
         if is_placeholder(value) {
             self.reader.problem(variable, "expected a real value; this is a placeholder");
         }

@@ -17,7 +17,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unacceptable {
     NotFound,
-    Method,
+    /// Not one of these.
+    Method(&'static [&'static str]),
     Slow,
     TooLarge,
     Encoded,
@@ -58,7 +59,13 @@ pub(super) fn refused(refusal: &Refusal, provider: &'static str, account: &str) 
 pub(super) fn unacceptable(why: Unacceptable) -> HttpResponse {
     match why {
         Unacceptable::NotFound => failure(StatusCode::NOT_FOUND, "not_found"),
-        Unacceptable::Method => failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Unacceptable::Method(allowed) => {
+            let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+            if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            response
+        }
         Unacceptable::Slow => closing(failure(StatusCode::REQUEST_TIMEOUT, "request_timeout")),
         Unacceptable::TooLarge => closing(failure(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")),
         Unacceptable::Encoded => closing(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")),

@@ -34,6 +34,10 @@ pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
     }))
 }
 
+pub(super) async fn not_allowed() -> HttpResponse {
+    answer::unacceptable(answer::Unacceptable::Method(&["GET", "HEAD"]))
+}
+
 /// The process runs. Touches nothing.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))

@@ -104,7 +104,7 @@ async fn callback<'g>(
 /// What can be refused before the body is read.
 fn check_head(request: &HttpRequest, endpoint: &Endpoint) -> Result<(), Unacceptable> {
     if !endpoint.spec.methods.contains(&request.method().as_str()) {
-        return Err(Unacceptable::Method);
+        return Err(Unacceptable::Method(endpoint.spec.methods));
     }
     let headers = request.headers();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

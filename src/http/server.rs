@@ -145,7 +145,10 @@ fn serve(
             App::new()
                 .app_data(shared.clone())
                 .service(
-                    web::resource(HEALTH_PATH).route(web::get().to(health::document)).route(web::head().to(health::document)),
+                    web::resource(HEALTH_PATH)
+                        .route(web::get().to(health::document))
+                        .route(web::head().to(health::document))
+                        .default_service(web::to(health::not_allowed)),
                 )
                 .default_service(web::to(inbound::handle))
         })

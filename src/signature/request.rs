@@ -65,8 +65,9 @@ pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key]) -> R
     let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
     let is_genuine = |key: &&Key| urls.iter().any(|url| key.matches(&[url.as_bytes(), &parameters], &given));
     let key = keys.iter().copied().find(is_genuine).ok_or(Rejected::Mismatch)?;
-    if let Payload::Form(form) = callback.payload()
-        && !form.pairs().all(|(name, _)| is_plain_name(name, !callback.body.is_empty()))
+    // The parameters of a URL are signed with their delimiters.
+    if let (false, Payload::Form(form)) = (callback.body.is_empty(), callback.payload())
+        && !form.pairs().all(|(name, _)| is_plain_name(name))
     {
         return Err(Rejected::Shape);
     }
@@ -116,9 +117,9 @@ fn joined_parameters(form: &Form<'_>) -> Vec<u8> {
     pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
 }
 
-/// Parameter names of a genuine request; anything else may be a value that was moved into a name. Those of a form are the
-/// provider's own and start with a letter, so that the end of the URL cannot be moved into the first of them.
-fn is_plain_name(name: &[u8], is_of_form: bool) -> bool {
-    let starts_well = name.first().is_some_and(|first| !is_of_form || first.is_ascii_alphabetic());
-    starts_well && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))
+/// Names of a form's parameters; anything else may be a value that was moved into a name. They are the provider's own and
+/// start with a letter, so that the end of the URL cannot be moved into the first of them.
+fn is_plain_name(name: &[u8]) -> bool {
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))
 }

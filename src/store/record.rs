@@ -81,6 +81,17 @@ pub struct Summary {
 /// Headers kept of every provider's requests, besides its own list. Never credentials, signatures or cookies.
 const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
 
+/// The path and query without what may be a credential of the operator's own.
+fn masked(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let is_credential = |name: &str| ["secret", "token"].iter().any(|word| name.eq_ignore_ascii_case(word));
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_credential(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))
+}
+
 impl Record {
     /// Everything of an authentic callback that is worth keeping, whatever could be read out of it.
     pub fn new(endpoint: &Endpoint, callback: &VerifiedCallback<'_>, parsed: Result<Vec<Event>, Unparsable>) -> Self {
@@ -102,7 +113,7 @@ impl Record {
             request_key: callback.proof().request_key(),
             verified_by: callback.proof().verified_by(),
             method: callback.method.clone(),
-            url: text::clean(&callback.target).into_owned(),
+            url: text::clean(&masked(&callback.target)).into_owned(),
             headers: Value::Object(headers).to_string(),
             body: callback.body.clone(),
             received_at: callback.received_at,

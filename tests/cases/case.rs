@@ -45,7 +45,8 @@ pub(crate) fn signature_headers(case: &Fixture, headers: &Headers) -> Vec<usize>
     let is_signature = |(name, value): &(String, String)| {
         let name = name.to_ascii_lowercase();
         // The header of a shared key matters only if it names one.
-        let names_a_key = name.ends_with("-signature-settings") && value.contains("key=");
+        let is_named = |part: &str| part.trim().strip_prefix("key=").is_some_and(|key| !key.is_empty());
+        let names_a_key = name.ends_with("-signature-settings") && value.split(',').any(is_named);
         names_a_key || name.ends_with("-signature") || name.starts_with("svix-") || name.starts_with("webhook-")
     };
     let found: Vec<usize> = (0..headers.len()).filter(|&index| is_signature(&headers[index])).collect();

@@ -115,10 +115,30 @@ fn every_problem_is_named_at_once() {
 
 #[test]
 fn an_empty_blank_or_placeholder_secret_is_a_problem() {
-    for wrong in ["", " ", ",", "your_twilio_auth_token", "changeme", "<token>", "good-token-0123,changeme"] {
+    for wrong in [
+        "",
+        " ",
+        ",",
+        "your_twilio_auth_token",
+        "changeme",
+        "<token>",
+        "good-token-0123,changeme",
+        "\"\"",
+        "''",
+        "\"quoted-0123456789\"",
+        "${TWILIO_AUTH_TOKEN}",
+        "...",
+        "[auth token]",
+        "insert-token-here",
+        "none",
+        "null",
+        "xxxxxxxx",
+        "00000000000000000000000000000000",
+        "a,b",
+    ] {
         assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", wrong)]), ["TWILIO_AUTH_TOKEN"], "{wrong:?}");
     }
-    for wrong in ["whsec_", "whsec_====", "whsec_%%%"] {
+    for wrong in ["whsec_", "whsec_====", "whsec_%%%", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whsk_abc"] {
         assert_eq!(problems(&[("RESEND_WEBHOOK_SECRET", wrong)]), ["RESEND_WEBHOOK_SECRET"], "{wrong:?}");
     }
 }
@@ -172,7 +192,9 @@ fn oddities_are_warnings() {
     let unknown = warnings(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_AUTHTOKEN", "x"), ("WEBHOOK_BASE_URL", "https://a.example")]);
     assert_eq!(unknown, ["TWILIO_AUTHTOKEN: is not a variable of this provider and changes nothing"]);
     assert!(warnings(&[("TWILIO_AUTH_TOKEN", TOKEN)])[0].starts_with("WEBHOOK_BASE_URL: unset"));
-    assert!(warnings(&[("RESEND_WEBHOOK_SECRET", "not base64!")])[0].contains("not a Svix secret"));
+    assert!(warnings(&[("TWILIO_AUTH_TOKEN", "12345")])[0].contains("shorter than"));
+    assert!(warnings(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_ACCOUNT_SID", "")])[0].contains("counts as unset"));
+    assert!(warnings(&[("RESEND_WEBHOOK_SECRET", "not base64 at all!")])[0].contains("not a Svix secret"));
     assert!(warnings(&[("RESEND_WEBHOOK_SECRET", SECRET), ("WEBHOOK_TIMEOUT", "30")])[0].contains("taken as 4"));
 }
 

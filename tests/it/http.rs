@@ -74,7 +74,12 @@ fn only_the_providers_methods_are_allowed() {
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         let response = client::send(gateway.address(), method, "/webhooks/resend", &[], b"");
         assert_eq!((response.status, response.json()["error"].clone()), (405, json!("method_not_allowed")), "{method}");
+        assert_eq!(response.header("Allow"), Some("POST"), "{method}");
     }
+    let twilio = client::send(gateway.address(), "PUT", "/webhooks/twilio", &[], b"");
+    assert_eq!((twilio.status, twilio.header("Allow")), (405, Some("POST, GET")));
+    let health = client::send(gateway.address(), "POST", "/webhooks/health", &[], b"");
+    assert_eq!((health.status, health.header("Allow"), &health.json()["success"]), (405, Some("GET, HEAD"), &json!(false)));
 }
 
 #[test]

@@ -73,15 +73,16 @@ struct Resend {
 
 fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
     // `v1,whsec_…` is how some dashboards show the secret; in a comma list the label stands alone.
-    let secrets: Vec<Secret> = settings.secrets("WEBHOOK_SECRET").into_iter().filter(|secret| secret.text() != "v1").collect();
+    let secrets = settings.secrets_beside("WEBHOOK_SECRET", "v1");
     let schemes = settings.schemes();
     let signs_by_svix = svix::SCHEME.is_among(&schemes);
     let keys: Vec<svix::Key> =
         secrets.iter().enumerate().filter_map(|(index, secret)| svix::Key::decode(secret.text(), index)).collect();
     if signs_by_svix && keys.len() < secrets.len() {
         let expected = "a Svix secret, `whsec_` and base64 (or RESEND_SIGNATURE_SCHEMES=body-sha256)";
-        let broken =
-            secrets.iter().any(|secret| secret.text().starts_with("whsec_") && svix::Key::decode(secret.text(), 0).is_none());
+        // `whpk_` and `whsk_` are keys of Svix's other kind of signature, which Resend does not use; the first is public.
+        let is_svix = |secret: &&Secret| ["whsec_", "whpk_", "whsk_"].iter().any(|prefix| secret.text().starts_with(prefix));
+        let broken = secrets.iter().filter(is_svix).any(|secret| svix::Key::decode(secret.text(), 0).is_none());
         if broken || schemes.len() == 1 {
             settings.problem("WEBHOOK_SECRET", expected);
         } else {

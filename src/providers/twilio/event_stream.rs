@@ -27,7 +27,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Event>, Unparsable> {
     }
 }
 
-/// The accounts that the events name.
+/// The accounts that the events name: in their data, under either spelling, and in their source, `/…/Accounts/AC…/…`.
 pub(super) fn accounts(body: &[u8]) -> Vec<String> {
     let events = match json::read(body) {
         Ok(Value::Array(list)) => list,
@@ -35,7 +35,9 @@ pub(super) fn accounts(body: &[u8]) -> Vec<String> {
         // It will be quarantined.
         Err(_) => Vec::new(),
     };
-    events.iter().filter_map(|event| text(event, "/data/accountSid")).map(str::to_owned).collect()
+    let of_source = |event| text(event, "/source")?.split('/').skip_while(|part| *part != "Accounts").nth(1);
+    let of_event = |event| [text(event, "/data/accountSid"), text(event, "/data/account_sid"), of_source(event)];
+    events.iter().flat_map(of_event).flatten().map(str::to_owned).collect()
 }
 
 /// An event that is kept as it is.

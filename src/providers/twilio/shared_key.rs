@@ -43,8 +43,8 @@ pub(super) fn read(settings: &mut Settings<'_, '_>, tokens: usize) -> Vec<Shared
 fn parse(text: &str, index: usize) -> Option<SharedKey> {
     let mut parts = text.splitn(3, ':');
     let (id, algorithm, secret) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
-    let fits = !id.is_empty() && secret.len() >= 16;
-    fits.then(|| SharedKey { id: id.to_owned(), key: Key { secret: Secret::new(secret), algorithm, index } })
+    (!id.is_empty() && !secret.is_empty())
+        .then(|| SharedKey { id: id.to_owned(), key: Key { secret: Secret::new(secret), algorithm, index } })
 }
 
 /// A shared key for `demo`.
@@ -66,8 +66,9 @@ pub(super) fn select<'k>(callback: &Callback, tokens: &'k [Key], shared: &'k [Sh
             return Err(Rejected::Malformed);
         }
     }
-    let algorithm: Algorithm =
-        algorithm.filter(|name| !name.is_empty()).unwrap_or("HMAC_SHA1").parse().map_err(|_| Rejected::UnknownKey)?;
+    // As in the SDK, a part without a value is as good as none.
+    let (id, algorithm) = (id.filter(|id| !id.is_empty()), algorithm.filter(|name| !name.is_empty()));
+    let algorithm: Algorithm = algorithm.unwrap_or("HMAC_SHA1").parse().map_err(|_| Rejected::UnknownKey)?;
     let keys: Vec<&Key> = match id {
         None => tokens.iter().collect(),
         Some(id) => shared.iter().filter(|key| key.id == id).map(|shared| &shared.key).collect(),

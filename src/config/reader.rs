@@ -101,10 +101,14 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         "example",
         "undefined",
     ];
-    const STARTS: [&str; 8] = ["your_", "your-", "insert", "<", "[", "$", "\"", "'"];
+    const STARTS: [&str; 6] = ["your_", "your-", "insert-", "insert_", "${", "<"];
+    // Quotes are kept by tools that read an environment file without a shell.
+    const BRACKETS: [(&str, &str); 3] = [("[", "]"), ("\"", "\""), ("'", "'")];
     let lower = value.trim().to_ascii_lowercase();
     let is_one_character = lower.chars().all(|c| lower.starts_with(c));
-    is_one_character || STARTS.iter().any(|start| lower.starts_with(start)) || WORDS.contains(&lower.as_str())
+    let is_bracketed = BRACKETS.iter().any(|(open, close)| lower.starts_with(open) && lower.ends_with(close));
+    let starts_so = STARTS.iter().any(|start| lower.starts_with(start));
+    is_one_character || is_bracketed || starts_so || WORDS.contains(&lower.as_str())
 }
 
 #[expect(clippy::panic, reason = "the defaults are compiled in, and every load reads them")]

@@ -138,6 +138,9 @@ fn an_empty_blank_or_placeholder_secret_is_a_problem() {
     ] {
         assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", wrong)]), ["TWILIO_AUTH_TOKEN"], "{wrong:?}");
     }
+    for fine in ["[0123456789abcdef", "$0123456789abcdef", "'0123456789abcdef", "insertion-0123456789"] {
+        assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", fine)]), [""; 0], "{fine:?}");
+    }
     for wrong in ["whsec_", "whsec_====", "whsec_%%%", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whsk_abc"] {
         assert_eq!(problems(&[("RESEND_WEBHOOK_SECRET", wrong)]), ["RESEND_WEBHOOK_SECRET"], "{wrong:?}");
     }

@@ -41,13 +41,22 @@ impl<'s, 'e> Settings<'s, 'e> {
     /// The same, where a dashboard shows a label beside each secret.
     pub fn secrets_beside(&mut self, name: &str, label: &str) -> Vec<Secret> {
         let Some((variable, value)) = self.given.get(name) else { return Vec::new() };
-        let secrets: Vec<&str> = items(value).filter(|item| *item != label).collect();
-        if secrets.is_empty() || secrets.iter().any(|secret| is_placeholder(secret)) {
+        let secrets: Vec<Secret> = items(value).filter(|item| *item != label).map(Secret::new).collect();
+        if secrets.is_empty() {
             self.reader.problem(variable, REAL_SECRET);
-        } else if secrets.iter().any(|secret| secret.len() < SHORT_SECRET) {
-            self.reader.warning(variable, "is shorter than any provider's secret, and may be guessed");
         }
-        secrets.into_iter().map(Secret::new).collect()
+        self.judge(name, &secrets);
+        secrets
+    }
+
+    /// Says which secrets of a setting are none, or too short. For a setting in which the secret is only a part.
+    pub fn judge<'k>(&mut self, name: &str, secrets: impl IntoIterator<Item = &'k Secret>) {
+        let secrets: Vec<&str> = secrets.into_iter().map(Secret::text).collect();
+        if secrets.iter().any(|secret| is_placeholder(secret)) {
+            self.problem(name, REAL_SECRET);
+        } else if secrets.iter().any(|secret| secret.len() < SHORT_SECRET) {
+            self.warning(name, "is shorter than any provider's secret, and may be guessed");
+        }
     }
 
     /// A text that may be unset. A placeholder is a problem.

@@ -138,6 +138,11 @@ fn an_empty_blank_or_placeholder_secret_is_a_problem() {
     ] {
         assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", wrong)]), ["TWILIO_AUTH_TOKEN"], "{wrong:?}");
     }
+    // The secret of a shared key is a part of its setting.
+    for wrong in ["id:HMAC_SHA256:changeme", "id:HMAC_SHA1:\"\"", "id:HMAC_SHA1:", "id:HMAC_SHA256:0000000000000000"] {
+        assert!(problems(&[("TWILIO_SHARED_KEY", wrong)]).iter().all(|name| name == "TWILIO_SHARED_KEY"), "{wrong:?}");
+        assert!(!problems(&[("TWILIO_SHARED_KEY", wrong)]).is_empty(), "{wrong:?}");
+    }
     for fine in ["[0123456789abcdef", "$0123456789abcdef", "'0123456789abcdef", "insertion-0123456789"] {
         assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", fine)]), [""; 0], "{fine:?}");
     }

@@ -7,8 +7,13 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a benchmark fails by panicking and prints its result"
+    unreachable_pub,
+    dead_code,
+    reason = "a benchmark fails by panicking and prints its result; it takes one function of the tests' module"
 )]
+
+#[path = "../tests/support/callback.rs"]
+mod signed;
 
 use std::{
     io::{Read, Write},
@@ -28,7 +33,6 @@ use waybill::{
     endpoint::Endpoint,
     http::Server,
     public_url::PublicUrl,
-    signature::Outgoing,
     time::Clock,
 };
 
@@ -49,15 +53,7 @@ fn request(endpoint: &Endpoint, number: usize) -> Vec<u8> {
         "AccountSid=AC00000000000000000000000000000000&ApiVersion=2010-04-01&From=%2B15017250604&MessageSid=SM{number:032x}\
          &MessageStatus=delivered&RawDlrDoneDate=2301151030&SmsSid=SM{number:032x}&SmsStatus=delivered&To=%2B15558675310"
     );
-    let target = endpoint.path();
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: true, id: "", seconds: 0 };
-    let (name, signature) = endpoint.sign(endpoint.spec.schemes[0], &outgoing).remove(0);
-    format!(
-        "POST {target} HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         {name}: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    signed::on_the_wire(endpoint, &body)
 }
 
 /// Answers per second over that many connections, each of which waits for its answer.

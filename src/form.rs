@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
+use crate::text;
+
 /// More fields than any provider sends; beyond it a body is not a form.
 const MAX_FIELDS: usize = 2_000;
 
@@ -37,6 +39,11 @@ impl<'b> Form<'b> {
     /// The first value of that name, as text, if it is there and not empty. Bytes that are not UTF-8 become U+FFFD.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.value(name).filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
+    }
+
+    /// The same as a value of its own, fit for every database.
+    pub fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).and_then(|value| text::present(&value))
     }
 
     /// Whether parameters of that name have different values. Which of them comes first is not signed.

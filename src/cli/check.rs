@@ -1,8 +1,10 @@
 //! `waybill check`: everything that is wrong or odd about the configuration, and the URLs to paste at the providers.
 
+use std::process::ExitCode;
+
 use serde::Serialize;
 
-use super::{CheckFailed, say, table};
+use super::{CONFIGURATION, CommandError, say, table};
 use crate::{
     config::{Config, Env, Finding, Inspected},
     providers,
@@ -31,16 +33,20 @@ pub(super) struct ToPaste {
     pub(super) verified: bool,
 }
 
-pub(super) fn run(env: &Env, json: bool) -> Result<(), CheckFailed> {
+/// The exit code alone says that it failed: what is wrong has been said in full.
+pub(super) fn run(env: &Env, json: bool) -> ExitCode {
     let Inspected { config, problems: mut errors, mut warnings } = Config::inspect(env);
     crate::telemetry::start(config.log);
-    let mut failed = (!errors.is_empty()).then_some(CheckFailed::Configuration);
+    let mut code = if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) };
     // With a wrong URL the default stands in, which nobody asked to look at.
     if !errors.iter().any(|error| error.variable == "DATABASE_URL")
         && let Err(error) = store::probe(&config.database)
     {
-        errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
-        failed = failed.or(Some(CheckFailed::of_database(&error)));
+        let finding = Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() };
+        if errors.is_empty() {
+            code = CommandError::from(error).code();
+        }
+        errors.push(finding);
     }
     warnings.extend(switched_off(&config));
     let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings };
@@ -49,7 +55,7 @@ pub(super) fn run(env: &Env, json: bool) -> Result<(), CheckFailed> {
     } else {
         show(&report);
     }
-    failed.map_or(Ok(()), Err)
+    code
 }
 
 /// The providers that are off, and what would switch them on. If all are, the configuration says so itself.

@@ -69,34 +69,6 @@ pub(crate) enum CommandError {
     Other(String),
 }
 
-/// What `check` found wrong.
-#[derive(Clone, Copy, Debug)]
-enum CheckFailed {
-    /// A variable.
-    Configuration,
-    /// The database is away.
-    DatabaseAway,
-    /// The database is there and cannot be used.
-    Database,
-}
-
-impl CheckFailed {
-    fn of_database(error: &StoreError) -> Self {
-        match error {
-            StoreError::Unavailable => Self::DatabaseAway,
-            _ => Self::Database,
-        }
-    }
-
-    fn code(self) -> u8 {
-        match self {
-            Self::Configuration => CONFIGURATION,
-            Self::DatabaseAway => DATABASE_AWAY,
-            Self::Database => 1,
-        }
-    }
-}
-
 impl CommandError {
     fn code(&self) -> ExitCode {
         match self {
@@ -112,10 +84,7 @@ impl CommandError {
 pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
     let result = match arguments.command {
         Command::Demo { exit } => demo::run(env, exit),
-        // What is wrong has been said in full.
-        Command::Check { json } => {
-            return check::run(env, json).map_or_else(|failed| ExitCode::from(failed.code()), |()| ExitCode::SUCCESS);
-        }
+        Command::Check { json } => return check::run(env, json),
         Command::Serve | Command::Migrate { .. } => match Config::load(env) {
             Ok(loaded) => {
                 crate::telemetry::start(loaded.config.log);

@@ -50,11 +50,10 @@ impl<'s, 'e> Settings<'s, 'e> {
     }
 
     /// Says which secrets of a setting are none, or too short. For a setting in which the secret is only a part.
-    pub fn judge<'k>(&mut self, name: &str, secrets: impl IntoIterator<Item = &'k Secret>) {
-        let secrets: Vec<&str> = secrets.into_iter().map(Secret::text).collect();
-        if secrets.iter().any(|secret| is_placeholder(secret)) {
+    pub fn judge(&mut self, name: &str, secrets: &[Secret]) {
+        if secrets.iter().any(|secret| is_placeholder(secret.text())) {
             self.problem(name, REAL_SECRET);
-        } else if secrets.iter().any(|secret| secret.len() < SHORT_SECRET) {
+        } else if secrets.iter().any(|secret| secret.text().len() < SHORT_SECRET) {
             self.warning(name, "is shorter than any provider's secret, and may be guessed");
         }
     }

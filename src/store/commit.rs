@@ -130,17 +130,16 @@ struct Effects {
     unmatched: bool,
 }
 
-/// An event of a new request: the request's place, the row, and the other rows that it alone would make.
+/// What a new event would do: its request's place, and the rows that it alone would make beside its own.
 struct Candidate {
     place: usize,
-    row: EventRow,
     message: Option<MessageRow>,
     inbound: Option<InboundRow>,
 }
 
 /// Writes the events and folds the new ones; for each record what they came to.
 fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResult<Vec<Effects>> {
-    let mut events: BTreeMap<(&str, &str, Vec<u8>), Candidate> = BTreeMap::new();
+    let mut events: BTreeMap<(&str, &str, Vec<u8>), (EventRow, Candidate)> = BTreeMap::new();
     // The messages that each record is about, also where another record of the batch brings the same event.
     let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
     for (place, (id, record)) in fresh.iter().enumerate() {
@@ -150,19 +149,14 @@ fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResu
             let inbound = InboundRow::of(record, event);
             movers.entry(place).or_default().extend(message.as_ref().map(Identity::of_message));
             let key = (record.service_type, record.account.as_str(), row.event_key.clone());
-            events.entry(key).or_insert(Candidate { place, row, message, inbound });
+            events.entry(key).or_insert((row, Candidate { place, message, inbound }));
         }
     }
-    let rows: Vec<EventRow> = events.values().map(|candidate| candidate.row.clone()).collect();
+    let (rows, candidates): (Vec<EventRow>, Vec<Candidate>) = events.into_values().unzip();
     let inserted = writer.insert_events(&rows)?;
-    let mut bringers: BTreeSet<usize> = BTreeSet::new();
-    let mut new: Vec<Candidate> = Vec::new();
-    for (candidate, is_new) in events.into_values().zip(inserted) {
-        if is_new {
-            bringers.insert(candidate.place);
-            new.push(candidate);
-        }
-    }
+    let new: Vec<Candidate> =
+        candidates.into_iter().zip(inserted).filter_map(|(candidate, is_new)| is_new.then_some(candidate)).collect();
+    let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
     let written = fold(writer, new)?;
     let unmatched = unmatched(writer, &movers, &written)?;
     let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {

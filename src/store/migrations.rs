@@ -50,22 +50,16 @@ pub(super) fn look(connection: &mut Connection) -> Result<Vec<String>, StoreErro
 
 fn pending<DB: diesel::backend::Backend>(
     connection: &mut impl MigrationHarness<DB>,
-    source: EmbeddedMigrations,
-) -> Result<Vec<String>, StoreError>
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
+    source: impl MigrationSource<DB>,
+) -> Result<Vec<String>, StoreError> {
     refuse_newer(connection, &source)?;
     Ok(names(&connection.pending_migrations(source)?))
 }
 
 fn refuse_newer<DB: diesel::backend::Backend>(
     connection: &mut impl MigrationHarness<DB>,
-    source: &EmbeddedMigrations,
-) -> Result<(), StoreError>
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
+    source: &impl MigrationSource<DB>,
+) -> Result<(), StoreError> {
     let applied = connection.applied_migrations()?;
     let known: Vec<Box<dyn Migration<DB>>> = source.migrations()?;
     let is_known = |version: &MigrationVersion<'_>| known.iter().any(|migration| migration.name().version() == *version);
@@ -89,11 +83,8 @@ pub(super) fn run(connection: &mut Connection) -> Result<Vec<String>, StoreError
 
 fn apply<DB: diesel::backend::Backend>(
     connection: &mut impl MigrationHarness<DB>,
-    source: EmbeddedMigrations,
-) -> Result<Vec<String>, StoreError>
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
+    source: impl MigrationSource<DB>,
+) -> Result<Vec<String>, StoreError> {
     refuse_newer(connection, &source)?;
     let ran: Vec<MigrationVersion<'_>> = connection.run_pending_migrations(source)?;
     Ok(ran.iter().map(ToString::to_string).collect())

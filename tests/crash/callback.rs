@@ -1,8 +1,8 @@
 //! The callbacks of the load: each number is one message with one status, and always the same bytes.
 
-use waybill::{config::Config, endpoint::Endpoint, signature::Outgoing};
+use waybill::{config::Config, endpoint::Endpoint};
 
-use crate::support::{gateway::PUBLIC_URL, twilio::TOKEN};
+use crate::support::{callback::on_the_wire, gateway::PUBLIC_URL, twilio::TOKEN};
 
 /// The body, with its message's id for `{id}`: the checker compares what is stored with it.
 pub const BODY: &str = "AccountSid=AC00000000000000000000000000000000&ApiVersion=2010-04-01&From=%2B15017250604&MessageSid={id}\
@@ -20,14 +20,5 @@ pub fn endpoint() -> Endpoint {
 
 /// The signed callback of that number, as bytes on the wire.
 pub fn request(endpoint: &Endpoint, number: u64) -> Vec<u8> {
-    let body = BODY.replace("{id}", &external_id(number));
-    let target = endpoint.path();
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: true, id: "", seconds: 0 };
-    let (name, signature) = endpoint.sign(endpoint.spec.schemes[0], &outgoing).remove(0);
-    format!(
-        "POST {target} HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         {name}: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    on_the_wire(endpoint, &BODY.replace("{id}", &external_id(number)))
 }

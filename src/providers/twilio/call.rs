@@ -7,18 +7,16 @@ use crate::{
     form::Form,
     provider::Unparsable,
     status::{Channel, Direction},
-    text,
     time::Timestamp,
 };
 
 /// Reads one callback: a progress event, a request for instructions, or one about a recording or a conference.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
     message::check_scalars(form, &["CallSid", "CallStatus", "CallbackSource", "Direction", "From", "To", "Timestamp"])?;
-    let status = form.text("CallStatus");
-    let mut event = Event::aside(of_status(status.as_deref().unwrap_or_default()), "");
-    event.provider_type = form.text("CallbackSource").and_then(|source| text::present(&source));
+    let mut event = Event::aside(of_status(&form.text("CallStatus").unwrap_or_default()), "");
+    event.provider_type = form.owned("CallbackSource");
     event.external_id = form.text("CallSid").as_deref().and_then(ExternalId::new);
-    event.provider_status = status.and_then(|word| text::present(&word));
+    event.provider_status = form.owned("CallStatus");
     event.occurred_at = form.text("Timestamp").as_deref().and_then(Timestamp::parse);
     event.facts = Facts {
         sender: form.text("From").as_deref().and_then(address::phone),

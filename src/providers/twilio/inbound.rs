@@ -1,12 +1,11 @@
 //! Messages for the application: SMS, MMS, WhatsApp, RCS, Messenger.
 
-use super::message;
+use super::{message, shape::IDS};
 use crate::{
     event::{Effect, Event, EventType, Inbound, MAX_MEDIA, Media},
     form::Form,
     provider::Unparsable,
     status::{Channel, Direction},
-    text,
 };
 
 /// The fields that are read; each may have one value.
@@ -16,18 +15,18 @@ const SCALARS: [&str; 10] =
 /// Reads one message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, are about our primary URL.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
     message::check_scalars(form, &SCALARS)?;
-    let id = ["MessageSid", "SmsSid", "SmsMessageSid"].into_iter().find_map(|name| form.text(name));
+    let id = IDS.iter().find_map(|name| form.text(name));
     let id = id.ok_or(Unparsable::Invalid("an inbound message without MessageSid, SmsSid or SmsMessageSid"))?;
     let media = media(form)?;
     let mut event = Event::aside(EventType::MessageReceived, "IncomingMessage");
     event.external_id = Some(message::external_id(&id)?);
-    event.provider_status = form.text("SmsStatus").or_else(|| form.text("MessageStatus")).and_then(|word| text::present(&word));
+    event.provider_status = form.owned("SmsStatus").or_else(|| form.owned("MessageStatus"));
     event.facts = message::facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Inbound);
     if !media.is_empty() && event.facts.channel == Some(Channel::Sms) {
         event.facts.channel = Some(Channel::Mms);
     }
     event.effect = Effect::Inbound(Box::new(Inbound {
-        text: form.text("Body").and_then(|body| text::present(&body)),
+        text: form.owned("Body"),
         media,
         parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
         opt_out: form.text("OptOutType").and_then(|word| word.parse().ok()),
@@ -43,9 +42,8 @@ fn media(form: &Form<'_>) -> Result<Vec<Media>, Unparsable> {
         if form.is_ambiguous(&url) || form.is_ambiguous(&content_type) {
             return Err(Unparsable::Ambiguous("MediaUrl or MediaContentType"));
         }
-        let field = |name: &str| form.text(name).and_then(|value| text::present(&value));
-        let Some(url) = field(&url) else { break };
-        media.push(Media { url: Some(url), content_type: field(&content_type), ..Media::default() });
+        let Some(url) = form.owned(&url) else { break };
+        media.push(Media { url: Some(url), content_type: form.owned(&content_type), ..Media::default() });
     }
     Ok(media)
 }

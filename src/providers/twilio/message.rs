@@ -56,7 +56,7 @@ pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, U
     let words = form.text("ErrorMessage").or_else(|| form.text("ChannelStatusMessage"));
     event.error = error(code.as_deref(), words.as_deref(), event.status);
     event.facts = facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Outbound);
-    event.facts.embedded_id = query.and_then(|query| query.text("message_id")).and_then(|id| text::present(&id));
+    event.facts.embedded_id = query.and_then(|query| query.owned("message_id"));
     Ok(event)
 }
 

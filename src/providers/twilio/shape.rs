@@ -36,7 +36,7 @@ impl Kind {
 }
 
 /// The names of a message's id; Twilio gives all of them the same value.
-const IDS: [&str; 3] = ["MessageSid", "SmsSid", "SmsMessageSid"];
+pub(super) const IDS: [&str; 3] = ["MessageSid", "SmsSid", "SmsMessageSid"];
 
 /// The MAC has no delimiters, so a captured request can be cut anew at will. What cannot be faked is that the fields of
 /// a genuine request are parameters of their own, and that its ids agree. Only an inbound message comes without a body.

@@ -37,7 +37,8 @@ pub(super) fn read(settings: &mut Settings<'_, '_>, tokens: usize) -> Vec<Shared
     if parsed.len() < given.len() {
         settings.problem("SHARED_KEY", "expected `id:HMAC_SHA1:secret` or `id:HMAC_SHA256:secret`, or a comma list of such");
     }
-    settings.judge("SHARED_KEY", parsed.iter().map(|shared| &shared.key.secret));
+    let secrets: Vec<Secret> = parsed.iter().map(|shared| shared.key.secret.clone()).collect();
+    settings.judge("SHARED_KEY", &secrets);
     parsed
 }
 

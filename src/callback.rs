@@ -1,10 +1,15 @@
 //! One HTTP request from a provider: untrusted as [`Callback`], proven genuine as [`VerifiedCallback`].
 
-use std::{ops::Deref, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{form::Form, public_url::PublicUrl, signature::Proof, time::Timestamp};
+use crate::{
+    form::{self, Form},
+    public_url::PublicUrl,
+    signature::{Proof, url_token},
+    time::Timestamp,
+};
 
 /// A request as it was received. Nothing in it may be believed.
 #[derive(Clone, Debug)]
@@ -13,6 +18,12 @@ pub struct Callback {
     pub method: String,
     /// The raw path and query as they stood in the request line; never decoded, sorted or normalized.
     pub target: String,
+    /// By which of the endpoint's routes it came: a name of [`crate::provider::Spec::routes`], empty for the endpoint's own.
+    pub route: &'static str,
+    /// What the token in its path grants, if there was one.
+    pub url_token: Option<url_token::Grant>,
+    /// The address of the client, as far as it is known: a proxy that is not trusted is the client.
+    pub client: Option<IpAddr>,
     /// The public addresses under which the provider may know this gateway; the first is the canonical one.
     pub public_urls: Arc<[PublicUrl]>,
     /// The headers in the order received.
@@ -46,7 +57,7 @@ impl Callback {
     pub fn payload(&self) -> Payload<'_> {
         let form = if self.body.is_empty() {
             Form::decode(self.query().as_bytes())
-        } else if self.media_type().as_deref() == Some("application/x-www-form-urlencoded") {
+        } else if self.media_type().as_deref() == Some(form::MEDIA_TYPE) {
             Form::decode(&self.body)
         } else {
             None
@@ -143,6 +154,9 @@ mod tests {
         let callback = Callback {
             method: "POST".to_owned(),
             target: "/".to_owned(),
+            route: "",
+            url_token: None,
+            client: None,
             public_urls: Arc::from([]),
             headers: [("Content-Type", value)].into_iter().collect(),
             body: Bytes::new(),

@@ -5,9 +5,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 use crate::{
     callback::{Callback, VerifiedCallback},
     event::Event,
+    limiter::{Admission, Limited, Limiter},
     provider::{InvalidPayload, Provider, Reply, Spec, Unparsable},
     public_url::PublicUrl,
-    signature::{Outgoing, Rejected, Scheme, unverified},
+    signature::{Outgoing, Rejected, Scheme, ip, unverified, url_token},
 };
 
 /// The name of one customer's credentials at a provider: lower case, `-` for `_`; the unnamed one is `default`.
@@ -31,6 +32,11 @@ impl Account {
     /// The name as stored and as in paths.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as in variables.
+    pub fn variable(&self) -> String {
+        self.0.to_uppercase().replace('-', "_")
     }
 
     /// Whether it is the unnamed account.
@@ -78,6 +84,8 @@ pub struct Endpoint {
     pub unknown_message: UnknownMessage,
     /// Present only in development: callbacks are taken as they are.
     pub unverified: Option<unverified::Permission>,
+    /// How many genuine callbacks it takes.
+    pub limiter: Limiter,
     /// The provider's side of it.
     pub provider: Box<dyn Provider>,
 }
@@ -86,6 +94,27 @@ impl Endpoint {
     /// Its path on the public listener.
     pub fn path(&self) -> String {
         if self.account.is_unnamed() { self.base_path.clone() } else { format!("{}/{}", self.base_path, self.account.as_str()) }
+    }
+
+    /// The path of one of its routes.
+    pub fn route_path(&self, route: &str) -> String {
+        if route.is_empty() { self.path() } else { format!("{}/{route}", self.path()) }
+    }
+
+    /// What a token at the end of the URL grants; nothing if it is not one of this endpoint's.
+    pub fn grant(&self, token: &str) -> Option<url_token::Grant> {
+        url_token::find(self.provider.url_tokens(), token)
+    }
+
+    /// Whether a callback may come from its client's address.
+    pub fn allows(&self, head: &Callback) -> bool {
+        let networks = self.provider.allowed_ips();
+        networks.is_empty() || ip::is_allowed(head, networks)
+    }
+
+    /// Whether a request with this head may turn out to be genuine once its body is read.
+    pub fn may_be_genuine(&self, head: &Callback) -> bool {
+        self.unverified.is_some() || head.url_token.is_some() || self.provider.may_be_genuine(head)
     }
 
     /// Proves that the callback is genuine.
@@ -107,20 +136,46 @@ impl Endpoint {
         self.provider.reply(callback)
     }
 
-    /// The headers that make a request genuine for this endpoint.
-    pub fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
-        self.provider.sign(scheme, outgoing)
+    /// Takes a place for a genuine callback.
+    pub fn admit(&self, callback: &VerifiedCallback<'_>) -> Result<Admission<'_>, Limited> {
+        self.limiter.admit(callback.received_at)
+    }
+
+    /// A request to this endpoint, not signed yet.
+    pub fn outgoing(&self, method: &str, target: impl Into<String>, content_type: &str, body: impl Into<Vec<u8>>) -> Outgoing {
+        let content_type = (!content_type.is_empty()).then(|| ("Content-Type".to_owned(), content_type.to_owned()));
+        Outgoing {
+            public_url: self.public_urls.first().cloned(),
+            method: method.to_owned(),
+            target: target.into(),
+            headers: content_type.into_iter().collect(),
+            body: body.into(),
+            id: String::new(),
+            seconds: 0,
+        }
+    }
+
+    /// Adds what makes a request genuine for this endpoint.
+    pub fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
+        self.provider.sign(scheme, outgoing);
     }
 
     /// The URL to paste at the provider, without credentials. `fallback` is the address without a configured one.
     pub fn url_to_paste(&self, fallback: &PublicUrl) -> String {
         let origin = self.public_urls.first().unwrap_or(fallback);
-        format!("{origin}{}{}", self.path(), self.spec.url_suffix)
+        let token = if self.provider.url_tokens().is_empty() {
+            String::new()
+        } else {
+            // The token itself is a secret.
+            format!("{}${{{}}}", url_token::SEGMENT, self.token_variable())
+        };
+        format!("{origin}{}{token}{}", self.path(), self.spec.url_suffix)
     }
 
-    /// The public URL of a path and query of this endpoint.
-    pub fn url(&self, target: &str) -> String {
-        self.public_urls.first().map_or_else(|| target.to_owned(), |public| public.join(target))
+    /// The variable that holds the token at the end of the URL.
+    fn token_variable(&self) -> String {
+        let account = if self.account.is_unnamed() { "_".to_owned() } else { format!("__{}__", self.account.variable()) };
+        format!("{}{account}URL_TOKEN", self.spec.prefix())
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Request {
     /// The raw query, without the question mark.
     #[serde(default)]
     pub query: String,
+    /// Which of the provider's routes it is for; empty = the endpoint's own.
+    #[serde(default)]
+    pub route: String,
     /// The scheme with which to sign; absent = the headers carry a recorded signature.
     pub sign: Option<String>,
     /// The gateway's clock.
@@ -124,24 +127,18 @@ impl Fixture {
         self.spec.schemes.iter().copied().find(|scheme| scheme.name == name)
     }
 
-    /// The path and query at that endpoint.
-    pub fn target(&self, endpoint: &Endpoint) -> String {
+    /// The whole request, its proof included, as if sent to that endpoint at that instant.
+    pub fn outgoing(&self, endpoint: &Endpoint, now: Timestamp) -> Outgoing {
+        let path = endpoint.route_path(&self.request.route);
         let query = &self.request.query;
-        if query.is_empty() { endpoint.path() } else { format!("{}?{query}", endpoint.path()) }
-    }
-
-    /// All headers of the request, the signature's included, as if sent at that instant.
-    pub fn headers(&self, endpoint: &Endpoint, now: Timestamp) -> Vec<(String, String)> {
-        let mut headers: Vec<(String, String)> = self.request.headers.clone().into_iter().collect();
+        let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+        let mut outgoing = endpoint.outgoing(&self.request.method, target, "", self.body.clone());
+        outgoing.headers = self.request.headers.clone().into_iter().collect();
+        outgoing.id = format!("msg_{}", self.name.replace('-', "_"));
+        outgoing.seconds = now.seconds();
         if let Some(scheme) = self.scheme() {
-            let url = endpoint.url(&self.target(endpoint));
-            let id = format!("msg_{}", self.name.replace('-', "_"));
-            let is_form = self.request.headers.iter().any(|(name, value)| {
-                name.eq_ignore_ascii_case("content-type") && value.starts_with("application/x-www-form-urlencoded")
-            });
-            let outgoing = Outgoing { url: &url, body: &self.body, is_form, id: &id, seconds: now.seconds() };
-            headers.extend(endpoint.sign(scheme, &outgoing));
+            endpoint.sign(scheme, &mut outgoing);
         }
-        headers
+        outgoing
     }
 }

@@ -6,6 +6,9 @@ use percent_encoding::percent_decode;
 
 use crate::text;
 
+/// The media type of a form.
+pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+
 /// More fields than any provider sends; beyond it a body is not a form.
 const MAX_FIELDS: usize = 2_000;
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,9 +10,18 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
-use crate::{config::Config, endpoint::Endpoint, public_url::PublicUrl, secret::Secret, store::Store, time::Clock};
+use crate::{
+    config::Config,
+    endpoint::Endpoint,
+    public_url::PublicUrl,
+    secret::Secret,
+    signature::url_token::{self, Grant},
+    store::Store,
+    time::Clock,
+};
 
 /// Bodies in work may take 128 MiB. It is counted as bytes arrive, so that a client that sends none takes no place.
 const MAX_BODY_KIB: usize = 128 << 10;
@@ -19,7 +29,11 @@ const MAX_BODY_KIB: usize = 128 << 10;
 /// A running gateway.
 pub struct Gateway {
     endpoints: HashMap<String, Endpoint>,
-    ops_tokens: Vec<Secret>,
+    /// The endpoint's path and the route's name, by the path of each route.
+    routes: HashMap<String, (String, &'static str)>,
+    trusted_proxies: Vec<IpNet>,
+    ops_token: Secret,
+    ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
     /// Where everything is kept.
     pub store: Store,
@@ -31,6 +45,17 @@ pub struct Gateway {
     pub body_room: Semaphore,
 }
 
+/// Where a request goes.
+#[derive(Clone, Copy)]
+pub struct Routed<'g> {
+    /// The endpoint.
+    pub endpoint: &'g Endpoint,
+    /// Which of its routes.
+    pub route: &'static str,
+    /// What the token in the path grants, if one was there.
+    pub url_token: Option<Grant>,
+}
+
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
@@ -40,15 +65,44 @@ impl Gateway {
             }
             (endpoint.path(), endpoint)
         });
+        let endpoints: HashMap<String, Endpoint> = endpoints.collect();
+        let routes = endpoints.values().flat_map(|endpoint| {
+            let routes = std::iter::once(&"").chain(endpoint.spec.routes);
+            routes.map(|route| (endpoint.route_path(route), (endpoint.path(), *route)))
+        });
         Self {
-            endpoints: endpoints.collect(),
-            ops_tokens: [ops_token].into_iter().chain(config.ops_read_token).collect(),
+            routes: routes.collect(),
+            endpoints,
+            trusted_proxies: config.trusted_proxies,
+            ops_token,
+            ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
             store,
             clock,
             timeout: config.timeout,
             body_room: Semaphore::new(MAX_BODY_KIB),
         }
+    }
+
+    /// Where a path leads, byte for byte. A wrong token at its end makes it an unknown path.
+    pub fn route(&self, path: &str) -> Option<Routed<'_>> {
+        if let Some(routed) = self.route_without_token(path) {
+            return Some(routed);
+        }
+        let (path, token) = path.rsplit_once(url_token::SEGMENT)?;
+        let routed = self.route_without_token(path)?;
+        let url_token = Some(routed.endpoint.grant(token)?);
+        Some(Routed { url_token, ..routed })
+    }
+
+    fn route_without_token(&self, path: &str) -> Option<Routed<'_>> {
+        let (path, route) = self.routes.get(path)?;
+        Some(Routed { endpoint: self.endpoints.get(path)?, route, url_token: None })
+    }
+
+    /// Whether forwarded headers from that address are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
     /// The endpoint whose path this is, byte for byte.
@@ -63,8 +117,14 @@ impl Gateway {
 
     /// Whether the token may read at the ops listener.
     pub fn may_read(&self, token: &[u8]) -> bool {
-        // Every token is compared, so that the time does not tell which one was meant.
-        self.ops_tokens.iter().fold(false, |found, secret| secret.matches(token) | found)
+        // Both are compared, so that the time does not tell which one was meant.
+        let may_read = self.ops_read_token.as_ref().is_some_and(|secret| secret.matches(token));
+        self.may_write(token) | may_read
+    }
+
+    /// Whether the token may change something at the ops listener.
+    pub fn may_write(&self, token: &[u8]) -> bool {
+        self.ops_token.matches(token)
     }
 
     /// What is asked for health: each check with `ok`, `warn` or `fail`.

@@ -3,7 +3,7 @@
 use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Why a body is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +84,28 @@ impl<'de> Visitor<'de> for Reading<'_> {
         let mut fields = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             let value = object.next_value_seed(self)?;
+            if let (NUMBER, Some(number)) = (name.as_str(), value.as_str().and_then(|text| text.parse::<Number>().ok())) {
+                return Ok(Value::Number(number));
+            }
             if fields.get(&name).is_some_and(|first| *first != value) {
                 self.ambiguous.set(true);
             }
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))
+    }
+}
+
+/// The key under which serde hands on a number with its digits as they were written, because money is decimal text. An object
+/// that is written with it counts as that number.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// The text or the number's digits at a JSON pointer, if there is one.
+pub fn scalar(value: &Value, pointer: &str) -> Option<String> {
+    match value.pointer(pointer)? {
+        Value::String(text) => crate::text::present(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod form;
 pub mod gateway;
 pub mod http;
 pub mod json;
+pub mod limiter;
 pub mod ops_token;
 pub mod provider;
 pub mod providers;

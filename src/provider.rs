@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
+
 use crate::{
     callback::{Callback, VerifiedCallback},
     config::settings::Settings,
     event::Event,
     json,
+    limiter::Limits,
+    secret::Secret,
     signature::{Outgoing, Proof, Rejected, Scheme},
 };
 
@@ -49,8 +53,8 @@ pub struct Spec {
     pub settings: &'static [Setting],
     /// Its signature schemes; all are on unless `<PROVIDER>_SIGNATURE_SCHEMES` says otherwise.
     pub schemes: &'static [&'static Scheme],
-    /// Headers one of which every genuine request carries (lower case): without any of them the body is not even read.
-    pub signature_headers: &'static [&'static str],
+    /// Routes below the endpoint's own path, such as `swml`.
+    pub routes: &'static [&'static str],
     /// What to append to the URL pasted at the provider's console.
     pub url_suffix: &'static str,
     /// Which of its callbacks it does not sign unless told to, for `check`; empty = it signs all.
@@ -68,6 +72,28 @@ pub struct Spec {
 impl fmt::Debug for Spec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name)
+    }
+}
+
+impl Setting {
+    /// The token at the end of the URL, for a provider that takes one.
+    pub const fn url_token(example: &'static str) -> Self {
+        Self {
+            name: "URL_TOKEN",
+            doc: "For callbacks that are not signed: a token of 32 characters or more; the URL is then the path and `/t/` and the token.",
+            example,
+            kind: SettingKind::Proof { fresh: |random| hex::encode(random) },
+        }
+    }
+
+    /// The list of networks, for a provider whose addresses are known.
+    pub const fn allowed_ips() -> Self {
+        Self {
+            name: "ALLOWED_IPS",
+            doc: "Networks from which callbacks may come: a comma list. Behind a proxy, TRUSTED_PROXIES must name it.",
+            example: "203.0.113.0/24,2001:db8::/32",
+            kind: SettingKind::Option,
+        }
     }
 }
 
@@ -125,16 +151,23 @@ impl From<json::Unreadable> for Unparsable {
 }
 
 /// In what form a provider wants to hear that its callback was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Our JSON.
     Json,
     /// An empty TwiML document, "do nothing": for anything else Twilio logs error 12300 with the message.
     Twiml,
+    /// A JSON document of the operator's own, which the provider asked for.
+    Document(String),
 }
 
 /// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {
+    /// Whether a request with this head, its body not read yet, may turn out to be genuine. If not, the body is not read.
+    fn may_be_genuine(&self, _head: &Callback) -> bool {
+        true
+    }
+
     /// Proves that the callback is genuine, over the bytes received.
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected>;
 
@@ -146,6 +179,26 @@ pub trait Provider: Send + Sync {
         Reply::Json
     }
 
-    /// The headers that make the request genuine under that scheme and the first configured secret.
-    fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)>;
+    /// Adds what makes the request genuine under that scheme and the first configured secret.
+    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing);
+
+    /// The tokens any of which may stand at the end of the URL.
+    fn url_tokens(&self) -> &[Secret] {
+        &[]
+    }
+
+    /// The networks from which callbacks may come; empty = from anywhere.
+    fn allowed_ips(&self) -> &[IpNet] {
+        &[]
+    }
+
+    /// The `WWW-Authenticate` header of a refusal.
+    fn challenge(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// How many genuine callbacks it may send.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 }

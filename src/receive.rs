@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use crate::{
     callback::Callback,
     endpoint::Endpoint,
+    limiter::{Budget, Limited},
     provider::Reply,
     signature::Rejected,
     store::{Committed, Record, Store, StoreError},
@@ -18,6 +19,9 @@ pub enum Refusal {
     /// It is not genuine.
     #[error("not genuine: {0}")]
     Rejected(#[from] Rejected),
+    /// It is genuine, and one too many.
+    #[error(transparent)]
+    Limited(#[from] Limited),
     /// It could not be made durable.
     #[error(transparent)]
     NotStored(#[from] StoreError),
@@ -33,12 +37,15 @@ pub struct Received {
     pub committed: Committed,
     /// The form of the answer.
     pub reply: Reply,
+    /// How many more may come.
+    pub budget: Option<Budget>,
 }
 
 /// Takes one callback from the wire to the disk. Parsing sees only what is proven genuine, and an authentic callback is
 /// stored whatever could be read out of it.
 pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Received, Refusal> {
     let verified = endpoint.verify(callback)?;
+    let admission = endpoint.admit(&verified)?;
     let parsed = endpoint.parse(&verified);
     let reply = endpoint.reply(&verified);
     let record = Record::new(endpoint, &verified, parsed);
@@ -64,5 +71,5 @@ pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, ti
             "stored"
         );
     }
-    Ok(Received { committed, reply })
+    Ok(Received { committed, reply, budget: admission.budget })
 }

@@ -11,6 +11,7 @@ use crate::{
     provider::SettingKind,
     providers,
     public_url::PublicUrl,
+    signature::Outgoing,
     store::{Counts, MessageFilter},
     time::Clock,
 };
@@ -73,7 +74,7 @@ fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandEr
         let (mut accepted, mut sent) = (0, 0);
         for fixture in fixtures.iter().filter(|fixture| fixture.spec.name == spec.name && fixture.is_for_everyone()) {
             let endpoint = endpoint(running, fixture)?;
-            let status = post(running, endpoint, fixture, fixture.headers(endpoint, running.gateway.clock.now()))?;
+            let status = post(running, fixture.outgoing(endpoint, running.gateway.clock.now()))?;
             sent += 1;
             accepted += usize::from(status == 200);
             if status != 200 {
@@ -88,13 +89,14 @@ fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandEr
 /// Sends one callback with a signature that is not its own, and looks at every table.
 fn forge(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError> {
     let before = running.gateway.store.counts()?;
-    let mut forged: Vec<&Fixture> = fixtures.iter().filter(|fixture| fixture.is_for_everyone()).collect();
+    let is_signed =
+        |fixture: &&Fixture| fixture.is_for_everyone() && fixture.scheme().is_some_and(|scheme| scheme.covers_payload);
+    let mut forged: Vec<&Fixture> = fixtures.iter().filter(is_signed).filter(|fixture| !fixture.body.is_empty()).collect();
     forged.dedup_by_key(|fixture| fixture.spec.name);
     for fixture in &forged {
-        let mut tampered = (*fixture).clone();
-        tampered.body.extend_from_slice(b" ");
-        let endpoint = endpoint(running, fixture)?;
-        let status = post(running, endpoint, &tampered, fixture.headers(endpoint, running.gateway.clock.now()))?;
+        let mut tampered = fixture.outgoing(endpoint(running, fixture)?, running.gateway.clock.now());
+        tampered.body.pop();
+        let status = post(running, tampered)?;
         if status != 401 {
             return Err(CommandError::Other(format!("a forged callback was answered {status}")));
         }
@@ -112,16 +114,16 @@ fn endpoint<'r>(running: &'r Running, fixture: &Fixture) -> Result<&'r Endpoint,
         .ok_or_else(|| CommandError::Other(format!("{} is off", fixture.spec.title)))
 }
 
-fn post(running: &Running, endpoint: &Endpoint, fixture: &Fixture, headers: Vec<(String, String)>) -> Result<u16, CommandError> {
+fn post(running: &Running, outgoing: Outgoing) -> Result<u16, CommandError> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let url = format!("http://{}{}", running.public, fixture.target(endpoint));
+    let url = format!("http://{}{}", running.public, outgoing.target);
     let failed = |error: &dyn std::fmt::Display| CommandError::Other(format!("cannot call the gateway: {error}"));
-    let request = ureq::http::Request::builder().method(fixture.request.method.as_str()).uri(url);
-    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    let response = if fixture.body.is_empty() {
+    let request = ureq::http::Request::builder().method(outgoing.method.as_str()).uri(url);
+    let request = outgoing.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let response = if outgoing.body.is_empty() {
         agent.run(request.body(()).map_err(|error| failed(&error))?)
     } else {
-        agent.run(request.body(&fixture.body[..]).map_err(|error| failed(&error))?)
+        agent.run(request.body(&outgoing.body[..]).map_err(|error| failed(&error))?)
     };
     let response = response.map_err(|error| failed(&error))?;
     Ok(response.status().as_u16())

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     endpoint::{Account, Endpoint, UnknownMessage},
+    limiter::{Limiter, Limits},
     provider::{InvalidPayload, SettingKind, Spec},
     providers,
     public_url::PublicUrl,
@@ -26,6 +27,8 @@ pub(super) struct Common {
     pub(super) public_urls: Vec<PublicUrl>,
     pub(super) unknown_message: UnknownMessage,
     pub(super) unverified: Option<Permission>,
+    /// Genuine callbacks in a minute, for endpoints without a limit of their own.
+    pub(super) per_minute: usize,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
@@ -120,14 +123,17 @@ fn connect(
     let base_path = base_path(reader, spec, &settings);
     let invalid_payload = invalid_payload(reader, spec, &settings);
     let public_urls = own_public_urls(reader, given).unwrap_or_else(|| common.public_urls.clone()).into();
-    let Common { unknown_message, unverified, .. } = *common;
+    let Common { unknown_message, unverified, per_minute, .. } = *common;
     let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), reader)) else {
         if let (false, Some((variable, _))) = (account.is_unnamed(), given.values().next()) {
             reader.warning(variable, &format!("the account {} has no proof of its own, so it is off", account.as_str()));
         }
         return None;
     };
-    Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, unknown_message, unverified, provider })
+    let own = provider.limits();
+    let limits = if own.per_minute == 0 { Limits { per_minute, ..own } } else { own };
+    let limiter = Limiter::new(limits);
+    Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, unknown_message, unverified, limiter, provider })
 }
 
 fn base_path(reader: &mut Reader<'_>, spec: &Spec, settings: &Given) -> String {

@@ -10,13 +10,18 @@ mod reader;
 pub mod settings;
 pub mod variables;
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 pub use database::DatabaseUrl;
 pub use env::{Env, UnreadableEnv};
+use ipnet::IpNet;
 use reader::Reader;
 
-use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature::unverified::Permission};
+use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature::unverified::Permission, store};
 
 /// SignalWire hangs up after 5 seconds; an answer must be there before.
 const MAX_TIMEOUT: u64 = 4;
@@ -38,8 +43,10 @@ pub struct Config {
     pub public_urls: Vec<PublicUrl>,
     /// How long an answer may wait for its commit.
     pub timeout: Duration,
-    /// How often a transaction is tried again after a serialization failure.
-    pub max_retries: u32,
+    /// How the store correlates and how often it tries.
+    pub store: store::Options,
+    /// The networks whose forwarded headers are believed, for the client's address only.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a stopping gateway goes on accepting before it closes its listeners.
     pub shutdown_delay: Duration,
     /// What is logged, and how.
@@ -132,6 +139,7 @@ impl Config {
             public_urls: public_urls.clone(),
             unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
             unverified: unverified(reader, listen, &database),
+            per_minute: reader.parsed(&variables::WEBHOOK_RATE_LIMIT, "a whole number"),
         };
         let endpoints = endpoints::read(reader, &common);
         let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
@@ -152,12 +160,55 @@ impl Config {
             ops_read_token: reader.secret(&variables::OPS_READ_TOKEN),
             public_urls,
             timeout: timeout(reader),
-            max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
+            store: store_options(reader),
+            trusted_proxies: trusted_proxies(reader),
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,
         }
     }
+}
+
+fn store_options(reader: &mut Reader<'_>) -> store::Options {
+    let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
+    let is_on = |strategy: &str| strategies.iter().any(|one| one == strategy);
+    if strategies.iter().any(|one| !["database", "embedded", "timestamp"].contains(&one.as_str())) {
+        reader.problem("MESSAGE_ID_MAPPING_STRATEGY", "a comma list of `database`, `embedded`, `timestamp`");
+    }
+    if is_on("timestamp") {
+        reader.warning(
+            "MESSAGE_ID_MAPPING_STRATEGY",
+            "`timestamp` guesses: two messages to one recipient may be taken for each other",
+        );
+    }
+    let window = Duration::from_secs(reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number"));
+    store::Options {
+        max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
+        matches_embedded: is_on("embedded"),
+        timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
+        part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
+            .min(MAX_SECONDS),
+    }
+}
+
+/// A hundred years: longer than any window makes sense, and short enough to calculate with.
+const MAX_SECONDS: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// What a list of networks must look like.
+const NETWORKS_EXPECTED: &str = "a comma list of networks or addresses such as 10.0.0.0/8";
+
+/// A network, or an address that stands for itself.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
+    let names: Vec<String> = reader.list(&variables::TRUSTED_PROXIES, NETWORKS_EXPECTED);
+    let networks: Vec<Option<IpNet>> = names.iter().map(|name| network(name)).collect();
+    if networks.iter().any(Option::is_none) {
+        reader.problem("TRUSTED_PROXIES", NETWORKS_EXPECTED);
+    }
+    networks.into_iter().flatten().collect()
 }
 
 const MAX_PUBLIC_URLS: usize = 4;

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::reader::{REAL_SECRET, Reader, SHORT_SECRET, is_placeholder, items};
 use crate::{
     provider::{Provider, Spec},
     secret::Secret,
     signature::Scheme,
 };
+
+/// Shorter tokens could be guessed.
+const MIN_URL_TOKEN: usize = 32;
 
 /// The settings of one account. What is wrong with them is collected, not returned.
 pub struct Settings<'s, 'e> {
@@ -56,6 +61,60 @@ impl<'s, 'e> Settings<'s, 'e> {
         } else if secrets.iter().any(|secret| secret.text().len() < SHORT_SECRET) {
             self.warning(name, "is shorter than any provider's secret, and may be guessed");
         }
+    }
+
+    /// The tokens that may stand at the end of the URL.
+    pub fn url_tokens(&mut self) -> Vec<Secret> {
+        let tokens = self.secrets("URL_TOKEN");
+        let fits = |token: &Secret| {
+            token.text().len() >= MIN_URL_TOKEN
+                && token.bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte))
+        };
+        if !tokens.iter().all(fits) {
+            self.problem("URL_TOKEN", "expected 32 characters or more, of A-Z, a-z, 0-9, `-`, `_`, `.` and `~`");
+        }
+        tokens
+    }
+
+    /// A comma list of networks or addresses.
+    pub fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let Some((_, value)) = self.given.get(name) else { return Vec::new() };
+        let read: Vec<Option<IpNet>> = items(value).map(super::network).collect();
+        // A list that is set and empty would let everybody in.
+        if read.is_empty() || read.iter().any(Option::is_none) {
+            self.problem(name, super::NETWORKS_EXPECTED);
+        }
+        read.into_iter().flatten().collect()
+    }
+
+    /// A whole number that may be unset.
+    pub fn number(&mut self, name: &str) -> Option<usize> {
+        let (_, value) = self.given.get(name).filter(|(_, value)| !value.is_empty())?;
+        let number = value.parse().ok();
+        if number.is_none() {
+            self.problem(name, "expected a whole number");
+        }
+        number
+    }
+
+    /// A word that may be unset.
+    pub fn word<W: std::str::FromStr + Default>(&mut self, name: &str, expected: &str) -> W {
+        let Some((_, value)) = self.given.get(name).filter(|(_, value)| !value.is_empty()) else { return W::default() };
+        let word = value.parse().ok();
+        if word.is_none() {
+            self.problem(name, expected);
+        }
+        word.unwrap_or_default()
+    }
+
+    /// The text of a file whose path is set.
+    pub fn file(&mut self, name: &str) -> Option<String> {
+        let path = self.text(name)?;
+        let text = std::fs::read_to_string(path).ok();
+        if text.is_none() {
+            self.problem(name, "expected the path of a text file that can be read");
+        }
+        text
     }
 
     /// A text that may be unset. A placeholder is a problem.

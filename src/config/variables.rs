@@ -32,14 +32,14 @@ variables! {
     WEBHOOK_ALLOW_TUNNEL = "false", "With `VERIFY_WEBHOOK_SIGNATURES=false`: whether callbacks may come through a proxy or tunnel all the same.";
     WEBHOOK_TIMEOUT = "4", "Seconds an answer may wait for its commit; more than 4 is taken as 4.";
     WEBHOOK_MAX_RETRIES = "3", "How often a transaction is tried again after a serialization failure.";
-    MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "How callbacks find the application's message: a list, in order, of `database`, `embedded`, `timestamp`. So far `embedded` is recorded in `embedded_id`, and only `database` sets `message_id`.";
+    MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "How callbacks find the application's message: a list, in order, of `database`, `embedded`, `timestamp`.";
     TIMESTAMP_MATCHING_WINDOW = "3600", "Seconds around a callback in which `timestamp` looks for a message.";
     UNKNOWN_MESSAGE_RESPONSE = "accept", "Answer about a message that the application has not registered: `accept` (200) or `not-found` (404). Its event is kept in either case.";
-    TRUSTED_PROXIES = "", "Networks whose forwarded headers are believed, for the client's address only: a comma list such as 10.0.0.0/8. Not yet in effect.";
-    WEBHOOK_RATE_LIMIT = "0", "Genuine callbacks per endpoint and minute; 0 = no limit. Not yet in effect.";
+    TRUSTED_PROXIES = "", "Networks whose forwarded headers are believed, for the client's address only: a comma list such as 10.0.0.0/8.";
+    WEBHOOK_RATE_LIMIT = "0", "Genuine callbacks per endpoint in any 60 seconds; 0 = no limit. Only verified ones are counted.";
     RETENTION_DAYS = "30", "Days for which raw bodies are kept. Not yet in effect.";
     EVENT_RETENTION_DAYS = "0", "Days for which events are kept; 0 = for ever. Not yet in effect.";
-    INBOUND_PART_TIMEOUT = "3600", "Seconds for which the parts of a long inbound message are waited for. Not yet in effect.";
+    INBOUND_PART_TIMEOUT = "3600", "Seconds for which the parts of a long inbound message are waited for; then what came is released, marked as partial.";
     UNCONFIRMED_AFTER = "259200", "Seconds without a final receipt after which a message counts as unconfirmed. Not yet in effect.";
     SPOOL_PATH = "", "A directory on a durable volume that takes callbacks while Postgres is away. Not yet in effect.";
     SPOOL_MAX_BYTES = "2147483648", "The most that the spool may hold. Not yet in effect.";

@@ -8,8 +8,11 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::{
+    endpoint::Endpoint,
+    limiter::Budget,
     provider::Reply,
     receive::{Received, Refusal},
+    signature::Rejected,
     store::Answer,
 };
 
@@ -17,6 +20,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unacceptable {
     NotFound,
+    /// The client's address is not in the endpoint's list.
+    Forbidden,
     /// Not one of these.
     Method(&'static [&'static str]),
     Slow,
@@ -30,23 +35,38 @@ pub(super) enum Unacceptable {
 const EMPTY_TWIML: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
 
 /// The answer to what the store committed. There is no other way to a success.
-pub(super) fn received(Received { committed, reply }: &Received) -> HttpResponse {
-    match committed.answer() {
-        // TwiML cannot say that it was a duplicate.
-        Answer::Success if *reply == Reply::Twiml => HttpResponse::Ok().content_type("text/xml").body(EMPTY_TWIML),
-        Answer::Success if committed.is_duplicate() => HttpResponse::Ok().json(json!({ "success": true, "duplicate": true })),
-        Answer::Success => HttpResponse::Ok().json(json!({ "success": true })),
-        Answer::NotFound => failure(StatusCode::NOT_FOUND, "not_found"),
-        Answer::InvalidPayload => failure(StatusCode::BAD_REQUEST, "invalid_payload"),
-    }
+pub(super) fn received(Received { committed, reply, budget }: &Received) -> HttpResponse {
+    let response = match (committed.answer(), reply) {
+        // Neither TwiML nor a document can say that it was a duplicate.
+        (Answer::Success, Reply::Twiml) => HttpResponse::Ok().content_type("text/xml").body(EMPTY_TWIML),
+        (Answer::Success, Reply::Document(document)) => {
+            HttpResponse::Ok().content_type("application/json").body(document.clone())
+        }
+        (Answer::Success, Reply::Json) if committed.is_duplicate() => {
+            HttpResponse::Ok().json(json!({ "success": true, "duplicate": true }))
+        }
+        (Answer::Success, Reply::Json) => HttpResponse::Ok().json(json!({ "success": true })),
+        (Answer::NotFound, _) => failure(StatusCode::NOT_FOUND, "not_found"),
+        (Answer::InvalidPayload, _) => failure(StatusCode::BAD_REQUEST, "invalid_payload"),
+    };
+    with_budget(response, *budget)
 }
 
 /// The answer to a callback that was refused. Which check failed is told to the log only.
-pub(super) fn refused(refusal: &Refusal, provider: &'static str, account: &str) -> HttpResponse {
+pub(super) fn refused(refusal: &Refusal, endpoint: &Endpoint) -> HttpResponse {
+    let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     match refusal {
+        // Nothing came, so nothing can be lost; and nothing is claimed to be stored.
+        Refusal::Rejected(Rejected::Probe) => HttpResponse::Ok().json(json!({ "probe": true })),
         Refusal::Rejected(cause) => {
             warn!(provider, account, cause = <&str>::from(cause), "not genuine: {cause}");
-            failure(StatusCode::UNAUTHORIZED, "invalid_signature")
+            if *cause == Rejected::Unsigned { unavailable() } else { unauthenticated(endpoint.provider.challenge()) }
+        }
+        Refusal::Limited(limited) => {
+            warn!(provider, account, "{limited}");
+            let mut response = failure(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+            response.headers_mut().insert(header::RETRY_AFTER, limited.retry_after.into());
+            with_budget(response, limited.budget)
         }
         Refusal::NotStored(_) | Refusal::Late => {
             error!(provider, account, "not stored: {refusal}");
@@ -59,6 +79,7 @@ pub(super) fn refused(refusal: &Refusal, provider: &'static str, account: &str) 
 pub(super) fn unacceptable(why: Unacceptable) -> HttpResponse {
     match why {
         Unacceptable::NotFound => failure(StatusCode::NOT_FOUND, "not_found"),
+        Unacceptable::Forbidden => closing(failure(StatusCode::FORBIDDEN, "forbidden")),
         Unacceptable::Method(allowed) => {
             let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
             if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
@@ -73,6 +94,26 @@ pub(super) fn unacceptable(why: Unacceptable) -> HttpResponse {
         Unacceptable::Overloaded => unavailable(),
         Unacceptable::Panicked => failure(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
     }
+}
+
+/// The one answer to every failed authentication.
+fn unauthenticated(challenge: Option<&'static str>) -> HttpResponse {
+    let mut response = failure(StatusCode::UNAUTHORIZED, "invalid_signature");
+    if let Some(challenge) = challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));
+    }
+    response
+}
+
+/// The `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers-06, which senders know).
+fn with_budget(mut response: HttpResponse, budget: Option<Budget>) -> HttpResponse {
+    if let Some(Budget { limit, remaining, reset }) = budget {
+        let headers = response.headers_mut();
+        headers.insert(header::HeaderName::from_static("ratelimit-limit"), limit.into());
+        headers.insert(header::HeaderName::from_static("ratelimit-remaining"), remaining.into());
+        headers.insert(header::HeaderName::from_static("ratelimit-reset"), reset.into());
+    }
+    response
 }
 
 pub(super) fn unauthorized() -> HttpResponse {

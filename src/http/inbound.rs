@@ -1,6 +1,6 @@
 //! From an HTTP request to a [`Callback`] and back: route, limits, body with a deadline; nothing else.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -14,8 +14,8 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Unacceptable};
 use crate::{
     callback::{Callback, Headers},
-    endpoint::Endpoint,
-    gateway::Gateway,
+    gateway::{Gateway, Routed},
+    provider::Spec,
     receive::receive,
     signature::Rejected,
 };
@@ -30,10 +30,11 @@ const BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// Every request of the public listener that is not about health.
 pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     // The raw path decides: no decoding, no normalizing, so no two spellings of one endpoint.
-    let Some(endpoint) = gateway.endpoint(request.uri().path()) else {
+    let Some(routed) = gateway.route(request.uri().path()) else {
         return answer::unacceptable(Unacceptable::NotFound);
     };
-    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, endpoint)).catch_unwind().await;
+    let endpoint = routed.endpoint;
+    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, routed)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "a handler panicked");
         answer::unacceptable(Unacceptable::Panicked)
@@ -45,21 +46,22 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
     response
 }
 
-async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, endpoint: &Endpoint) -> HttpResponse {
+async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, routed: Routed<'_>) -> HttpResponse {
+    let endpoint = routed.endpoint;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     // The room that the body takes is given back when the request is answered.
     let mut room = None;
-    let callback = match callback(request, payload, gateway, endpoint, &mut room).await {
+    let callback = match callback(request, payload, gateway, routed, &mut room).await {
         Ok(callback) => callback,
         Err(Refused::Early(why)) => {
             tracing::warn!(provider, account, ?why, "unacceptable request");
             return answer::unacceptable(why);
         }
-        Err(Refused::Unsigned) => return answer::closing(answer::refused(&Rejected::Missing.into(), provider, account)),
+        Err(Refused::Unsigned) => return answer::closing(answer::refused(&Rejected::Missing.into(), endpoint)),
     };
     match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
         Ok(received) => answer::received(&received),
-        Err(refusal) => answer::refused(&refusal, provider, account),
+        Err(refusal) => answer::refused(&refusal, endpoint),
     }
 }
 
@@ -82,29 +84,52 @@ async fn callback<'g>(
     request: &HttpRequest,
     payload: Payload,
     gateway: &'g Gateway,
-    endpoint: &Endpoint,
+    routed: Routed<'_>,
     room: &mut Room<'g>,
 ) -> Result<Callback, Refused> {
-    check_head(request, endpoint)?;
-    let headers = headers(request);
-    if endpoint.unverified.is_none() && !endpoint.spec.signature_headers.iter().any(|name| headers.has(name)) {
-        return Err(Refused::Unsigned);
-    }
-    let body = tokio::time::timeout(BODY_DEADLINE, read(payload, gateway, room)).await.map_err(|_| Unacceptable::Slow)??;
-    Ok(Callback {
+    let Routed { endpoint, route, url_token } = routed;
+    let mut callback = Callback {
         method: request.method().as_str().to_owned(),
         target: request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string),
+        route,
+        url_token,
+        client: client(request, gateway),
         public_urls: Arc::clone(&endpoint.public_urls),
-        headers,
-        body,
+        headers: headers(request),
+        body: Bytes::new(),
         received_at: gateway.clock.now(),
-    })
+    };
+    if !endpoint.allows(&callback) {
+        return Err(Unacceptable::Forbidden.into());
+    }
+    check_head(request, endpoint.spec)?;
+    if !endpoint.may_be_genuine(&callback) {
+        return Err(Refused::Unsigned);
+    }
+    callback.body = tokio::time::timeout(BODY_DEADLINE, read(payload, gateway, room)).await.map_err(|_| Unacceptable::Slow)??;
+    callback.received_at = gateway.clock.now();
+    Ok(callback)
+}
+
+/// The client's address. Trusted proxies are passed over, from the right: what stands left of the first other address was
+/// written by that address. An entry that cannot be read makes the client unknown.
+fn client(request: &HttpRequest, gateway: &Gateway) -> Option<IpAddr> {
+    let mut client = request.peer_addr()?.ip().to_canonical();
+    let forwarded: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").flat_map(|value| value.to_str().unwrap_or("?").split(',')).collect();
+    for address in forwarded.into_iter().rev() {
+        if !gateway.trusts(client) {
+            break;
+        }
+        client = address.trim().parse::<IpAddr>().ok()?.to_canonical();
+    }
+    Some(client)
 }
 
 /// What can be refused before the body is read.
-fn check_head(request: &HttpRequest, endpoint: &Endpoint) -> Result<(), Unacceptable> {
-    if !endpoint.spec.methods.contains(&request.method().as_str()) {
-        return Err(Unacceptable::Method(endpoint.spec.methods));
+fn check_head(request: &HttpRequest, spec: &Spec) -> Result<(), Unacceptable> {
+    if !spec.methods.contains(&request.method().as_str()) {
+        return Err(Unacceptable::Method(spec.methods));
     }
     let headers = request.headers();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

@@ -1,6 +1,7 @@
 //! The registry: one line per provider, alphabetical. Routes, configuration, `.env.example`, the README's tables, metric
 //! labels and the tests' discovery of cases all read it.
 
+mod cxml;
 mod resend;
 mod twilio;
 

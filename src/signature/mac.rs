@@ -1,8 +1,10 @@
 //! HMAC over parts, compared in constant time.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 /// HMAC-SHA1 of the parts in order.
 pub(super) fn sha1(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha1> {
@@ -26,4 +28,23 @@ fn keyed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> M {
         mac.update(part);
     }
     mac
+}
+
+/// HMAC of a whole message.
+pub(super) fn hmac<D>(key: &[u8], message: &[u8]) -> Vec<u8>
+where
+    D: EagerHash,
+    Hmac<D>: Mac + KeyInit,
+{
+    keyed::<Hmac<D>>(key, &[message]).finalize().into_bytes().to_vec()
+}
+
+/// MD5 of the parts in order: a plain hash, which some accounts still sign with.
+pub(super) fn md5(parts: &[&[u8]]) -> [u8; 16] {
+    parts.iter().fold(Md5::new(), Digest::chain_update).finalize().into()
+}
+
+/// Compares digests in constant time; those of different lengths are never equal.
+pub(super) fn equal(computed: &[u8], given: &[u8]) -> bool {
+    computed.ct_eq(given).into()
 }

@@ -3,14 +3,25 @@
 //! Every scheme verifies the exact bytes received, before anything is parsed, and compares digests of exact length in
 //! constant time. A failure says why to the log and to nobody else.
 
+pub mod basic;
 pub mod body_sha256;
+pub mod ip;
+pub mod jwt;
 mod mac;
+pub mod md5_plain;
+mod outgoing;
+mod parameters;
 pub mod request;
+pub mod sms;
 pub mod svix;
 pub mod unverified;
+pub mod url_body;
+pub mod url_secret;
+pub mod url_token;
 
 use sha2::{Digest, Sha256};
 
+pub use self::outgoing::Outgoing;
 use crate::{
     callback::{Callback, Repeated},
     secret::Secret,
@@ -30,6 +41,8 @@ pub struct Scheme {
     pub leaves_open: &'static str,
     /// Whether the URL is signed. Only then is a query parameter believed.
     pub covers_url: bool,
+    /// Whether the payload is signed. If not, whoever knows the credential can say anything.
+    pub covers_payload: bool,
     /// Seconds of clock difference tolerated, if the time of sending is signed.
     pub tolerance: Option<i64>,
 }
@@ -115,27 +128,18 @@ pub enum Rejected {
     /// The payload belongs to another account than the one configured.
     #[error("the payload is of another account")]
     OtherAccount,
+    /// It carries nothing at all: the provider tries whether the URL answers.
+    #[error("a probe, which carries nothing")]
+    Probe,
+    /// It is of a kind that the provider signs, and came without a signature: it will come again, signed.
+    #[error("of a kind that is signed, and not signed")]
+    Unsigned,
 }
 
 impl From<Repeated> for Rejected {
     fn from(Repeated: Repeated) -> Self {
         Self::Repeated
     }
-}
-
-/// A request about to be signed, for `demo` and the tests.
-#[derive(Debug)]
-pub struct Outgoing<'o> {
-    /// The full public URL, with the query.
-    pub url: &'o str,
-    /// The exact body.
-    pub body: &'o [u8],
-    /// Whether its content type says that the body is a form.
-    pub is_form: bool,
-    /// The id of the message, for schemes that sign one.
-    pub id: &'o str,
-    /// The second of sending, for schemes that sign the time.
-    pub seconds: i64,
 }
 
 /// The header text of a signature, if it was sent exactly once and is visible ASCII of a bearable length.
@@ -145,6 +149,21 @@ pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'
     let text = std::str::from_utf8(value).map_err(|_| Rejected::Malformed)?;
     let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(Rejected::Malformed) }
+}
+
+/// What stands for a request that no signature covers: its body or, without one, its query without the credential in it.
+fn uncovered(callback: &Callback) -> Vec<u8> {
+    if !callback.body.is_empty() {
+        return callback.body.to_vec();
+    }
+    let is_payload = |pair: &&str| pair.split('=').next() != Some(url_secret::PARAMETER);
+    callback.query().split('&').filter(is_payload).collect::<Vec<_>>().join("&").into_bytes()
+}
+
+/// The index of the secret that was given. All are compared, so that the time does not tell which one was meant.
+fn given(secrets: &[Secret], given: &[u8]) -> Option<usize> {
+    let matches = secrets.iter().enumerate().map(|(index, secret)| (index, secret.matches(given)));
+    matches.fold(None, |found, (index, is_it)| if is_it { found.or(Some(index)) } else { found })
 }
 
 /// The index of the first secret for which `matches` holds.

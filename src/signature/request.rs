@@ -22,6 +22,7 @@ pub static SCHEME: Scheme = Scheme {
     covers: "URL, form parameters or JSON body",
     leaves_open: "time; where one form parameter ends and the next begins; the method",
     covers_url: true,
+    covers_payload: true,
     tolerance: None,
 };
 
@@ -98,15 +99,17 @@ fn is_hashed(query: &str, body: &[u8]) -> bool {
     last == Some(hex::encode(Sha256::digest(body)).as_str()) && query.split('&').filter(|pair| is_named(pair)).count() == 1
 }
 
-/// The header value that [`verify`] accepts.
-pub fn sign(key: &Key, outgoing: &Outgoing<'_>) -> String {
-    let form = outgoing.is_form.then(|| Form::decode(outgoing.body)).flatten();
+/// Adds the header that [`verify`] accepts.
+pub fn sign(key: &Key, header_name: &str, outgoing: &mut Outgoing) {
+    let form = outgoing.is_form().then(|| Form::decode(&outgoing.body)).flatten();
     let parameters = form.map(|form| joined_parameters(&form)).unwrap_or_default();
-    let parts = [outgoing.url.as_bytes(), &parameters];
-    match key.algorithm {
+    let url = outgoing.url();
+    let parts = [url.as_bytes(), &parameters];
+    let signature = match key.algorithm {
         Algorithm::HmacSha1 => STANDARD.encode(mac::sha1(key.secret.bytes(), &parts).finalize().into_bytes()),
         Algorithm::HmacSha256 => STANDARD.encode(mac::sha256(key.secret.bytes(), &parts).finalize().into_bytes()),
-    }
+    };
+    outgoing.header(header_name, signature);
 }
 
 /// Names in byte order, each followed by its value; of a repeated name the distinct values, sorted.

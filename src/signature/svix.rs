@@ -18,6 +18,7 @@ pub static SCHEME: Scheme = Scheme {
     covers: "id, time (300 s both ways) and body",
     leaves_open: "URL, method and other headers",
     covers_url: false,
+    covers_payload: true,
     tolerance: Some(300),
 };
 
@@ -115,14 +116,12 @@ pub fn fresh_secret(random: &[u8; 32]) -> String {
     format!("whsec_{}", STANDARD.encode(random))
 }
 
-/// The three headers that [`verify`] accepts.
-pub fn sign(key: &Key, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
+/// Adds the three headers that [`verify`] accepts.
+pub fn sign(key: &Key, outgoing: &mut Outgoing) {
     let seconds = outgoing.seconds.to_string();
-    let parts = [outgoing.id.as_bytes(), b".", seconds.as_bytes(), b".", outgoing.body];
+    let parts = [outgoing.id.as_bytes(), b".", seconds.as_bytes(), b".", &outgoing.body];
     let signature = STANDARD.encode(mac::sha256(key.bytes(), &parts).finalize().into_bytes());
-    vec![
-        ("svix-id".to_owned(), outgoing.id.to_owned()),
-        ("svix-timestamp".to_owned(), seconds),
-        ("svix-signature".to_owned(), format!("v1,{signature}")),
-    ]
+    outgoing.header("svix-id", outgoing.id.clone());
+    outgoing.header("svix-timestamp", seconds);
+    outgoing.header("svix-signature", format!("v1,{signature}"));
 }

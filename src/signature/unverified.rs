@@ -2,12 +2,18 @@
 
 use std::net::SocketAddr;
 
-use super::{Proof, Rejected, Scheme};
-use crate::callback::{Callback, Payload};
+use super::{Proof, Rejected, Scheme, uncovered};
+use crate::callback::Callback;
 
 /// Covers nothing.
-pub static SCHEME: Scheme =
-    Scheme { name: "none", covers: "nothing", leaves_open: "everything", covers_url: false, tolerance: None };
+pub static SCHEME: Scheme = Scheme {
+    name: "none",
+    covers: "nothing",
+    leaves_open: "everything",
+    covers_url: false,
+    covers_payload: false,
+    tolerance: None,
+};
 
 /// Headers that a proxy or tunnel adds: with one of them a request does not come from this machine.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-", "cf-"];
@@ -37,10 +43,6 @@ impl Permission {
         if has_any(&BROWSER) || (!self.allows_tunnel && has_any(&FORWARDED)) {
             return Err(Rejected::Forwarded);
         }
-        let payload = match callback.payload() {
-            Payload::Form(_) if callback.body.is_empty() => callback.query().as_bytes(),
-            _ => &callback.body,
-        };
-        Ok(Proof::new(callback, &SCHEME, 0, payload))
+        Ok(Proof::new(callback, &SCHEME, 0, uncovered(callback)))
     }
 }

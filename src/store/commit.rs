@@ -9,12 +9,20 @@ use chrono::NaiveDateTime;
 use diesel::QueryResult;
 
 use super::{
-    Committed,
+    Committed, Options,
+    calls::CallRow,
+    correlation::{self, Correlation},
     inbound::InboundRow,
+    locks::{Lock, Locking},
+    parts::{self, PartRow, Parts},
     record::{Answer, Record},
+    registration::Registering,
+    rooms::RoomRow,
     rows::{EventRow, MessageRow, RequestRow},
+    shared::Shared,
+    sweep::Sweep,
 };
-use crate::endpoint::UnknownMessage;
+use crate::{endpoint::UnknownMessage, event::Event};
 
 /// The exact bytes of a request, for `webhook_bodies`.
 pub(super) struct BodyRow<'r> {
@@ -24,13 +32,11 @@ pub(super) struct BodyRow<'r> {
 }
 
 /// What a database must be able to do for a commit.
-pub(super) trait Writer {
+pub(super) trait Writer: Shared + Locking + Correlation + Parts + Registering + Sweep {
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;
     /// Inserts the requests whose key is new; for each row its id, or `None` if the key was known.
     fn insert_requests(&mut self, rows: &[RequestRow]) -> QueryResult<Vec<Option<i64>>>;
-    /// The answer that a known request was given.
-    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64>;
     /// Inserts bodies.
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()>;
     /// Inserts the events whose key is new; for each row whether it was.
@@ -39,10 +45,6 @@ pub(super) trait Writer {
     fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>>;
     /// Inserts inbound messages, or folds them into those that are there.
     fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()>;
-    /// Whether a message has a message id.
-    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool>;
-    /// Changes the answer of requests that were inserted in this transaction.
-    fn set_answer(&mut self, requests: &[i64], answer: i64) -> QueryResult<()>;
 }
 
 /// What a message's row is unique by: provider, account, external id and recipient key.
@@ -67,12 +69,15 @@ impl Identity {
 type Key<'r> = (&'static str, &'r str, [u8; 32]);
 
 /// Commits the records in one transaction and tells what became of each.
-pub(super) fn commit(writer: &mut impl Writer, records: &[Record]) -> QueryResult<Vec<Committed>> {
+pub(super) fn commit(writer: &mut impl Writer, records: &[Record], options: &Options) -> QueryResult<Vec<Committed>> {
     let mut first: BTreeMap<Key<'_>, &Record> = BTreeMap::new();
     for record in records {
         first.entry(key(record)).or_insert(record);
     }
-    let outcomes = writer.atomically(|writer| write(writer, &first))?;
+    let outcomes = writer.atomically(|writer| {
+        writer.lock(&locks(&first, options))?;
+        write(writer, &first, options)
+    })?;
     let told = records.iter().map(|record| {
         let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false };
         let outcome = outcomes.get(&key(record)).copied().unwrap_or(fallback);
@@ -87,8 +92,27 @@ fn key(record: &Record) -> Key<'_> {
     (record.service_type, &record.account, record.request_key)
 }
 
+/// What these records may have to do with that has no row to lock yet.
+fn locks(records: &BTreeMap<Key<'_>, &Record>, options: &Options) -> BTreeSet<Lock> {
+    let mut locks = BTreeSet::new();
+    if options.matches_embedded {
+        locks.extend(correlation::references(records.values().copied()).into_iter().map(Lock::reference));
+    }
+    for (record, event) in records.values().flat_map(|record| record.events().iter().map(|event| (*record, event))) {
+        if let (false, Some(id)) = (event.recipient_key.is_empty(), &event.external_id) {
+            locks.insert(Lock::message(record.service_type, &record.account, id.as_str()));
+        }
+        locks.extend(PartRow::of(record, event).map(|part| part.lock()));
+    }
+    locks
+}
+
 /// Writes distinct requests and tells what became of each.
-fn write<'r>(writer: &mut impl Writer, records: &BTreeMap<Key<'r>, &'r Record>) -> QueryResult<BTreeMap<Key<'r>, Committed>> {
+fn write<'r>(
+    writer: &mut impl Writer,
+    records: &BTreeMap<Key<'r>, &'r Record>,
+    options: &Options,
+) -> QueryResult<BTreeMap<Key<'r>, Committed>> {
     let rows: Vec<RequestRow> = records.values().map(|record| RequestRow::from(*record)).collect();
     let ids = writer.insert_requests(&rows)?;
     let mut outcomes = BTreeMap::new();
@@ -106,7 +130,7 @@ fn write<'r>(writer: &mut impl Writer, records: &BTreeMap<Key<'r>, &'r Record>) 
         .map(|(id, record)| BodyRow { request_id: *id, body: &record.body, received_at: record.received_at.naive() })
         .collect();
     writer.insert_bodies(&bodies)?;
-    let effects = write_events(writer, &fresh)?;
+    let effects = write_events(writer, &fresh, options)?;
     let mut not_found: Vec<i64> = Vec::new();
     for ((id, record), Effects { all_known, unmatched }) in fresh.iter().zip(effects) {
         let is_not_found = unmatched && record.unknown_message == UnknownMessage::NotFound;
@@ -135,21 +159,36 @@ struct Candidate {
     place: usize,
     message: Option<MessageRow>,
     inbound: Option<InboundRow>,
+    part: Option<PartRow>,
+    call: Option<CallRow>,
+    room: Option<RoomRow>,
+}
+
+impl Candidate {
+    fn of(place: usize, record: &Record, event: &Event, state_key: &[u8]) -> Self {
+        Self {
+            place,
+            message: MessageRow::of(record, event, state_key),
+            inbound: InboundRow::of(record, event),
+            part: PartRow::of(record, event),
+            call: CallRow::of(record, event, state_key),
+            room: RoomRow::of(record, event, state_key),
+        }
+    }
 }
 
 /// Writes the events and folds the new ones; for each record what they came to.
-fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResult<Vec<Effects>> {
+fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)], options: &Options) -> QueryResult<Vec<Effects>> {
     let mut events: BTreeMap<(&str, &str, Vec<u8>), (EventRow, Candidate)> = BTreeMap::new();
     // The messages that each record is about, also where another record of the batch brings the same event.
     let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
     for (place, (id, record)) in fresh.iter().enumerate() {
         for (index, event) in record.events().iter().enumerate() {
             let row = EventRow { request_id: Some(*id), ..EventRow::new(record, index, event) };
-            let message = MessageRow::of(record, event, &row.state_key);
-            let inbound = InboundRow::of(record, event);
-            movers.entry(place).or_default().extend(message.as_ref().map(Identity::of_message));
+            let candidate = Candidate::of(place, record, event, &row.state_key);
+            movers.entry(place).or_default().extend(candidate.message.as_ref().map(Identity::of_message));
             let key = (record.service_type, record.account.as_str(), row.event_key.clone());
-            events.entry(key).or_insert((row, Candidate { place, message, inbound }));
+            events.entry(key).or_insert((row, candidate));
         }
     }
     let (rows, candidates): (Vec<EventRow>, Vec<Candidate>) = events.into_values().unzip();
@@ -157,7 +196,7 @@ fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)]) -> QueryResu
     let new: Vec<Candidate> =
         candidates.into_iter().zip(inserted).filter_map(|(candidate, is_new)| is_new.then_some(candidate)).collect();
     let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
-    let written = fold(writer, new)?;
+    let written = fold(writer, new, options)?;
     let unmatched = unmatched(writer, &movers, &written)?;
     let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {
         all_known: !record.events().is_empty() && !bringers.contains(&place),
@@ -189,26 +228,56 @@ fn unmatched(
     Ok(unmatched)
 }
 
-/// Folds new events into the rows of their messages; for each of these whether it has a message id.
-fn fold(writer: &mut impl Writer, new: Vec<Candidate>) -> QueryResult<BTreeMap<Identity, bool>> {
+/// Folds new events into the rows they are about; for each message whether it has a message id.
+fn fold(writer: &mut impl Writer, mut new: Vec<Candidate>, options: &Options) -> QueryResult<BTreeMap<Identity, bool>> {
+    if options.matches_embedded {
+        match_embedded(writer, &mut new)?;
+    }
     let mut messages: BTreeMap<Identity, MessageRow> = BTreeMap::new();
     let mut inbound: BTreeMap<Identity, InboundRow> = BTreeMap::new();
+    let mut calls: BTreeMap<Identity, CallRow> = BTreeMap::new();
+    let mut rooms: BTreeMap<Identity, RoomRow> = BTreeMap::new();
+    let mut parts: BTreeSet<PartRow> = BTreeSet::new();
     for candidate in new {
         if let Some(row) = candidate.message {
-            match messages.entry(Identity::of_message(&row)) {
-                Entry::Vacant(vacant) => drop(vacant.insert(row)),
-                Entry::Occupied(mut occupied) => occupied.get_mut().absorb(row),
-            }
+            absorb(&mut messages, Identity::of_message(&row), row, MessageRow::absorb);
         }
         if let Some(row) = candidate.inbound {
-            match inbound.entry(Identity::of(row.service_type, &row.account, &row.external_id, "")) {
-                Entry::Vacant(vacant) => drop(vacant.insert(row)),
-                Entry::Occupied(mut occupied) => occupied.get_mut().absorb(row),
-            }
+            absorb(&mut inbound, Identity::of(&row.service_type, &row.account, &row.external_id, ""), row, InboundRow::absorb);
         }
+        if let Some(row) = candidate.call {
+            absorb(&mut calls, Identity::of(&row.service_type, &row.account, &row.external_id, ""), row, CallRow::absorb);
+        }
+        if let Some(row) = candidate.room {
+            absorb(&mut rooms, Identity::of(&row.service_type, &row.account, &row.external_id, ""), row, RoomRow::absorb);
+        }
+        parts.extend(candidate.part);
+    }
+    for row in messages.values_mut() {
+        correlation::complete(writer, row, options)?;
     }
     let (identities, rows): (Vec<Identity>, Vec<MessageRow>) = messages.into_iter().unzip();
     let matched = writer.upsert_messages(&rows)?;
     writer.upsert_inbound(&inbound.into_values().collect::<Vec<_>>())?;
+    calls.into_values().try_for_each(|row| writer.fold_call(row))?;
+    rooms.into_values().try_for_each(|row| writer.fold_room(row))?;
+    parts.iter().try_for_each(|part| parts::place(writer, part, options.part_timeout))?;
     Ok(identities.into_iter().map(|identity| (identity.clone(), matched.contains(&identity))).collect())
+}
+
+/// Adds a row to the one of the same identity.
+fn absorb<R>(rows: &mut BTreeMap<Identity, R>, identity: Identity, row: R, fold: impl Fn(&mut R, R)) {
+    match rows.entry(identity) {
+        Entry::Vacant(vacant) => drop(vacant.insert(row)),
+        Entry::Occupied(mut occupied) => fold(occupied.get_mut(), row),
+    }
+}
+
+/// Looks up the references that the new events carry.
+fn match_embedded(writer: &mut impl Writer, new: &mut [Candidate]) -> QueryResult<()> {
+    let carried = |candidate: &Candidate| candidate.message.as_ref()?.embedded_id.clone();
+    let embedded: BTreeSet<String> = new.iter().filter_map(carried).collect();
+    let messages = correlation::by_reference(writer, &embedded.iter().map(String::as_str).collect())?;
+    new.iter_mut().filter_map(|candidate| candidate.message.as_mut()).for_each(|row| row.match_embedded(&messages));
+    Ok(())
 }

@@ -4,7 +4,11 @@
 //! in `sqlite.rs` and in `postgres.rs` for the row that is already there. Every rule is commutative and associative, so
 //! neither order nor grouping can matter.
 
-use super::{record::Record, rows::MessageRow};
+use super::{
+    correlation::{EMBEDDED, strength},
+    record::Record,
+    rows::MessageRow,
+};
 use crate::{
     event::{Effect, Event, EventType},
     status::{Evidence, Status},
@@ -26,7 +30,9 @@ impl MessageRow {
             external_id: external_id.as_str().to_owned(),
             service_type: record.service_type,
             account: record.account.clone(),
-            recipient_key: String::new(),
+            message_id: None,
+            matched_by: None,
+            recipient_key: event.recipient_key.clone(),
             recipient: event.facts.recipient.clone(),
             sender: event.facts.sender.clone(),
             channel: event.facts.channel.map(Into::into),
@@ -64,6 +70,10 @@ impl MessageRow {
     /// Folds another row of the same message into this one.
     pub(super) fn absorb(&mut self, other: Self) {
         // Compared before either side is moved: two different embedded ids contradict each other.
+        if self.yields_to(&other) {
+            self.message_id = other.message_id;
+            self.matched_by = other.matched_by;
+        }
         let embedded_differ = matches!((&self.embedded_id, &other.embedded_id), (Some(one), Some(two)) if one != two);
         self.evidence = stronger(self.evidence, other.evidence);
         for (mine, theirs) in [
@@ -102,6 +112,13 @@ impl MessageRow {
             self.verified_by = other.verified_by;
             self.state_key = other.state_key;
         }
+    }
+
+    /// Whether the other row's match is the stronger one; of two carried references the lesser in byte order counts.
+    fn yields_to(&self, other: &Self) -> bool {
+        let both_embedded = self.matched_by == Some(EMBEDDED) && other.matched_by == Some(EMBEDDED);
+        strength(other.message_id, other.matched_by) > strength(self.message_id, self.matched_by)
+            || (both_embedded && other.embedded_id <= self.embedded_id)
     }
 
     /// A receipt (not merely a conclusion) and a failure of the same message.

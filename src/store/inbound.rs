@@ -8,13 +8,13 @@ use diesel::Insertable;
 use serde::Serialize;
 
 use super::{fold::least, record::Record, schema::inbound_messages};
-use crate::event::{Effect, Event};
+use crate::event::{Effect, Event, OptOut};
 
 /// A row as one report, or the fold of several, makes it.
 #[derive(Clone, Debug, Insertable, Serialize)]
 #[diesel(table_name = inbound_messages, treat_none_as_default_value = false)]
 pub(super) struct InboundRow {
-    pub service_type: &'static str,
+    pub service_type: String,
     pub account: String,
     pub external_id: String,
     pub sender: Option<String>,
@@ -32,12 +32,17 @@ pub(super) struct InboundRow {
 }
 
 impl InboundRow {
-    /// The row that one event alone would make; `None` if it is no inbound message.
+    /// The row that one event alone would make; `None` if it is no whole inbound message.
     pub(super) fn of(record: &Record, event: &Event) -> Option<Self> {
         let Effect::Inbound(inbound) = &event.effect else { return None };
+        if inbound.part.is_some() {
+            return None;
+        }
+        // What the provider says counts; a word alone is what it would have acted upon.
+        let by_word = || inbound.text.as_deref().and_then(|text| OptOut::of_text(text, event.facts.channel));
         let parts = inbound.parts.unwrap_or(1);
         Some(Self {
-            service_type: record.service_type,
+            service_type: record.service_type.to_owned(),
             account: record.account.clone(),
             external_id: event.external_id.as_ref()?.as_str().to_owned(),
             sender: event.facts.sender.clone(),
@@ -48,7 +53,7 @@ impl InboundRow {
             parts_total: parts,
             parts_received: parts,
             is_partial: false,
-            opt_out: inbound.opt_out.map(Into::into),
+            opt_out: inbound.opt_out.or_else(by_word).map(Into::into),
             provider_status: event.provider_status.clone(),
             occurred_at: event.occurred_at.map(crate::time::Timestamp::naive),
             received_at: record.received_at.naive(),

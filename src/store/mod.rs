@@ -3,20 +3,27 @@
 //! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
-mod answers;
+mod calls;
 mod commit;
 mod connection;
+mod correlation;
 mod failure;
 mod fold;
 mod inbound;
+mod locks;
 mod migrations;
+mod parts;
 mod postgres;
 mod postgres_url;
 mod reads;
 mod record;
+mod registration;
+mod rooms;
 mod rows;
 mod schema;
+mod shared;
 mod sqlite;
+mod sweep;
 mod writer;
 
 use std::{
@@ -25,17 +32,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::r2d2::Pool;
+use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
+pub use registration::Registration;
 
 use self::{
-    connection::{Connection, Manager},
+    connection::{Connection, Manager, on_either},
     writer::{Job, Writer},
 };
-use crate::config::DatabaseUrl;
+use crate::{config::DatabaseUrl, time::Timestamp};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 256;
@@ -112,6 +120,25 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for StoreError {
     }
 }
 
+/// How callbacks find the application's message, and how often a transaction is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How often a transaction is tried again after a serialization failure.
+    pub max_retries: u32,
+    /// Whether a reference that the provider carries is looked up.
+    pub matches_embedded: bool,
+    /// How far from a callback a message of the same channel and recipient may have been sent to be taken for its own.
+    pub timestamp_window: Option<Duration>,
+    /// How long the parts of a long inbound message are waited for.
+    pub part_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+    }
+}
+
 /// How long a failed commit counts against the writer's health.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 
@@ -123,11 +150,14 @@ pub struct Store {
     writer: Mutex<Option<JoinHandle<()>>>,
     last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
+    options: Options,
+    /// Up to which of the application's messages the last sweep has come.
+    linked: Mutex<Option<i64>>,
 }
 
 impl Store {
     /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
-    pub fn open(url: &DatabaseUrl, max_retries: u32) -> Result<Self, StoreError> {
+    pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         migrate(url)?;
         let mut connection = open(url)?;
         connection.check_durability()?;
@@ -135,7 +165,7 @@ impl Store {
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),
-            max_retries,
+            options,
             poison_in_a_row: 0,
             last_failure: Arc::clone(&last_failure),
         };
@@ -151,18 +181,60 @@ impl Store {
             writer: Mutex::new(Some(thread)),
             last_failure,
             health: Mutex::new(None),
+            options,
+            linked: Mutex::new(None),
         })
     }
 
     /// Makes a record durable. Once it is queued, dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
         let (waiter, outcome) = oneshot::channel();
-        let queued = self.jobs.send_timeout(Job::Write(Box::new(record), waiter), QUEUE_PATIENCE).await;
-        queued.map_err(|error| match error {
+        self.queue(Job::Write(Box::new(record), waiter)).await?;
+        outcome.await.unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    /// Registers messages of the application in one transaction; the numbers of their rows in the order given.
+    pub async fn register(&self, registrations: Vec<Registration>) -> Result<Vec<i64>, StoreError> {
+        let options = self.options;
+        self.task(move |c| on_either!(c, c => registration::register(c, &registrations, &options))).await
+    }
+
+    /// Links what plain SQL left and releases parts that have waited long enough, in short steps.
+    pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        let options = self.options;
+        while self.task(|c| on_either!(c, c => sweep::explain(c))).await? {}
+        let linked = *self.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut from = self.task(move |c| on_either!(c, c => sweep::start(c, linked))).await?;
+        loop {
+            let (last, is_more) = self.task(move |c| on_either!(c, c => sweep::link(c, from, &options))).await?;
+            from = last;
+            if !is_more {
+                break;
+            }
+        }
+        *self.linked.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+        self.task(move |c| on_either!(c, c => parts::release_overdue(c, now.naive(), options.part_timeout))).await
+    }
+
+    /// Has the writer do something that writes, after everything that is queued.
+    async fn task<T: Send + 'static>(
+        &self,
+        body: impl Fn(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (waiter, outcome) = oneshot::channel();
+        let task = move |writer: &mut Writer| {
+            // Nobody is left to tell if the caller hung up.
+            drop(waiter.send(writer.transact(body).map_err(|_| StoreError::Unavailable)));
+        };
+        self.queue(Job::Task(Box::new(task))).await?;
+        outcome.await.unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    async fn queue(&self, job: Job) -> Result<(), StoreError> {
+        self.jobs.send_timeout(job, QUEUE_PATIENCE).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Busy,
             mpsc::error::SendTimeoutError::Closed(_) => StoreError::Unavailable,
-        })?;
-        outcome.await.unwrap_or(Err(StoreError::Unavailable))
+        })
     }
 
     /// One page of messages, newest first. Blocks.

@@ -9,13 +9,14 @@ use std::{
 };
 
 use diesel::{
-    Connection, ExpressionMethods, PgConnection, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
+    Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
     sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp},
 };
 use serde::Serialize;
 
 use super::{
     commit::{BodyRow, Identity, Writer},
+    correlation::{EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
     rows::{EventRow, MessageRow, RequestRow},
@@ -65,10 +66,6 @@ impl Writer for PgConnection {
         Ok(rows.iter().map(|row| ids.get(&key(row.service_type, &row.account, &row.dedupe_key)).copied()).collect())
     }
 
-    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-        super::answers::known_answer!(self, row)
-    }
-
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
         const INSERT: &str = "INSERT INTO webhook_bodies (request_id, body, received_at) SELECT * FROM unnest($1, $2, $3)";
         if rows.is_empty() {
@@ -112,14 +109,6 @@ impl Writer for PgConnection {
         }
         #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
         diesel::sql_query(UPSERT_INBOUND.as_str()).bind::<Text, _>(document(rows)?).execute(self).map(drop)
-    }
-
-    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
-        super::answers::is_matched!(self, message)
-    }
-
-    fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
-        super::answers::set_answer!(self, requests, code)
     }
 }
 
@@ -213,9 +202,23 @@ impl Upsert {
     }
 }
 
+/// How strong the match of a row is.
+fn strength(row: &str) -> String {
+    let word = format!("NULLIF(strpos('{STRENGTH_LADDER}', {row}.matched_by), 0)");
+    format!("CASE WHEN {row}.message_id IS NULL THEN 0 ELSE COALESCE({word}, {}) END", STRENGTH_LADDER.len())
+}
+
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
+fn yields() -> String {
+    let both_embedded = format!("m.matched_by = '{EMBEDDED}' AND EXCLUDED.matched_by = '{EMBEDDED}'");
+    let lesser = "EXCLUDED.embedded_id COLLATE \"C\" <= m.embedded_id COLLATE \"C\"";
+    format!("({} > {} OR COALESCE({both_embedded} AND {lesser}, FALSE))", strength("EXCLUDED"), strength("m"))
+}
+
 static UPSERT_MESSAGES: LazyLock<String> = LazyLock::new(|| {
     let upsert = Upsert::into("message_external_ids", &IDENTITY)
         .fold(&WINNER, |c| format!("CASE WHEN EXCLUDED.state_key > m.state_key THEN EXCLUDED.{c} ELSE m.{c} END"))
+        .fold(&["message_id", "matched_by"], |c| format!("CASE WHEN {} THEN EXCLUDED.{c} ELSE m.{c} END", yields()))
         .fold(&LEAST, least)
         .fold(&["embedded_id"], least_text)
         .fold(&["parts_total", "updated_at"], greatest)

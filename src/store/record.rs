@@ -4,11 +4,11 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
-    callback::VerifiedCallback,
+    callback::{Callback, VerifiedCallback},
     endpoint::{Endpoint, UnknownMessage},
     event::Event,
     provider::{InvalidPayload, Unparsable},
-    signature::RequestKey,
+    signature::{RequestKey, url_token},
     text,
     time::Timestamp,
 };
@@ -82,8 +82,14 @@ pub struct Summary {
 const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
 
 /// The path and query without what may be a credential of the operator's own.
-fn masked(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+fn masked(callback: &Callback) -> String {
+    let (path, query) =
+        callback.target.split_once('?').map_or((callback.target.as_str(), None), |(path, query)| (path, Some(query)));
+    let path = match path.rsplit_once(url_token::SEGMENT) {
+        Some((path, _)) if callback.url_token.is_some() => format!("{path}{}***", url_token::SEGMENT),
+        _ => path.to_owned(),
+    };
+    let Some(query) = query else { return path };
     let is_credential = |name: &str| ["secret", "token"].iter().any(|word| name.eq_ignore_ascii_case(word));
     let mask = |pair: &str| match pair.split_once('=') {
         Some((name, _)) if is_credential(name) => format!("{name}=***"),
@@ -113,7 +119,7 @@ impl Record {
             request_key: callback.proof().request_key(),
             verified_by: callback.proof().verified_by(),
             method: callback.method.clone(),
-            url: text::clean(&masked(&callback.target)).into_owned(),
+            url: text::clean(&masked(callback)).into_owned(),
             headers: Value::Object(headers).to_string(),
             body: callback.body.clone(),
             received_at: callback.received_at,

@@ -12,7 +12,7 @@ use super::{
     schema::{message_external_ids, webhook_events, webhook_requests},
 };
 use crate::{
-    event::{CloudEventId, Event},
+    event::{CallState, CloudEventId, Effect, Event},
     status::Status,
 };
 
@@ -65,6 +65,8 @@ pub(super) struct MessageRow {
     pub external_id: String,
     pub service_type: &'static str,
     pub account: String,
+    pub message_id: Option<i64>,
+    pub matched_by: Option<&'static str>,
     pub recipient_key: String,
     pub recipient: Option<String>,
     pub sender: Option<String>,
@@ -133,7 +135,7 @@ impl EventRow {
             service_type: record.service_type,
             account: record.account.clone(),
             external_id: event.external_id.as_ref().map(|id| id.as_str().to_owned()),
-            recipient_key: String::new(),
+            recipient_key: event.recipient_key.clone(),
             event_type: event.event_type.into(),
             provider_type: event.provider_type.clone(),
             status: event.status.map(Into::into),
@@ -162,7 +164,11 @@ fn event_key(record: &Record, index: usize, event: &Event) -> Vec<u8> {
 /// What decides between the events of one message, as bytes that compare alike on both databases: rank, then the
 /// event's time (absent = 0), then a hash of the event's key, so that no two events are equal.
 fn state_key(event: &Event, event_key: &[u8]) -> Vec<u8> {
-    let rank = event.status.unwrap_or(Status::Registered).rank(event.is_email(), event.is_inferred());
+    let rank = match &event.effect {
+        Effect::Call(call) => call.state.map_or(0, CallState::rank),
+        Effect::Room(room) => room.change.rank(),
+        _ => event.status.unwrap_or(Status::Registered).rank(event.is_email(), event.is_inferred()),
+    };
     let micros = event.occurred_at.map_or(0, crate::time::Timestamp::micros);
     // Flipping the sign makes two's complement compare as unsigned bytes.
     let time = (micros.cast_unsigned() ^ (1 << 63)).to_be_bytes();
@@ -173,6 +179,13 @@ fn state_key(event: &Event, event_key: &[u8]) -> Vec<u8> {
 /// Everything else the fold reads, so that a row can be rebuilt after its body expired.
 fn detail(event: &Event) -> String {
     let mut detail = serde_json::to_value(&event.facts).unwrap_or_default();
+    if let Some(fields) = detail.as_object_mut() {
+        match &event.effect {
+            Effect::Call(call) => drop(fields.insert("call".to_owned(), serde_json::to_value(call).unwrap_or_default())),
+            Effect::Room(room) => drop(fields.insert("room".to_owned(), serde_json::to_value(room).unwrap_or_default())),
+            Effect::None | Effect::Message | Effect::Inbound(_) => {}
+        }
+    }
     if let (Some(error), Some(fields)) = (&event.error, detail.as_object_mut()) {
         fields.insert("error_message".to_owned(), error.message.clone().into());
         if let Some(diagnostic) = &error.diagnostic {

@@ -71,6 +71,22 @@ diesel::table! {
         text -> Nullable<Text>,
         inbound_message_id -> Nullable<BigInt>,
         received_at -> Timestamp,
+        inbound_set_id -> Nullable<BigInt>,
+        occurred_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    inbound_sets (id) {
+        id -> BigInt,
+        service_type -> Text,
+        account -> Text,
+        sender -> Text,
+        recipient -> Text,
+        reference -> Text,
+        parts_total -> BigInt,
+        opened_at -> Timestamp,
+        released_at -> Nullable<Timestamp>,
     }
 }
 
@@ -201,6 +217,7 @@ diesel::table! {
 }
 
 diesel::joinable!(inbound_parts -> inbound_messages (inbound_message_id));
+diesel::joinable!(inbound_parts -> inbound_sets (inbound_set_id));
 diesel::joinable!(message_external_ids -> communication_metrics (message_id));
 diesel::joinable!(webhook_bodies -> webhook_requests (request_id));
 diesel::joinable!(webhook_events -> webhook_requests (request_id));
@@ -210,6 +227,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     communication_metrics,
     inbound_messages,
     inbound_parts,
+    inbound_sets,
     message_external_ids,
     rejected_requests,
     rooms,

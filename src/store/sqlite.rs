@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryResult, RunQueryDsl, SqliteConnection,
     dsl::case_when,
-    sql_types::{Bool, Nullable, Text},
+    sql_types::{Bool, Integer, Nullable, Text},
     upsert::excluded,
 };
 
 use super::{
     commit::{BodyRow, Identity, Writer},
+    correlation::{EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
     rows::{EventRow, MessageRow, RequestRow},
@@ -39,10 +40,6 @@ impl Writer for SqliteConnection {
                 .optional()
         };
         rows.iter().map(insert).collect()
-    }
-
-    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-        super::answers::known_answer!(self, row)
     }
 
     fn insert_bodies(&mut self, rows: &[BodyRow<'_>]) -> QueryResult<()> {
@@ -79,15 +76,10 @@ impl Writer for SqliteConnection {
     fn upsert_inbound(&mut self, rows: &[InboundRow]) -> QueryResult<()> {
         rows.chunks(MAX_ROWS).try_for_each(|rows| upsert_inbound(self, rows))
     }
-
-    fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
-        super::answers::is_matched!(self, message)
-    }
-
-    fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
-        super::answers::set_answer!(self, requests, code)
-    }
 }
+
+/// The strength of a mapping that says nothing of its origin.
+const STRONGEST: i32 = 1_000;
 
 /// Rows in one statement, which may bind 32,766 values.
 const MAX_ROWS: usize = 500;
@@ -133,6 +125,18 @@ fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> Qu
     let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
     let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
     let embedded_differ = m::embedded_id.ne(excluded(m::embedded_id));
+    // Twice, because an expression can stand in one place only.
+    macro_rules! yields {
+        () => {{
+            let strength = case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
+                .when(m::matched_by.is_null(), STRONGEST.into_sql::<Nullable<Integer>>())
+                .otherwise(instr(STRENGTH_LADDER, m::matched_by));
+            let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
+            let both_embedded = m::matched_by.eq(EMBEDDED).and(excluded(m::matched_by).eq(EMBEDDED));
+            let is_lesser = both_embedded.and(excluded(m::embedded_id).le(m::embedded_id));
+            excluded(m::message_id).is_not_null().and(new.gt(strength).or(is_lesser))
+        }};
+    }
     diesel::insert_into(m::table)
         .values(rows)
         .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
@@ -159,6 +163,8 @@ fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> Qu
                 least!(m::complained_at),
                 least!(m::unsubscribed_at),
                 least!(m::embedded_id),
+                m::message_id.eq(case_when(yields!(), excluded(m::message_id)).otherwise(m::message_id)),
+                m::matched_by.eq(case_when(yields!(), excluded(m::matched_by)).otherwise(m::matched_by)),
             ),
             (
                 greatest!(m::recipient),

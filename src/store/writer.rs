@@ -11,7 +11,7 @@ use diesel::QueryResult;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Committed, StoreError,
+    Committed, Options, StoreError,
     commit::commit,
     connection::{Connection, on_either},
     failure::{Failure, classify, kind},
@@ -27,6 +27,8 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 pub(super) enum Job {
     /// Commit a record and tell what became of it.
     Write(Box<Record>, oneshot::Sender<Result<Committed, StoreError>>),
+    /// Do something else that writes.
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
     /// End, after everything before it.
     Stop,
 }
@@ -39,7 +41,7 @@ pub(super) struct Writer {
     pub(super) url: DatabaseUrl,
     /// Opened again when it was lost.
     pub(super) connection: Option<Connection>,
-    pub(super) max_retries: u32,
+    pub(super) options: Options,
     /// Records refused since one with events was taken.
     pub(super) poison_in_a_row: u32,
     /// When the last batch could not be committed; empty after one that could.
@@ -49,18 +51,30 @@ pub(super) struct Writer {
 impl Writer {
     /// Serves jobs until it is told to stop or nobody can ask any more.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(Job::Write(record, waiter)) = jobs.blocking_recv() {
+        let mut taken = None;
+        while let Some(job) = taken.take().or_else(|| jobs.blocking_recv()) {
+            let (record, waiter) = match job {
+                Job::Write(record, waiter) => (record, waiter),
+                Job::Task(task) => {
+                    task(&mut self);
+                    continue;
+                }
+                Job::Stop => break,
+            };
             let mut bytes = record.size();
             let (mut records, mut waiters) = (vec![*record], vec![waiter]);
-            let mut stop = false;
-            while records.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES && !stop {
+            while records.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES {
                 match jobs.try_recv() {
                     Ok(Job::Write(record, waiter)) => {
                         bytes += record.size();
                         records.push(*record);
                         waiters.push(waiter);
                     }
-                    Ok(Job::Stop) => stop = true,
+                    // It waits until the batch is committed, as it would have waited behind it.
+                    Ok(job) => {
+                        taken = Some(job);
+                        break;
+                    }
                     Err(_) => break,
                 }
             }
@@ -70,9 +84,6 @@ impl Writer {
             for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                 // A caller that hung up does not cancel its write; nobody is left to tell.
                 drop(waiter.send(outcome));
-            }
-            if stop {
-                break;
             }
         }
     }
@@ -117,25 +128,27 @@ impl Writer {
     }
 
     fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, Failure> {
-        let mut failure = Failure::Unavailable;
-        for _ in 0..=self.max_retries {
-            failure = match self.commit_once(records) {
-                Ok(committed) => {
-                    if records.iter().any(|record| !record.events().is_empty()) {
-                        self.poison_in_a_row = 0;
-                    }
-                    return Ok(committed);
-                }
-                Err(failure) => failure,
-            };
-            if failure != Failure::Transient {
-                break;
-            }
+        let options = self.options;
+        let committed = self.transact(|connection| on_either!(connection, c => commit(c, records, &options)))?;
+        if records.iter().any(|record| !record.events().is_empty()) {
+            self.poison_in_a_row = 0;
         }
-        Err(failure)
+        Ok(committed)
     }
 
-    fn commit_once(&mut self, records: &[Record]) -> Result<Vec<Committed>, Failure> {
+    /// Does something with the database, again if it met a serialization failure.
+    pub(super) fn transact<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, Failure> {
+        let mut outcome = self.transact_once(&body);
+        for _ in 0..self.options.max_retries {
+            if !matches!(outcome, Err(Failure::Transient)) {
+                break;
+            }
+            outcome = self.transact_once(&body);
+        }
+        outcome
+    }
+
+    fn transact_once<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, Failure> {
         if self.connection.is_none() {
             self.connection = Connection::open(&self.url).ok();
         }
@@ -144,16 +157,15 @@ impl Writer {
             return Err(Failure::Unavailable);
         };
         // A panic is a bug of ours in one of the records; the writer must outlive it, and the others must be stored.
-        let commit = AssertUnwindSafe(|| -> QueryResult<Vec<Committed>> { on_either!(connection, c => commit(c, records)) });
-        let Ok(result) = catch_unwind(commit) else {
-            tracing::error!(records = records.len(), "the writer panicked");
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| body(connection))) else {
+            tracing::error!("the writer panicked");
             self.connection = None;
             return Err(Failure::Refused);
         };
         result.map_err(|error| {
             let failure = classify(&error);
             // The error's text can quote a row; its kind cannot.
-            tracing::warn!(kind = kind(&error), ?failure, records = records.len(), "a transaction did not commit");
+            tracing::warn!(kind = kind(&error), ?failure, "a transaction did not commit");
             if failure == Failure::Unavailable {
                 self.connection = None;
             }

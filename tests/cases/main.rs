@@ -14,6 +14,7 @@
 
 mod case;
 mod laws;
+mod proof;
 mod recut;
 #[path = "../support/mod.rs"]
 mod support;

@@ -57,6 +57,9 @@ impl Vector {
         Callback {
             method: self.method.clone(),
             target: self.target.clone(),
+            route: "",
+            url_token: None,
+            client: None,
             public_urls: Arc::from([public_url.parse().expect("a public URL")]),
             headers: self.headers.iter().map(|(name, value)| (name, value.as_bytes())).collect(),
             body: Bytes::from(self.body.clone()),

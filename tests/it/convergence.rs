@@ -17,7 +17,7 @@ use waybill::{
     config::{Config, DatabaseUrl, Env},
     endpoint::Endpoint,
     receive::receive,
-    store::Store,
+    store::{Options, Store},
     time::Timestamp,
 };
 
@@ -219,7 +219,9 @@ impl Bench {
         .collect();
         let config = Config::load(&env).expect("a configuration").config;
         let url: DatabaseUrl = database.url().parse().expect("a database URL");
-        let stores = (0..WRITERS).map(|_| Store::open(&url, 20).expect("a store")).collect();
+        let stores = (0..WRITERS)
+            .map(|_| Store::open(&url, Options { max_retries: 20, ..Options::default() }).expect("a store"))
+            .collect();
         let endpoints = config.endpoints.into_iter().map(|endpoint| (endpoint.spec.name, endpoint)).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { database, stores, endpoints, runtime }

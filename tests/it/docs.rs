@@ -11,7 +11,7 @@ use waybill::{
     time::Timestamp,
 };
 
-use crate::support::{self, client, database::Database, gateway};
+use crate::support::{self, database::Database, gateway};
 
 fn check(file: &str, wanted: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -74,25 +74,15 @@ fn proof(spec: &Spec) -> (String, String) {
 const LOCAL: &str = "http://127.0.0.1:8080";
 
 /// The guide's test callback, signed with the example secret by a scheme that signs no time.
-fn curl(spec: &'static Spec) -> (Vec<(String, String)>, Vec<u8>) {
+fn curl(spec: &'static Spec) -> Outgoing {
     let env: Env = [proof(spec), ("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned())].into_iter().collect();
     let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
     let fixtures = Fixture::all().expect("fixtures");
     let fixture = fixtures.into_iter().find(|case| case.spec.name == spec.name && case.name == "guide-curl").expect("guide-curl");
     let scheme = spec.schemes.iter().find(|scheme| scheme.tolerance.is_none()).expect("a scheme without time");
-    let url = endpoint.url(&endpoint.path());
-    let mut headers = endpoint.sign(
-        scheme,
-        &Outgoing {
-            url: &url,
-            body: &fixture.body,
-            is_form: fixture.request.headers["Content-Type"].contains("form"),
-            id: "",
-            seconds: 0,
-        },
-    );
-    headers.push(("Content-Type".to_owned(), fixture.request.headers["Content-Type"].clone()));
-    (headers, fixture.body)
+    let mut outgoing = endpoint.outgoing("POST", endpoint.path(), &fixture.request.headers["Content-Type"], fixture.body);
+    endpoint.sign(scheme, &mut outgoing);
+    outgoing
 }
 
 fn provider_table() -> String {
@@ -125,7 +115,7 @@ fn provider_steps() -> String {
             writeln!(text, "{}. {step}", number + 1).expect("text");
         }
         let (variable, value) = proof(spec);
-        let (headers, body) = curl(spec);
+        let Outgoing { headers, body, .. } = curl(spec);
         writeln!(text, "\nTry it, ready signed for `{variable}={value}` and no `WEBHOOK_BASE_URL`:\n\n```sh").expect("text");
         write!(text, "curl -i {LOCAL}{}", spec.default_path()).expect("text");
         for (name, value) in headers {
@@ -191,9 +181,7 @@ crate::databases! {
         variables.push(("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned()));
         let gateway = gateway::Gateway::on(database, Timestamp::from_seconds(0).expect("an instant"), &variables);
         for spec in providers::ALL {
-            let (headers, body) = curl(spec);
-            let response = client::send(gateway.address(), "POST", &spec.default_path(), &headers, &body);
-            assert_eq!(response.status, 200, "{}", spec.title);
+            assert_eq!(gateway.send(&curl(spec)).status, 200, "{}", spec.title);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use waybill::{config::Config, signature::Outgoing};
+use waybill::config::Config;
 
 use crate::{
     shutdown::command,
@@ -51,26 +51,21 @@ fn log_of(format: &str) -> String {
         format!("MessageSid=SM2&SmsStatus=received&NumMedia=1&MediaUrl0=canary&ProfileName=canary&{personal}"),
         format!("CallSid=CA1&CallStatus=ringing&{personal}"),
     ] {
-        let outgoing = Outgoing {
-            url: &endpoint.url("/webhooks/twilio?key=canary"),
-            body: body.as_bytes(),
-            is_form: true,
-            id: "",
-            seconds: 0,
-        };
         for scheme in endpoint.spec.schemes {
-            let mut headers = endpoint.sign(scheme, &outgoing);
-            headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
-            headers.push(("Cookie".to_owned(), "canary".to_owned()));
-            client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
-            "sha256=canary".clone_into(&mut headers[0].1);
-            client::send(address, "POST", "/webhooks/twilio?key=canary", &headers, body.as_bytes());
+            let target = "/webhooks/twilio?key=canary";
+            let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body.as_bytes());
+            endpoint.sign(scheme, &mut outgoing);
+            outgoing.headers.push(("Cookie".to_owned(), "canary".to_owned()));
+            client::send(address, "POST", target, &outgoing.headers, body.as_bytes());
+            "sha256=canary".clone_into(&mut outgoing.headers[1].1);
+            client::send(address, "POST", target, &outgoing.headers, body.as_bytes());
         }
     }
     drop(client::exchange(address, b"\x16\x03\x01\x02\x00hello\r\n\r\n"));
     let target = "/webhooks/twilio?MessageSid=SM3&Body=canary&From=canary";
-    let outgoing = Outgoing { url: &endpoint.url(target), body: b"", is_form: false, id: "", seconds: 0 };
-    assert_eq!(client::send(address, "GET", target, &endpoint.sign(endpoint.spec.schemes[0], &outgoing), b"").status, 200);
+    let mut outgoing = endpoint.outgoing("GET", target, "", "");
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(client::send(address, "GET", target, &outgoing.headers, b"").status, 200);
     client::send(address, "GET", target, &[("X-Twilio-Signature".to_owned(), "canary".to_owned())], b"");
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
     stderr.read_to_string(&mut log).expect("a log");

@@ -1,8 +1,7 @@
 //! The durable write path: batches, duplicates, poison, several gateways, and what plain SQL may do beside it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -11,13 +10,12 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     receive::{Refusal, receive},
-    signature::Outgoing,
-    store::{Answer, Committed, Store, StoreError},
+    store::{Answer, Committed, Options, Store, StoreError},
     time::Timestamp,
 };
 
 use crate::support::{
-    callback::signed,
+    callback::{received, signed},
     database::{Database, Lock},
     twilio::TOKEN,
 };
@@ -44,19 +42,14 @@ fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
 /// A signed JSON document.
 fn document(endpoint: &Endpoint, body: &str) -> Callback {
     let target = format!("{}?bodySHA256={}", endpoint.path(), hex::encode(Sha256::digest(body)));
-    let outgoing = Outgoing { url: &endpoint.url(&target), body: body.as_bytes(), is_form: false, id: "", seconds: 0 };
-    Callback {
-        method: "POST".to_owned(),
-        headers: endpoint.sign(endpoint.spec.schemes[0], &outgoing).into_iter().collect(),
-        target,
-        public_urls: Arc::clone(&endpoint.public_urls),
-        body: Bytes::from(body.to_owned()),
-        received_at: Timestamp::from_seconds(0).expect("an instant"),
-    }
+    let mut outgoing = endpoint.outgoing("POST", target, "application/json", body);
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    received(endpoint, outgoing, Timestamp::from_seconds(0).expect("an instant"))
 }
 
 fn open(database: &Database) -> Store {
-    Store::open(&database.url().parse().expect("a database URL"), 20).expect("a store")
+    Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })
+        .expect("a store")
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -244,7 +237,7 @@ fn a_postgres_that_does_not_sync_its_commits_is_refused() {
     let database = Database::new(crate::support::database::Backend::Postgres);
     let open = |setting: &str| {
         let url = format!("{}%20-csynchronous_commit%3D{setting}", database.url());
-        Store::open(&url.parse().expect("a database URL"), 0).map(drop)
+        Store::open(&url.parse().expect("a database URL"), Options::default()).map(drop)
     };
     assert!(matches!(open("off"), Err(StoreError::NotDurable(_))));
     assert!(matches!(open("local"), Err(StoreError::NotDurable(_))));
@@ -254,7 +247,7 @@ fn a_postgres_that_does_not_sync_its_commits_is_refused() {
 #[test]
 fn a_database_that_is_away_is_unavailable() {
     let url = "postgres://nobody@127.0.0.1:1/none".parse().expect("a database URL");
-    assert!(matches!(Store::open(&url, 0), Err(StoreError::Unavailable)));
+    assert!(matches!(Store::open(&url, Options::default()), Err(StoreError::Unavailable)));
 }
 
 /// A lost connection is found and replaced; what came meanwhile is refused, not lost silently.
@@ -262,7 +255,7 @@ fn a_database_that_is_away_is_unavailable() {
 fn the_writer_reconnects() {
     let database = Database::new(crate::support::database::Backend::Postgres);
     let url = format!("{}&application_name=the_writer_reconnects", database.url());
-    let store = Store::open(&url.parse().expect("a database URL"), 0).expect("a store");
+    let store = Store::open(&url.parse().expect("a database URL"), Options::default()).expect("a store");
     let endpoint = endpoint();
     let killed = database.query(
         "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'the_writer_reconnects'",

@@ -7,6 +7,7 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     http::{Running, Server},
+    signature::Outgoing,
     time::{Clock, Timestamp},
 };
 
@@ -55,6 +56,10 @@ impl Gateway {
         std::mem::replace(&mut self.database, Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
     }
 
+    pub fn send(&self, outgoing: &Outgoing) -> Response {
+        client::send(self.address(), &outgoing.method, &outgoing.target, &outgoing.headers, &outgoing.body)
+    }
+
     pub fn post(&self, target: &str, headers: &[(String, String)], body: &[u8]) -> Response {
         client::send(self.address(), "POST", target, headers, body)
     }
@@ -68,6 +73,9 @@ impl Gateway {
             "message_external_ids",
             "rejected_requests",
             "inbound_messages",
+            "inbound_parts",
+            "calls",
+            "rooms",
         ];
         let counts = tables.map(|table| format!("(SELECT count(*) FROM {table})"));
         self.database.query(&format!("SELECT concat_ws(' ', {}) AS row", counts.join(", "))).concat()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use waybill::{signature::Outgoing, time::Timestamp};
+use waybill::time::Timestamp;
 
 use super::{client::Response, database::Database, gateway::Gateway};
 
@@ -29,9 +29,7 @@ pub fn json(gateway: &Gateway, document: &Value) -> Response {
 
 fn send(gateway: &Gateway, target: &str, body: &str, content_type: &str) -> Response {
     let endpoint = gateway.endpoint(PATH);
-    let is_form = content_type.contains("form");
-    let outgoing = Outgoing { url: &endpoint.url(target), body: body.as_bytes(), is_form, id: "", seconds: 0 };
-    let mut headers = endpoint.sign(endpoint.spec.schemes[0], &outgoing);
-    headers.push(("Content-Type".to_owned(), content_type.to_owned()));
-    gateway.post(target, &headers, body.as_bytes())
+    let mut outgoing = endpoint.outgoing("POST", target, content_type, body);
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    gateway.send(&outgoing)
 }

@@ -21,7 +21,11 @@ use crate::{
     event::Event,
     provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
-    signature::{Outgoing, Proof, Rejected, Scheme, body_sha256, svix},
+    signature::{
+        Outgoing, Proof, Rejected, Scheme,
+        body_sha256::{self, Prefix},
+        svix,
+    },
 };
 
 const SIGNATURE: &str = "resend-signature";
@@ -51,7 +55,7 @@ pub(super) static SPEC: Spec = Spec {
         },
     ],
     schemes: &[&svix::SCHEME, &body_sha256::SCHEME],
-    signature_headers: &["svix-signature", "webhook-signature", SIGNATURE],
+    routes: &[],
     url_suffix: "",
     unsigned: "",
     console: &[
@@ -93,6 +97,10 @@ fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
 }
 
 impl Provider for Resend {
+    fn may_be_genuine(&self, head: &Callback) -> bool {
+        ["svix-signature", "webhook-signature", SIGNATURE].iter().any(|name| head.headers.has(name))
+    }
+
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         if svix::claimed(callback) {
             if !svix::SCHEME.is_among(&self.schemes) {
@@ -103,21 +111,20 @@ impl Provider for Resend {
         if !body_sha256::SCHEME.is_among(&self.schemes) {
             return Err(Rejected::Missing);
         }
-        body_sha256::verify(callback, SIGNATURE, &self.secrets)
+        body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.secrets)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
         payload::read(&callback.body).map(|event| vec![event])
     }
 
-    fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
-        if scheme.name == svix::SCHEME.name {
-            self.keys.first().map(|key| svix::sign(key, outgoing)).unwrap_or_default()
-        } else {
-            self.secrets
-                .first()
-                .map(|secret| vec![("Resend-Signature".to_owned(), body_sha256::sign(secret, outgoing))])
-                .unwrap_or_default()
+    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
+        match (self.keys.first(), self.secrets.first()) {
+            (Some(key), _) if scheme.name == svix::SCHEME.name => svix::sign(key, outgoing),
+            (_, Some(secret)) if scheme.name == body_sha256::SCHEME.name => {
+                body_sha256::sign(secret, "Resend-Signature", Prefix::Required, outgoing);
+            }
+            _ => {}
         }
     }
 }

@@ -126,7 +126,7 @@ fn diagnostic(codes: &Value) -> Option<String> {
 
 fn facts(payload: &Value, event: &Event) -> Facts {
     let inbound = match event.effect {
-        Effect::None => return Facts::default(),
+        Effect::None | Effect::Call(_) | Effect::Room(_) => return Facts::default(),
         Effect::Message => false,
         Effect::Inbound(_) => true,
     };

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::message;
+use super::cxml::message;
 use crate::{
     event::{CloudEventId, Effect, Event, EventType, ExternalId, Inbound},
     json::{self, text},
@@ -78,7 +78,7 @@ fn about_message(one: &Value, kept: Event, status: Event) -> Result<Event, Unpar
     Ok(Event {
         external_id: Some(message::external_id(id)?),
         provider_status: text(one, "/data/messageStatus").and_then(present),
-        error: message::error(code.as_deref(), text(one, "/data/errorMessage"), status.status),
+        error: message::error(&super::ERRORS, code.as_deref(), text(one, "/data/errorMessage"), status.status),
         facts,
         cloud_event: kept.cloud_event,
         occurred_at: kept.occurred_at,

@@ -19,26 +19,32 @@
 //! resource", "Twilio's request to your incoming message Webhook URL", "Webhooks: Connection Overrides", "Event Streams";
 //! twilio-python 9.13.0, twilio-node 6.2.0, twilio-go.
 
-mod call;
 mod event_stream;
-mod inbound;
-mod message;
-mod shape;
 mod shared_key;
 
-use self::{shape::Kind, shared_key::SharedKey};
+use std::sync::LazyLock;
+
+use self::shared_key::SharedKey;
+use super::cxml::{
+    self,
+    shape::{self, Kind},
+};
 use crate::{
     callback::{Callback, Payload, VerifiedCallback},
     config::settings::Settings,
+    errors::{ErrorTable, LazyTable},
     event::Event,
     form::Form,
     provider::{InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme, body_sha256,
+        Outgoing, Proof, Rejected, Scheme,
+        body_sha256::{self, Prefix},
         request::{self, Algorithm, Key},
     },
 };
+
+static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
 const SIGNATURE: &str = "x-twilio-signature";
 
@@ -73,7 +79,7 @@ pub(super) static SPEC: Spec = Spec {
         },
     ],
     schemes: &[&request::SCHEME, &body_sha256::SCHEME],
-    signature_headers: &[SIGNATURE],
+    routes: &[],
     url_suffix: "#rc=5&rp=all",
     unsigned: "",
     console: &[
@@ -119,7 +125,7 @@ impl Twilio {
             if !body_sha256::SCHEME.is_among(&self.schemes) {
                 return Err(Rejected::SchemeOff);
             }
-            return body_sha256::verify(callback, SIGNATURE, &self.tokens);
+            return body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.tokens);
         }
         if !request::SCHEME.is_among(&self.schemes) {
             return Err(Rejected::SchemeOff);
@@ -145,6 +151,10 @@ impl Twilio {
 }
 
 impl Provider for Twilio {
+    fn may_be_genuine(&self, head: &Callback) -> bool {
+        head.headers.has(SIGNATURE)
+    }
+
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         let proof = self.prove(callback)?;
         if self.is_ours(callback, &proof) { Ok(proof) } else { Err(Rejected::OtherAccount) }
@@ -155,15 +165,8 @@ impl Provider for Twilio {
             Payload::Document(body) => return event_stream::read(body),
             Payload::Form(form) => form,
         };
-        let event = match Kind::of(&form) {
-            Kind::Status => {
-                let signed_query = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes()));
-                message::read(&form, signed_query.flatten().as_ref())
-            }
-            Kind::Inbound => inbound::read(&form),
-            Kind::Call => call::read(&form),
-            Kind::Unknown => message::read_unknown(&form),
-        };
+        let signed_query = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes()));
+        let event = cxml::read(&form, signed_query.flatten().as_ref(), &ERRORS);
         event.map(|event| vec![event])
     }
 
@@ -172,15 +175,17 @@ impl Provider for Twilio {
         if is_inbound { Reply::Twiml } else { Reply::Json }
     }
 
-    fn sign(&self, scheme: &Scheme, outgoing: &Outgoing<'_>) -> Vec<(String, String)> {
-        let signature = |value: String| ("X-Twilio-Signature".to_owned(), value);
+    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
         match (self.tokens.first(), self.keys.first(), self.shared_keys.first()) {
             (Some(token), _, _) if scheme.name == body_sha256::SCHEME.name => {
-                vec![signature(body_sha256::sign(token, outgoing))]
+                body_sha256::sign(token, "X-Twilio-Signature", Prefix::Required, outgoing);
             }
-            (_, Some(key), _) => vec![signature(request::sign(key, outgoing))],
-            (_, _, Some(shared)) => vec![shared.header(), signature(request::sign(&shared.key, outgoing))],
-            _ => Vec::new(),
+            (_, Some(key), _) => request::sign(key, "X-Twilio-Signature", outgoing),
+            (_, _, Some(shared)) => {
+                outgoing.headers.push(shared.header());
+                request::sign(&shared.key, "X-Twilio-Signature", outgoing);
+            }
+            _ => {}
         }
     }
 }

@@ -6,9 +6,9 @@ use crate::{
     form::Form,
 };
 
-/// The kinds of form that Twilio sends.
+/// The kinds of form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in super::super) enum Kind {
     /// A status of an outbound message.
     Status,
     /// A message for the application.
@@ -20,8 +20,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Source: the fields of Twilio's pages named in the module above.
-    pub(super) fn of(form: &Form<'_>) -> Self {
+    /// Source: the fields of the vendors' pages named in their modules.
+    pub(in super::super) fn of(form: &Form<'_>) -> Self {
         let is_inbound_word = |word: &str| ["receiving", "received"].iter().any(|known| word.eq_ignore_ascii_case(known));
         match (form.text("MessageStatus"), form.text("SmsStatus")) {
             (Some(word), _) | (None, Some(word)) if is_inbound_word(&word) => Self::Inbound,
@@ -40,7 +40,7 @@ pub(super) const IDS: [&str; 3] = ["MessageSid", "SmsSid", "SmsMessageSid"];
 
 /// The MAC has no delimiters, so a captured request can be cut anew at will. What cannot be faked is that the fields of
 /// a genuine request are parameters of their own, and that its ids agree. Only an inbound message comes without a body.
-pub(super) fn is_known(callback: &Callback) -> bool {
+pub(in super::super) fn is_known(callback: &Callback) -> bool {
     match callback.payload() {
         Payload::Form(form) if callback.body.is_empty() => {
             callback.query().is_empty() || (has_inbound_set(&form) && ids_agree(&form) && Kind::of(&form) == Kind::Inbound)

@@ -29,6 +29,7 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
         text: form.owned("Body"),
         media,
         parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
+        part: None,
         opt_out: form.text("OptOutType").and_then(|word| word.parse().ok()),
     }));
     Ok(event)

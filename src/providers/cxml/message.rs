@@ -1,10 +1,8 @@
-//! Statuses of outbound messages, from forms; and what forms and Event Streams have in common.
-
-use std::sync::LazyLock;
+//! Statuses of outbound messages; and what all reports of a message have in common.
 
 use crate::{
     address,
-    errors::{ErrorTable, LazyTable},
+    errors::ErrorTable,
     event::{DeliveryError, Event, EventType, ExternalId, Facts},
     form::Form,
     provider::Unparsable,
@@ -12,9 +10,7 @@ use crate::{
     text,
 };
 
-static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
-
-/// Twilio's own name of the kind of callback.
+/// The vendor's own name of the kind of callback.
 const STATUS_CALLBACK: &str = "StatusCallback";
 
 /// The fields that are read; each may have one value.
@@ -32,7 +28,7 @@ const SCALARS: [&str; 10] = [
 ];
 
 /// Reads a status callback. `query` holds the parameters of the URL if the scheme signed it.
-pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, Unparsable> {
+pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>, errors: &ErrorTable) -> Result<Event, Unparsable> {
     check_scalars(form, &SCALARS)?;
     if query.is_some_and(|query| query.is_ambiguous("message_id")) {
         return Err(Unparsable::Ambiguous("message_id"));
@@ -54,7 +50,7 @@ pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>) -> Result<Event, U
     // Beside `ErrorUrl` the code tells that a URL of ours failed; the message itself may be fine.
     let code = form.text("ErrorCode").filter(|_| form.text("ErrorUrl").is_none());
     let words = form.text("ErrorMessage").or_else(|| form.text("ChannelStatusMessage"));
-    event.error = error(code.as_deref(), words.as_deref(), event.status);
+    event.error = error(errors, code.as_deref(), words.as_deref(), event.status);
     event.facts = facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Outbound);
     event.facts.embedded_id = query.and_then(|query| query.owned("message_id"));
     Ok(event)
@@ -73,13 +69,13 @@ pub(super) fn check_scalars(form: &Form<'_>, names: &[&'static str]) -> Result<(
     names.iter().find(|name| form.is_ambiguous(name)).map_or(Ok(()), |name| Err(Unparsable::Ambiguous(name)))
 }
 
-pub(super) fn external_id(id: &str) -> Result<ExternalId, Unparsable> {
+pub(in super::super) fn external_id(id: &str) -> Result<ExternalId, Unparsable> {
     ExternalId::new(id).ok_or(Unparsable::Invalid("the message id is longer than 255 bytes"))
 }
 
 /// The event that a status word means, in any case; `None` for a word we do not know. `read` is engagement, and with it
 /// the message was delivered.
-pub(super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
+pub(in super::super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
     let plain = |status: Status| Event::of_status(EventType::from(status), provider_type, Some(status));
     let delivered = |event_type, evidence| Event {
         evidence: Some(evidence),
@@ -89,7 +85,7 @@ pub(super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
         "accepted" => plain(Status::Accepted),
         "scheduled" => plain(Status::Scheduled),
         "queued" => plain(Status::Queued),
-        "sending" => plain(Status::Sending),
+        "sending" | "initiated" => plain(Status::Sending),
         // Deprecated by Twilio: some parts arrived. Not a receipt for the message.
         "sent" | "partially_delivered" => plain(Status::Sent),
         "delivered" => delivered(EventType::MessageDelivered, Evidence::Carrier),
@@ -102,18 +98,23 @@ pub(super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
 }
 
 /// A status in a word we do not know: kept, and it moves nothing that is known.
-pub(super) fn unknown_status(provider_type: &str) -> Event {
+pub(in super::super) fn unknown_status(provider_type: &str) -> Event {
     Event::of_status(EventType::MessageStatus, provider_type, Some(Status::Unknown))
 }
 
-pub(super) fn error(code: Option<&str>, words: Option<&str>, status: Option<Status>) -> Option<DeliveryError> {
+pub(in super::super) fn error(
+    errors: &ErrorTable,
+    code: Option<&str>,
+    words: Option<&str>,
+    status: Option<Status>,
+) -> Option<DeliveryError> {
     let code = code.filter(|code| *code != "0");
     let is_error = code.is_some() || status.is_some_and(Status::is_failure);
     let keys: Vec<&str> = code.into_iter().collect();
-    is_error.then(|| ERRORS.explain(code, &keys, words))
+    is_error.then(|| errors.explain(code, &keys, words))
 }
 
-pub(super) fn facts(id: &str, from: Option<&str>, to: Option<&str>, direction: Direction) -> Facts {
+pub(in super::super) fn facts(id: &str, from: Option<&str>, to: Option<&str>, direction: Direction) -> Facts {
     let prefixed = [to, from].into_iter().flatten().find_map(address::channel);
     let by_id = if id.starts_with("MM") { Channel::Mms } else { Channel::Sms };
     Facts {

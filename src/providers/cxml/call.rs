@@ -1,0 +1,57 @@
+//! Callbacks about calls: progress events, requests for instructions, recordings and conferences.
+
+use super::message;
+use crate::{
+    address,
+    event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
+    form::Form,
+    provider::Unparsable,
+    status::{Channel, Direction},
+    time::Timestamp,
+};
+
+/// Reads one callback: a progress event, a request for instructions, or one about a recording or a conference.
+pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
+    message::check_scalars(
+        form,
+        &["CallSid", "CallStatus", "CallbackSource", "Direction", "From", "To", "Timestamp", "CallDuration", "HangupBy"],
+    )?;
+    let word = form.text("CallStatus").unwrap_or_default();
+    let state = of_status(&word);
+    let mut event = Event::aside(EventType::from(state), "");
+    event.provider_type = form.owned("CallbackSource");
+    event.external_id = form.text("CallSid").as_deref().and_then(ExternalId::new);
+    event.provider_status = form.owned("CallStatus");
+    event.occurred_at = form.text("Timestamp").as_deref().and_then(Timestamp::parse);
+    if event.external_id.is_some() {
+        let is_over = state == Some(CallState::Ended);
+        event.effect = Effect::Call(Call {
+            state,
+            end_reason: form.owned("CallStatus").filter(|_| is_over),
+            ended_by: form.owned("HangupBy").or_else(|| form.owned("HangupDirection")).filter(|_| is_over),
+            answered_seconds: form.text("CallDuration").and_then(|seconds| seconds.parse().ok()).filter(|_| word == "completed"),
+        });
+    }
+    event.facts = Facts {
+        sender: form.text("From").as_deref().and_then(address::phone),
+        recipient: form.text("To").as_deref().and_then(address::phone),
+        channel: Some(Channel::Voice),
+        direction: form.text("Direction").map(|word| match word.as_ref() {
+            "inbound" => Direction::Inbound,
+            _ => Direction::Outbound,
+        }),
+        ..Facts::default()
+    };
+    Ok(event)
+}
+
+fn of_status(word: &str) -> Option<CallState> {
+    Some(match word {
+        "queued" => CallState::Queued,
+        "initiated" => CallState::Initiated,
+        "ringing" => CallState::Ringing,
+        "in-progress" | "answered" => CallState::Answered,
+        "completed" | "busy" | "failed" | "no-answer" | "canceled" => CallState::Ended,
+        _ => return None,
+    })
+}

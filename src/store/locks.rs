@@ -1,0 +1,62 @@
+//! Advisory locks: what two gateways must not do at once although neither has a row to lock yet. On SQLite the transaction
+//! itself keeps everybody else out.
+
+use std::collections::BTreeSet;
+
+use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection, sql_types::BigInt};
+use sha2::{Digest, Sha256};
+
+/// What is locked, as the number that Postgres locks by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lock(i64);
+
+impl Lock {
+    /// The application's reference: its registration and a callback that carries it.
+    pub(super) fn reference(reference: &str) -> Self {
+        Self::of(&["reference", reference])
+    }
+
+    /// The provider's id of a message that has a row per recipient: its registration and a further recipient's callback.
+    pub(super) fn message(service_type: &str, account: &str, external_id: &str) -> Self {
+        Self::of(&["message", service_type, account, external_id])
+    }
+
+    /// The parts of long messages from one sender to one recipient.
+    pub(super) fn parts(service_type: &str, account: &str, sender: &str, recipient: &str) -> Self {
+        Self::of(&["parts", service_type, account, sender, recipient])
+    }
+
+    fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+/// What holds locks until the end of its transaction.
+pub(super) trait Locking {
+    /// Takes the locks in their order, so that nobody waits in a circle. They come before any row is written.
+    fn lock(&mut self, locks: &BTreeSet<Lock>) -> QueryResult<()>;
+}
+
+impl Locking for SqliteConnection {
+    fn lock(&mut self, _locks: &BTreeSet<Lock>) -> QueryResult<()> {
+        Ok(())
+    }
+}
+
+diesel::define_sql_function! {
+    /// Locks a number until the end of the transaction.
+    fn pg_advisory_xact_lock(key: BigInt);
+}
+
+impl Locking for PgConnection {
+    fn lock(&mut self, locks: &BTreeSet<Lock>) -> QueryResult<()> {
+        locks.iter().try_for_each(|Lock(key)| diesel::select(pg_advisory_xact_lock(*key)).execute(self).map(drop))
+    }
+}

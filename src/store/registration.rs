@@ -1,0 +1,148 @@
+//! What the application tells of its messages, in the transaction in which callbacks that came first are adopted.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDateTime;
+use diesel::{
+    ExpressionMethods, Insertable, PgConnection, QueryResult, RunQueryDsl, SqliteConnection, dsl::case_when, upsert::excluded,
+};
+
+use super::{
+    Options,
+    commit::Writer,
+    correlation::DATABASE,
+    locks::Lock,
+    schema::{communication_metrics as c, message_external_ids as m},
+};
+use crate::{event::ExternalId, status::Channel, time::Timestamp};
+
+/// One message of the application.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The application's own key of it.
+    pub reference: String,
+    /// The provider that sends it.
+    pub service_type: &'static str,
+    /// The account there.
+    pub account: String,
+    /// The provider's id of it, if it is known already.
+    pub external_id: Option<ExternalId>,
+    /// The recipient, normalized.
+    pub recipient: Option<String>,
+    /// By what way it travels.
+    pub channel: Option<Channel>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// A row of `communication_metrics` as a registration makes it.
+#[derive(Insertable)]
+#[diesel(table_name = c, treat_none_as_default_value = false)]
+pub(super) struct MetricRow {
+    reference: String,
+    channel: Option<&'static str>,
+    service_type: &'static str,
+    recipient: Option<String>,
+    sent_at: Option<NaiveDateTime>,
+}
+
+/// Registers messages in one transaction, and tells the numbers of their rows in the order given.
+pub(super) fn register(writer: &mut impl Writer, registrations: &[Registration], options: &Options) -> QueryResult<Vec<i64>> {
+    let locks: BTreeSet<Lock> = registrations.iter().flat_map(Registration::locks).collect();
+    // In the order of their keys, as every table is written.
+    let mut order: Vec<usize> = (0..registrations.len()).collect();
+    order.sort_by_key(|place| registrations.get(*place).map(Registration::key));
+    writer.atomically(|writer| {
+        writer.lock(&locks)?;
+        let mut ids = vec![0; registrations.len()];
+        for place in &order {
+            if let (Some(registration), Some(id)) = (registrations.get(*place), ids.get_mut(*place)) {
+                *id = register_one(writer, registration, options)?;
+            }
+        }
+        Ok(ids)
+    })
+}
+
+fn register_one(writer: &mut impl Writer, registration: &Registration, options: &Options) -> QueryResult<i64> {
+    let Registration { reference, service_type, account, external_id, .. } = registration;
+    let id = writer.upsert_metric(&registration.row())?;
+    if options.matches_embedded {
+        writer.adopt(&[reference], id)?;
+    }
+    if let Some(external_id) = external_id
+        && writer.map(service_type, account, external_id.as_str(), id)? == 0
+    {
+        writer.insert_mapping(service_type, account, external_id.as_str(), id)?;
+    }
+    Ok(id)
+}
+
+impl Registration {
+    fn row(&self) -> MetricRow {
+        MetricRow {
+            reference: self.reference.clone(),
+            channel: self.channel.map(Into::into),
+            service_type: self.service_type,
+            recipient: self.recipient.clone(),
+            sent_at: self.sent_at.map(Timestamp::naive),
+        }
+    }
+
+    fn key(&self) -> (&str, &str, Option<&ExternalId>, &str) {
+        (self.service_type, &self.account, self.external_id.as_ref(), &self.reference)
+    }
+
+    fn locks(&self) -> impl Iterator<Item = Lock> {
+        let message = self.external_id.as_ref().map(|id| Lock::message(self.service_type, &self.account, id.as_str()));
+        std::iter::once(Lock::reference(&self.reference)).chain(message)
+    }
+}
+
+/// What is asked of either database.
+pub(super) trait Registering {
+    /// Inserts the application's message, or adds to what is known of it; the number of its row.
+    fn upsert_metric(&mut self, row: &MetricRow) -> QueryResult<i64>;
+    /// Inserts the row of a message of which nothing was heard yet.
+    fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()>;
+}
+
+/// What is told anew; what is left out stays.
+macro_rules! told {
+    ($column:path) => {
+        $column.eq(case_when(excluded($column).is_not_null(), excluded($column)).otherwise($column))
+    };
+}
+
+macro_rules! stamp {
+    ($($Connection:ty),*) => {$(
+        impl Registering for $Connection {
+            fn upsert_metric(&mut self, row: &MetricRow) -> QueryResult<i64> {
+                diesel::insert_into(c::table)
+                    .values(row)
+                    .on_conflict(c::reference)
+                    .do_update()
+                    .set((told!(c::channel), told!(c::service_type), told!(c::recipient), told!(c::sent_at)))
+                    .returning(c::id)
+                    .get_result(self)
+            }
+
+            fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()> {
+                diesel::insert_into(m::table)
+                    .values((
+                        m::service_type.eq(service_type),
+                        m::account.eq(account),
+                        m::external_id.eq(external_id),
+                        m::message_id.eq(message),
+                        m::matched_by.eq(DATABASE),
+                    ))
+                    .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
+                    .do_update()
+                    .set((m::message_id.eq(excluded(m::message_id)), m::matched_by.eq(excluded(m::matched_by))))
+                    .execute(self)
+                    .map(drop)
+            }
+        }
+    )*};
+}
+stamp!(SqliteConnection, PgConnection);

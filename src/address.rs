@@ -15,6 +15,13 @@ pub fn phone(raw: &str) -> Option<String> {
     if is_number { Some(format!("+{digits}")) } else { text::present(bare) }
 }
 
+/// The same from a provider that writes international numbers without a `+`: 8 to 15 digits (E.164; fewer are a short code).
+pub fn international(raw: &str) -> Option<String> {
+    let bare = raw.trim();
+    let is_number = (8..=15).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Some(format!("+{bare}")) } else { phone(raw) }
+}
+
 /// The channel that a prefix such as `whatsapp:` names.
 pub fn channel(raw: &str) -> Option<Channel> {
     split_channel(raw).0
@@ -60,6 +67,15 @@ mod tests {
             assert_eq!(phone(raw).as_deref(), Some(expected));
         }
         assert_eq!(phone(" "), None);
+    }
+
+    #[test]
+    fn international_numbers_need_no_plus() {
+        for (raw, expected) in
+            [("447700900000", "+447700900000"), ("+447700900000", "+447700900000"), ("12345", "12345"), ("ACME", "ACME")]
+        {
+            assert_eq!(international(raw).as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::{cell::Cell, fmt};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::time::Timestamp;
+
 /// Why a body is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -105,6 +107,15 @@ pub fn scalar(value: &Value, pointer: &str) -> Option<String> {
     match value.pointer(pointer)? {
         Value::String(text) => crate::text::present(text),
         Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The instant at a JSON pointer: a text, or seconds since 1970 with or without a fraction.
+pub fn instant(value: &Value, pointer: &str) -> Option<Timestamp> {
+    match value.pointer(pointer)? {
+        Value::String(text) => Timestamp::parse(text),
+        Value::Number(number) => Timestamp::from_decimal_seconds(&number.to_string()),
         _ => None,
     }
 }

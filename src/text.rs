@@ -11,3 +11,11 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 pub fn present(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| clean(text).into_owned())
 }
+
+/// Whether a text is a plain decimal number, as money is kept.
+pub fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.len() <= 30 && part.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(whole) && is_digits(fraction)
+}

@@ -24,6 +24,14 @@ impl Timestamp {
         Self::from_micros(seconds.checked_mul(1_000_000)?)
     }
 
+    /// The instant of a decimal number of seconds; what is finer than a microsecond is cut off.
+    pub fn from_decimal_seconds(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let micros = format!("{fraction:0<6}");
+        let seconds: i64 = whole.parse().ok()?;
+        Self::from_micros(seconds.checked_mul(1_000_000)?.checked_add(micros.get(..6)?.parse().ok()?)?)
+    }
+
     /// Reads ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT {

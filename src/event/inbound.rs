@@ -63,7 +63,8 @@ pub struct Media {
 /// messaging principles; read 2026-11-22).
 const OPT_OUT_WORDS: [(OptOut, &[&str]); 3] = [
     (OptOut::Stop, &["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"]),
-    (OptOut::Start, &["start", "unstop", "yes"]),
+    // Not `yes`, which Twilio takes for one as well: it answers too many other questions.
+    (OptOut::Start, &["start", "unstop"]),
     (OptOut::Help, &["help", "info"]),
 ];
 

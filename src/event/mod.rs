@@ -83,6 +83,13 @@ pub struct DeliveryError {
     pub permanence: Permanence,
 }
 
+impl DeliveryError {
+    /// An error of which nothing is told.
+    pub fn unexplained() -> Self {
+        Self { code: None, message: None, diagnostic: None, category: ErrorCategory::Unknown, permanence: Permanence::Unknown }
+    }
+}
+
 /// One normalized fact.
 #[derive(Clone, Debug)]
 pub struct Event {

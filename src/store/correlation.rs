@@ -39,7 +39,7 @@ pub(super) fn strength(message_id: Option<i64>, matched_by: Option<&str>) -> usi
 
 /// References carried by the events of these records.
 pub(super) fn references<'r>(records: impl Iterator<Item = &'r Record>) -> BTreeSet<&'r str> {
-    records.flat_map(|record| record.events()).filter_map(|event| event.facts.embedded_id.as_deref()).collect()
+    records.flat_map(Record::events).filter_map(|event| event.facts.embedded_id.as_deref()).collect()
 }
 
 /// The application's messages by what providers carry of them: its reference or, if none has it, the number of its row.

@@ -32,9 +32,9 @@ impl Lock {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        let digest = hash.finalize();
+        let half = digest.get(..8).and_then(|half| half.try_into().ok()).unwrap_or_default();
+        Self(i64::from_be_bytes(half))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the application tells of its messages, in the transaction in which callbacks that came first are adopted.
 
+#![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;

@@ -109,8 +109,8 @@ impl RoomRow {
             status: status.to_owned(),
             started_at: at_if(room.change == RoomChange::Started),
             ended_at: at_if(room.change == RoomChange::Ended),
-            members: list(members),
-            recordings: list(recordings),
+            members: list(&members),
+            recordings: list(&recordings),
             state_key: state_key.to_vec(),
             updated_at: record.received_at.naive(),
         })
@@ -136,8 +136,8 @@ fn fixed(instant: Timestamp) -> String {
     instant.naive().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-fn list(listed: Vec<Listed>) -> String {
-    serde_json::to_string(&listed).unwrap_or_else(|_| "[]".to_owned())
+fn list(listed: &[Listed]) -> String {
+    serde_json::to_string(listed).unwrap_or_else(|_| "[]".to_owned())
 }
 
 /// Both lists as one, in the order of ids.
@@ -151,5 +151,5 @@ fn joined(one: &str, other: &str) -> String {
             all.insert(listed.id.clone(), listed);
         }
     }
-    list(all.into_values().take(MAX_LISTED).collect())
+    list(&all.into_values().take(MAX_LISTED).collect::<Vec<_>>())
 }

@@ -33,7 +33,7 @@ const LAWS: [Law; 13] = [
     ("forged_first", |case| is_authentic(case) && scheme(case).covers_payload, forged_first),
     ("content_type_switched", |case| is_authentic(case) && is_form(case) && covers_decoded(case), content_type_switched),
     ("recut_is_nothing_new", |case| is_authentic(case) && covers_decoded(case), recut_is_nothing_new),
-    ("recut_names_no_other", |case| covers_decoded(case) && is_applied(case), recut_names_no_other),
+    ("recut_names_no_other", |case| is_applied(case) && covers_decoded(case), recut_names_no_other),
 ];
 
 /// Whether its scheme signs parameters as they are decoded, or the URL, so that a captured request can be spelt anew.

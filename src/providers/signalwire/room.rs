@@ -1,0 +1,66 @@
+//! Video rooms: nested in `params` as SignalWire's own events are, or flat as in the user's guide, where the document does not
+//! say which event it is and the URL does.
+
+use serde_json::Value;
+
+use crate::{
+    event::{Effect, Event, EventType, ExternalId, Member, Recording, Room, RoomChange},
+    form::Form,
+    json::{self, scalar, text as word},
+    provider::Unparsable,
+    text,
+};
+
+/// The room's session: of several names the one under which members and rooms meet.
+const IDS: [&str; 4] = ["/room_session_id", "/room_session/id", "/room_id", "/room/id"];
+
+/// The name of the event, if it is one of a video room.
+pub(super) fn event_name(payload: &Value, about: &Value, query: Option<&Form<'_>>) -> Option<String> {
+    let of_body = ["/event", "/event_type", "/type"].iter().find_map(|name| word(payload, name)).map(str::to_owned);
+    let named = of_body.or_else(|| query.and_then(|query| query.owned("event")));
+    let name = named.map(|name| name.strip_prefix("video.").map(str::to_owned).unwrap_or(name));
+    let is_video = |name: &String| ["room.", "member.", "recording."].iter().any(|start| name.starts_with(start));
+    let has = |names: &[&str]| names.iter().any(|name| about.pointer(name).is_some());
+    match name.filter(is_video) {
+        Some(name) => Some(name),
+        None if has(&["/recording_url"]) => Some("recording.completed".to_owned()),
+        None if has(&IDS) => Some("room.updated".to_owned()),
+        None => None,
+    }
+}
+
+/// Reads one event. `about` holds the room's fields, `payload` the whole document.
+pub(super) fn read(name: &str, about: &Value, payload: &Value) -> Result<Event, Unparsable> {
+    let id = IDS.iter().find_map(|pointer| scalar(about, pointer)).as_deref().and_then(ExternalId::new);
+    let change = match name {
+        "room.started" => RoomChange::Started,
+        "room.ended" => RoomChange::Ended,
+        "member.joined" => RoomChange::MemberJoined(member(about)),
+        "member.left" => RoomChange::MemberLeft(member(about)),
+        "recording.started" => RoomChange::RecordingStarted(recording(about)),
+        "recording.completed" | "recording.ended" => RoomChange::RecordingCompleted(recording(about)),
+        _ => RoomChange::Other,
+    };
+    let names = ["/room_name", "/room_session/name", "/room/name", "/room_session/display_name"];
+    let mut event = Event::aside(EventType::from(&change), name);
+    event.external_id = Some(id.ok_or(Unparsable::Invalid("an event of a video room without its id"))?);
+    event.occurred_at = json::instant(about, "/timestamp").or_else(|| json::instant(payload, "/timestamp"));
+    event.effect = Effect::Room(Box::new(Room { name: first(about, &names), change }));
+    Ok(event)
+}
+
+fn member(about: &Value) -> Member {
+    let name = first(about, &["/member/name", "/member_name"]);
+    let id = first(about, &["/member/id", "/member_id"]).or_else(|| name.clone()).unwrap_or_default();
+    Member { id, name }
+}
+
+fn recording(about: &Value) -> Recording {
+    let url = first(about, &["/recording/url", "/recording/uri", "/recording_url"]);
+    let id = first(about, &["/recording/id", "/recording_id"]).or_else(|| url.clone()).unwrap_or_default();
+    Recording { id, url, duration: first(about, &["/recording/duration", "/duration"]) }
+}
+
+fn first(about: &Value, pointers: &[&str]) -> Option<String> {
+    pointers.iter().find_map(|pointer| scalar(about, pointer)).and_then(|value| text::present(&value))
+}

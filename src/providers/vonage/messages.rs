@@ -1,0 +1,134 @@
+//! The Messages API, versions 1 and 0.1: in the older one addresses are objects and the channel is theirs.
+
+use serde_json::Value;
+
+use super::ERRORS;
+use crate::{
+    address,
+    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, MAX_MEDIA, Media},
+    json::{self, scalar, text as word},
+    provider::Unparsable,
+    status::{Channel, Direction, Evidence, Status},
+    text,
+};
+
+/// Reads a status, or an inbound message.
+pub(super) fn read(payload: &Value) -> Result<Event, Unparsable> {
+    let id = scalar(payload, "/message_uuid").as_deref().and_then(ExternalId::new);
+    let id = id.ok_or(Unparsable::Invalid("a message without message_uuid of 1 to 255 bytes"))?;
+    let mut event = match word(payload, "/status") {
+        Some(word) => status(payload, word),
+        None if ["/message_type", "/message"].iter().any(|name| payload.pointer(name).is_some()) => inbound(payload),
+        None => return Err(Unparsable::Invalid("a message without status or message_type")),
+    };
+    event.external_id = Some(id);
+    event.occurred_at = json::instant(payload, "/timestamp");
+    Ok(event)
+}
+
+fn status(payload: &Value, word: &str) -> Event {
+    const KIND: &str = "message-status";
+    let channel = channel(payload);
+    let is_by_carrier = matches!(channel, Some(Channel::Sms | Channel::Mms));
+    let mut event = match word {
+        "submitted" => Event::of_status(EventType::MessageAccepted, KIND, Some(Status::Accepted)),
+        "delivered" => Event {
+            evidence: Some(if is_by_carrier { Evidence::Carrier } else { Evidence::Provider }),
+            ..Event::of_status(EventType::MessageDelivered, KIND, Some(Status::Delivered))
+        },
+        "rejected" => Event::of_status(EventType::MessageRejected, KIND, Some(Status::Rejected)),
+        "undeliverable" => Event::of_status(EventType::MessageFailed, KIND, Some(Status::Failed)),
+        "read" => Event {
+            evidence: Some(Evidence::Inferred),
+            ..Event::of_status(EventType::MessageRead, KIND, Some(Status::Delivered))
+        },
+        _ => Event::of_status(EventType::MessageStatus, KIND, Some(Status::Unknown)),
+    };
+    event.provider_status = text::present(word);
+    event.error = error(payload, event.status);
+    event.facts = facts(payload, channel, Direction::Outbound);
+    event.facts.embedded_id = json::text(payload, "/client_ref").and_then(text::present);
+    event.facts.parts_total = scalar(payload, "/sms/count_total").and_then(|count| count.parse().ok());
+    event
+}
+
+/// The code stands in the title, as text or number, or behind the `#` of the type; in version 0.1 it has a name of its own.
+fn error(payload: &Value, status: Option<Status>) -> Option<DeliveryError> {
+    let is_code = |code: &String| code.bytes().all(|byte| byte.is_ascii_digit());
+    let of_type = || word(payload, "/error/type")?.rsplit_once('#').map(|(_, code)| code.to_owned()).filter(is_code);
+    let titled = scalar(payload, "/error/title").filter(is_code);
+    let code = titled.or_else(of_type).or_else(|| scalar(payload, "/error/code"));
+    let words = ["/error/detail", "/error/reason", "/error/title"].iter().find_map(|name| word(payload, name));
+    let keys: Vec<&str> = code.as_deref().into_iter().collect();
+    let is_error = code.is_some() || words.is_some() || status.is_some_and(Status::is_failure);
+    is_error.then(|| ERRORS.explain(code.as_deref(), &keys, words))
+}
+
+fn inbound(payload: &Value) -> Event {
+    let kind = word(payload, "/message_type").or_else(|| word(payload, "/message/content/type")).unwrap_or_default();
+    let mut event = Event::aside(EventType::MessageReceived, kind);
+    event.facts = facts(payload, channel(payload), Direction::Inbound);
+    let media = media(payload, kind);
+    let texts = ["/text", "/message/content/text", "/button/text", "/reply/title"];
+    let captions = [format!("/{kind}/caption"), format!("/message/content/{kind}/caption")];
+    let words = texts.iter().copied().chain(captions.iter().map(String::as_str)).find_map(|name| word(payload, name));
+    let parts = ["/sms/num_messages", "/message/sms/num_messages"].iter().find_map(|name| scalar(payload, name));
+    event.effect = Effect::Inbound(Box::new(Inbound {
+        text: words.and_then(text::present),
+        media,
+        parts: parts.and_then(|number| number.parse().ok()).filter(|number| *number > 0),
+        ..Inbound::default()
+    }));
+    event
+}
+
+/// One attachment under the name of the kind, or of an MMS a list.
+fn media(payload: &Value, kind: &str) -> Vec<Media> {
+    let read = |value: &Value| Media {
+        url: word(value, "/url").and_then(text::present),
+        filename: word(value, "/name").and_then(text::present),
+        ..Media::default()
+    };
+    let list = payload.pointer("/content").and_then(Value::as_array).into_iter().flatten();
+    let places = [format!("/{kind}"), format!("/message/content/{kind}")];
+    let one = places.iter().filter_map(|place| payload.pointer(place));
+    one.chain(list).map(read).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
+}
+
+fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Facts {
+    let address = |name: &str| {
+        let pointer = |inner: &str| scalar(payload, &format!("/{name}{inner}"));
+        match pointer("").or_else(|| pointer("/number")) {
+            // Messenger's ids are digits only and no telephone numbers.
+            Some(raw) if channel_word(payload) == Some("messenger") => address::phone(&raw),
+            Some(raw) => address::international(&raw),
+            None => pointer("/id"),
+        }
+    };
+    let mut facts = Facts {
+        recipient: address("to"),
+        sender: address("from"),
+        channel,
+        direction: Some(direction),
+        price: scalar(payload, "/usage/price").filter(|price| text::is_decimal(price)),
+        price_currency: word(payload, "/usage/currency").and_then(text::present),
+        ..Facts::default()
+    };
+    let network = ["/destination/network_code", "/origin/network_code"].iter().find_map(|name| scalar(payload, name));
+    facts.more.extend(network.map(|code| ("network_code".to_owned(), code.into())));
+    facts
+}
+
+fn channel_word(payload: &Value) -> Option<&str> {
+    ["/channel", "/to/type", "/from/type"].iter().find_map(|name| word(payload, name))
+}
+
+fn channel(payload: &Value) -> Option<Channel> {
+    Some(match channel_word(payload)? {
+        "sms" => Channel::Sms,
+        "mms" => Channel::Mms,
+        "whatsapp" => Channel::Whatsapp,
+        "rcs" => Channel::Rcs,
+        _ => Channel::Chat,
+    })
+}

@@ -1,0 +1,58 @@
+//! Voice: the events of a call, as query or JSON.
+
+use super::present;
+use crate::{
+    address,
+    event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
+    form::Form,
+    provider::Unparsable,
+    status::{Channel, Direction},
+    text,
+    time::Timestamp,
+};
+
+/// Reads one event, or the request for instructions of a call.
+pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
+    if let Some(name) = ["uuid", "status", "direction", "from", "to", "timestamp"].iter().find(|name| form.is_ambiguous(name)) {
+        return Err(Unparsable::Ambiguous(name));
+    }
+    let id = present(form, "uuid").or_else(|| present(form, "call_uuid")).as_deref().and_then(ExternalId::new);
+    let word = present(form, "status");
+    let state = word.as_deref().and_then(of_status);
+    let is_over = state == Some(CallState::Ended);
+    let number = |name: &str| present(form, name).as_deref().and_then(address::international);
+    let mut event = Event::aside(EventType::from(state), "voice");
+    event.external_id = Some(id.ok_or(Unparsable::Invalid("an event of a call without uuid of 1 to 255 bytes"))?);
+    event.effect = Effect::Call(Call {
+        state,
+        end_reason: word.clone().filter(|_| is_over),
+        ended_by: present(form, "disconnected_by").filter(|_| is_over),
+        answered_seconds: present(form, "duration").and_then(|seconds| seconds.parse().ok()).filter(|_| is_over),
+    });
+    event.provider_status = word;
+    event.occurred_at = present(form, "timestamp").as_deref().and_then(Timestamp::parse);
+    event.facts = Facts {
+        sender: number("from"),
+        recipient: number("to"),
+        channel: Some(Channel::Voice),
+        direction: present(form, "direction").map(|word| match word.as_str() {
+            "inbound" => Direction::Inbound,
+            _ => Direction::Outbound,
+        }),
+        price: present(form, "price").filter(|price| text::is_decimal(price)),
+        ..Facts::default()
+    };
+    Ok(event)
+}
+
+fn of_status(word: &str) -> Option<CallState> {
+    Some(match word {
+        "started" => CallState::Initiated,
+        "ringing" => CallState::Ringing,
+        "answered" => CallState::Answered,
+        "completed" | "busy" | "cancelled" | "failed" | "rejected" | "timeout" | "unanswered" | "disconnected" => {
+            CallState::Ended
+        }
+        _ => return None,
+    })
+}

@@ -87,6 +87,9 @@ async fn without_store(request: HttpRequest, body: web::Bytes, endpoint: web::Da
     let callback = Callback {
         method: request.method().as_str().to_owned(),
         target: request.uri().to_string(),
+        route: "",
+        url_token: None,
+        client: None,
         public_urls: Arc::clone(&endpoint.public_urls),
         headers: request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
         body,

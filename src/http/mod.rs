@@ -5,6 +5,7 @@ mod health;
 mod inbound;
 mod messages;
 mod ops;
+mod registrations;
 mod server;
 
 pub use server::{Running, Server, StartError};

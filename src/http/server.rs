@@ -1,6 +1,7 @@
 //! Starts both listeners, and stops them so that everything taken is answered.
 
 use std::{
+    convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
     num::NonZero,
@@ -15,9 +16,10 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data},
 };
+use futures_util::future::Either;
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, messages, ops};
+use super::{HEALTH_PATH, health, inbound, messages, ops, registrations};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -31,6 +33,7 @@ use crate::{
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
@@ -166,7 +169,12 @@ fn serve(
                 .app_data(shared.clone())
                 .route("/livez", web::get().to(health::live))
                 .route("/readyz", web::get().to(health::ready))
-                .service(web::scope("/api").wrap(from_fn(ops::require_token)).route("/messages", web::get().to(messages::list)))
+                .service(
+                    web::scope("/api")
+                        .wrap(from_fn(ops::require_token))
+                        .route("/messages", web::get().to(messages::list))
+                        .route("/messages", web::post().to(registrations::register)),
+                )
         })
         .workers(1)
         .max_connections(MAX_OPS_CONNECTIONS)
@@ -179,6 +187,22 @@ fn serve(
             return Ok(());
         }
         drop(started);
-        futures_util::future::try_join(public, ops).await.map(|_| ())
+        let servers = futures_util::future::try_join(public, ops);
+        match futures_util::future::select(Box::pin(servers), Box::pin(sweep_now_and_then(gateway))).await {
+            Either::Left((ended, _)) => ended.map(|_| ()),
+            Either::Right((never, _)) => match never {},
+        }
     })
+}
+
+/// Looks after what waits: mappings of plain SQL, parts of long messages.
+async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
+    let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
+    let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
+    loop {
+        timer.tick().await;
+        if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
+            tracing::warn!("the sweep did not finish: {error}");
+        }
+    }
 }

@@ -1,8 +1,6 @@
 //! Rows of `calls`: a fold over the distinct events of a call. There are few of them beside messages, so that the row is
 //! locked, folded here and written back, and the rules stand once.
 
-#![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
-
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 

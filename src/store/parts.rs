@@ -2,8 +2,6 @@
 //! parts, and come in any order, more than once, at any gateway. They stand in a set that is open until it is complete or
 //! has waited long enough; then it is released as one message.
 
-#![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
-
 use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta};

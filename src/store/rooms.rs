@@ -1,8 +1,6 @@
 //! Rows of `rooms`: a fold over the distinct events of a video room, its members and its recordings. Locked, folded here and
 //! written back, as calls are.
 
-#![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
-
 use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;

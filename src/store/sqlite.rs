@@ -119,24 +119,25 @@ macro_rules! either {
     };
 }
 
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
+macro_rules! yields {
+    () => {{
+        let strength = case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
+            .when(m::matched_by.is_null(), STRONGEST.into_sql::<Nullable<Integer>>())
+            .otherwise(instr(STRENGTH_LADDER, m::matched_by));
+        let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
+        let both_embedded = m::matched_by.eq(EMBEDDED).and(excluded(m::matched_by).eq(EMBEDDED));
+        let is_lesser = both_embedded.and(excluded(m::embedded_id).le(m::embedded_id));
+        excluded(m::message_id).is_not_null().and(new.gt(strength).or(is_lesser))
+    }};
+}
+
 /// Many rows in one statement: Diesel prepares an upsert anew each time, so it must not be one per row.
 fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<Vec<Identity>> {
     let is_stronger = instr(EVIDENCE_LADDER, excluded(m::evidence)).gt(instr(EVIDENCE_LADDER, m::evidence));
     let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
     let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
     let embedded_differ = m::embedded_id.ne(excluded(m::embedded_id));
-    // Twice, because an expression can stand in one place only.
-    macro_rules! yields {
-        () => {{
-            let strength = case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
-                .when(m::matched_by.is_null(), STRONGEST.into_sql::<Nullable<Integer>>())
-                .otherwise(instr(STRENGTH_LADDER, m::matched_by));
-            let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
-            let both_embedded = m::matched_by.eq(EMBEDDED).and(excluded(m::matched_by).eq(EMBEDDED));
-            let is_lesser = both_embedded.and(excluded(m::embedded_id).le(m::embedded_id));
-            excluded(m::message_id).is_not_null().and(new.gt(strength).or(is_lesser))
-        }};
-    }
     diesel::insert_into(m::table)
         .values(rows)
         .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))

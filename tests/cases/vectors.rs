@@ -9,7 +9,7 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     secret::Secret,
-    signature::request,
+    signature::{jwt, md5_plain, request, sms, url_body},
     time::Timestamp,
 };
 
@@ -26,6 +26,14 @@ struct Vector {
     /// Where it was published.
     #[serde(rename = "source")]
     _source: String,
+    /// The scheme, where a provider has several.
+    #[serde(default)]
+    scheme: String,
+    /// The configured method of the scheme `sms`.
+    #[serde(default)]
+    method_name: String,
+    /// The configured tolerance of the schemes `sms` and `md5-plain`.
+    tolerance: Option<u64>,
     secret: String,
     #[serde(default)]
     public_url: Option<String>,
@@ -72,7 +80,9 @@ impl Vector {
 pub(crate) fn trials() -> Vec<Trial> {
     let twilio = load("twilio").into_iter().map(|vector| trial("twilio request", vector, is_genuine_request));
     let resend = load("resend").into_iter().map(|vector| trial("resend svix", vector, is_genuine_svix));
-    twilio.chain(resend).collect()
+    let vonage = load("vonage").into_iter().map(|vector| trial("vonage", vector, is_genuine_vonage));
+    let signalwire = load("signalwire").into_iter().map(|vector| trial("signalwire", vector, is_genuine_signalwire));
+    twilio.chain(resend).chain(vonage).chain(signalwire).collect()
 }
 
 fn load(provider: &str) -> Vec<Vector> {
@@ -94,6 +104,31 @@ fn is_genuine_request(vector: &Vector) -> bool {
     let algorithm = vector.algorithm.parse().expect("an algorithm");
     let key = request::Key { secret: Secret::new(&vector.secret), algorithm, index: 0 };
     request::verify(&callback, "x-twilio-signature", &[&key]).is_ok()
+}
+
+fn is_genuine_vonage(vector: &Vector) -> bool {
+    let (callback, secrets) = (vector.callback(), [Secret::new(&vector.secret)]);
+    match vector.scheme.as_str() {
+        "sms" => sms::verify(&callback, &secrets, vector.method_name.parse().expect("a method"), vector.tolerance).is_ok(),
+        "md5-plain" => md5_plain::verify(&callback, &secrets, vector.tolerance).is_ok(),
+        "jwt" => jwt::verify(&callback, &secrets, None).is_ok(),
+        other => panic!("no scheme {other}"),
+    }
+}
+
+fn is_genuine_signalwire(vector: &Vector) -> bool {
+    let (callback, secrets) = (vector.callback(), [Secret::new(&vector.secret)]);
+    let has = |name: &str| callback.headers.has(name);
+    let sha1_header = if has("x-signalwire-signature") { "x-signalwire-signature" } else { "x-twilio-signature" };
+    match vector.scheme.as_str() {
+        "url-body-sha1" => url_body::verify(&callback, sha1_header, &url_body::SHA1, &secrets).is_ok(),
+        "url-body-sha256" => url_body::verify(&callback, "x-signalwire-sha256-signature", &url_body::SHA256, &secrets).is_ok(),
+        "request" => {
+            let key = request::Key { secret: secrets[0].clone(), algorithm: request::Algorithm::HmacSha1, index: 0 };
+            request::verify(&callback, sha1_header, &[&key]).is_ok()
+        }
+        other => panic!("no scheme {other}"),
+    }
 }
 
 /// Through the configuration, because the secret has several spellings.

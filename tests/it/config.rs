@@ -178,7 +178,8 @@ fn accounts_have_urls_schemes_and_public_addresses_of_their_own() {
         ("TWILIO_WEBHOOK_URL", "/hooks/tw"),
     ])
     .expect("a configuration");
-    let urls: Vec<String> = loaded.config.endpoints.iter().map(|endpoint| endpoint.url(&endpoint.path())).collect();
+    let urls: Vec<String> =
+        loaded.config.endpoints.iter().map(|endpoint| endpoint.outgoing("POST", endpoint.path(), "", "").url()).collect();
     assert_eq!(urls, ["https://acme.example/hooks/tw/acme-eu", "https://a.example/hooks/tw"]);
     assert_eq!(loaded.config.endpoints[1].public_urls.len(), 2, "while a domain moves");
 }

@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use serde_json::{Value, json};
-use waybill::{fixture::Fixture, time::Timestamp};
+use waybill::{fixture::Fixture, provider::SettingKind, providers, time::Timestamp};
 
 use crate::support::{
     client,
@@ -21,12 +21,13 @@ fn now() -> Timestamp {
 }
 
 fn variables() -> Vec<(String, String)> {
-    [
-        ("TWILIO_AUTH_TOKEN", "3f1c9a0e5b7d42688c14d2a96f0b7e35"),
-        ("RESEND_WEBHOOK_SECRET", "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
+    let proofs = providers::ALL.into_iter().flat_map(|spec| {
+        spec.settings.iter().filter_map(|setting| match setting.kind {
+            SettingKind::Proof { fresh } => Some((format!("{}_{}", spec.prefix(), setting.name), fresh(&[1; 32]))),
+            _ => None,
+        })
+    });
+    proofs.collect()
 }
 
 fn gateway() -> Gateway {
@@ -43,7 +44,7 @@ fn send_fixtures(gateway: &Gateway) -> usize {
     let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_for_everyone).collect();
     for fixture in &fixtures {
         let endpoint = gateway.endpoint(&fixture.spec.default_path());
-        let response = gateway.post(&fixture.target(endpoint), &fixture.headers(endpoint, now()), &fixture.body);
+        let response = gateway.send(&fixture.outgoing(endpoint, now()));
         assert_eq!(response.status, 200, "{}/{}", fixture.spec.name, fixture.name);
     }
     fixtures.len()
@@ -187,13 +188,16 @@ fn every_signature_failure_has_the_same_answer() {
 #[test]
 fn forwarded_headers_and_host_never_enter_the_signed_url() {
     let gateway = gateway();
-    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-sent").expect("a case");
-    let endpoint = gateway.endpoint("/webhooks/twilio");
-    let mut headers = fixture.headers(endpoint, now());
+    let fixture = Fixture::all()
+        .expect("fixtures")
+        .into_iter()
+        .find(|case| (case.spec.name, case.name.as_str()) == ("twilio", "status-sent"))
+        .expect("a case");
+    let mut outgoing = fixture.outgoing(gateway.endpoint("/webhooks/twilio"), now());
     for name in ["X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL"] {
-        headers.push((name.to_owned(), "evil.example".to_owned()));
+        outgoing.headers.push((name.to_owned(), "evil.example".to_owned()));
     }
-    assert_eq!(gateway.post(&fixture.target(endpoint), &headers, &fixture.body).status, 200);
+    assert_eq!(gateway.send(&outgoing).status, 200);
 }
 
 #[test]
@@ -206,7 +210,14 @@ fn health_tells_what_monitoring_reads() {
         json!({
             "status": "healthy",
             "service": "webhook_handlers",
-            "endpoints": { "resend": "/webhooks/resend", "twilio": "/webhooks/twilio" },
+            "endpoints": {
+                "conversation": "/webhooks/conversation",
+                "mifumo": "/webhooks/mifumo",
+                "resend": "/webhooks/resend",
+                "signalwire": "/webhooks/signalwire",
+                "twilio": "/webhooks/twilio",
+                "vonage": "/webhooks/vonage",
+            },
             "timestamp": "2026-03-14T15:30:00Z",
             "checks": { "database": "ok", "queue": "ok", "verification": "ok", "writer": "ok" },
         })
@@ -301,12 +312,15 @@ crate::databases! {
 #[test]
 fn a_database_that_cannot_commit_is_told_honestly() {
     let gateway = Gateway::start(Backend::Postgres, now(), &variables());
-    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-sent").expect("a case");
-    let endpoint = gateway.endpoint("/webhooks/twilio");
-    let (target, headers) = (fixture.target(endpoint), fixture.headers(endpoint, now()));
+    let fixture = Fixture::all()
+        .expect("fixtures")
+        .into_iter()
+        .find(|case| (case.spec.name, case.name.as_str()) == ("twilio", "status-sent"))
+        .expect("a case");
+    let outgoing = fixture.outgoing(gateway.endpoint("/webhooks/twilio"), now());
     let started = std::time::Instant::now();
     let lock = gateway.database.lock();
-    let response = gateway.post(&target, &headers, &fixture.body);
+    let response = gateway.send(&outgoing);
     lock.release();
     assert_eq!((response.status, response.json()["error"].clone()), (503, json!("unavailable")));
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -314,6 +328,6 @@ fn a_database_that_cannot_commit_is_told_honestly() {
     let health = client::get(gateway.address(), "/webhooks/health", &[]);
     assert_eq!((health.status, health.json()["checks"]["writer"].clone()), (503, json!("fail")));
     assert_eq!(client::get(gateway.running().ops, "/readyz", &[]).status, 503);
-    assert_eq!(gateway.post(&target, &headers, &fixture.body).status, 200);
+    assert_eq!(gateway.send(&outgoing).status, 200);
     assert_eq!(client::get(gateway.running().ops, "/readyz", &[]).status, 200);
 }

@@ -14,12 +14,15 @@
 mod check;
 mod config;
 mod convergence;
+mod correlation;
 mod development;
 mod docs;
 mod event_stream;
 mod http;
 mod inbound;
+mod limits;
 mod migrations;
+mod parts;
 mod privacy;
 mod shutdown;
 mod store;

@@ -64,8 +64,13 @@ pub(crate) fn command() -> Command {
 fn signed(case: &str) -> (Vec<(String, String)>, Vec<u8>) {
     let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();
     let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
-    let fixture = Fixture::all().expect("fixtures").into_iter().find(|fixture| fixture.name == case).expect("a case");
-    (fixture.headers(&endpoint, Timestamp::from_seconds(0).expect("an instant")), fixture.body)
+    let fixture = Fixture::all()
+        .expect("fixtures")
+        .into_iter()
+        .find(|fixture| fixture.spec.name == "twilio" && fixture.name == case)
+        .expect("a case");
+    let outgoing = fixture.outgoing(&endpoint, Timestamp::from_seconds(0).expect("an instant"));
+    (outgoing.headers, outgoing.body)
 }
 
 crate::databases! {

@@ -12,9 +12,13 @@ fn gateway(database: Database, unknown: &str) -> Gateway {
 }
 
 fn signed(gateway: &Gateway, case: &str) -> Signed {
-    let fixture = Fixture::all().expect("fixtures").into_iter().find(|fixture| fixture.name == case).expect("a case");
-    let headers = fixture.headers(gateway.endpoint("/webhooks/twilio"), Timestamp::from_seconds(0).expect("an instant"));
-    (headers, fixture.body)
+    let fixture = Fixture::all()
+        .expect("fixtures")
+        .into_iter()
+        .find(|fixture| fixture.spec.name == "twilio" && fixture.name == case)
+        .expect("a case");
+    let outgoing = fixture.outgoing(gateway.endpoint("/webhooks/twilio"), Timestamp::from_seconds(0).expect("an instant"));
+    (outgoing.headers, outgoing.body)
 }
 
 fn register(gateway: &Gateway, external_id: &str) {

@@ -196,8 +196,10 @@ fn document(payload: &Value, query: Option<&Form<'_>>, signed_query: Option<&For
         return room::read(&event, about, payload);
     }
     // `id` is the name in statuses, `message_id` in both.
-    let is_status = has("status") || (has("id") && !has("message_id"));
-    if is_status && ["message_id", "from", "to", "project_id"].iter().any(|name| has(name)) {
+    let has_any = |names: &[&str]| names.iter().any(|name| has(name));
+    if (has("status") && has_any(&["id", "message_id", "from", "to"]))
+        || (has("id") && !has("message_id") && has_any(&["from", "to", "project_id"]))
+    {
         return message::status(payload, signed_query);
     }
     if has("message_id") || (has("from") && has("to") && has("body")) {

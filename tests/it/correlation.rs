@@ -1,0 +1,274 @@
+//! How a message of a provider finds the application's own: in whatever order the two are told, and however many gateways.
+
+use serde_json::{Value, json};
+use waybill::{
+    config::{Config, Env},
+    endpoint::Endpoint,
+    receive::receive,
+    store::{Options, Registration, Store},
+    time::Timestamp,
+};
+
+use crate::support::{
+    callback::signed,
+    client,
+    database::Database,
+    gateway::{Gateway, OPS_TOKEN},
+    twilio::{self, TOKEN},
+};
+
+/// A status callback that carries the application's reference in its signed URL.
+fn status(gateway: &Gateway, id: &str, reference: Option<&str>) {
+    let target =
+        reference.map_or_else(|| twilio::PATH.to_owned(), |reference| format!("{}?message_id={reference}", twilio::PATH));
+    let endpoint = gateway.endpoint(twilio::PATH);
+    let body = format!("MessageSid={id}&MessageStatus=delivered&To=%2B15558675310&n={}", reference.unwrap_or("none"));
+    let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body);
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(gateway.send(&outgoing).status, 200);
+}
+
+fn gateway(database: Database, more: &[(&str, &str)]) -> Gateway {
+    twilio::gateway(database, 1_700_000_000, more)
+}
+
+/// What the row of a message says of its match.
+fn matched(gateway: &Gateway, id: &str) -> (Option<i64>, Option<String>, String) {
+    let rows = gateway.database.rows("message_external_ids");
+    let row = rows.iter().find(|row| row["external_id"] == id).expect("a row");
+    let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    (row.get("message_id").and_then(Value::as_i64), text("matched_by"), text("status").expect("a status"))
+}
+
+fn by(message: i64, how: &str, status: &str) -> (Option<i64>, Option<String>, String) {
+    (Some(message), Some(how.to_owned()), status.to_owned())
+}
+
+fn register(gateway: &Gateway, told: &Value) -> client::Response {
+    let headers = [("Authorization".to_owned(), format!("Bearer {OPS_TOKEN}"))];
+    client::send(gateway.running().ops, "POST", "/api/messages", &headers, told.to_string().as_bytes())
+}
+
+fn registered(gateway: &Gateway, told: &Value) -> i64 {
+    let response = register(gateway, told);
+    assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+    response.json()["id"].as_i64().expect("an id")
+}
+
+fn sweep(gateway: &Gateway) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(gateway.running().gateway.store.sweep(gateway.running().gateway.clock.now())).expect("a sweep");
+}
+
+crate::databases! {
+    fn a_carried_reference_is_found_whichever_comes_first(database) {
+        let gateway = gateway(database, &[]);
+        let first = registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio" }));
+        status(&gateway, "SM1", Some("order-1"));
+        assert_eq!(matched(&gateway, "SM1"), by(first, "embedded", "delivered"));
+        status(&gateway, "SM2", Some("order-2"));
+        assert_eq!(matched(&gateway, "SM2"), (None, None, "delivered".to_owned()));
+        let second = registered(&gateway, &json!({ "reference": "order-2", "service_type": "twilio" }));
+        assert_eq!(matched(&gateway, "SM2"), by(second, "embedded", "delivered"));
+    }
+
+    fn a_carried_number_is_the_row_unless_it_is_a_reference(database) {
+        let gateway = gateway(database, &[]);
+        let id = registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio" }));
+        status(&gateway, "SM1", Some(&id.to_string()));
+        assert_eq!(matched(&gateway, "SM1"), by(id, "embedded", "delivered"));
+        let named = registered(&gateway, &json!({ "reference": "77", "service_type": "twilio" }));
+        status(&gateway, "SM2", Some("77"));
+        assert_eq!(matched(&gateway, "SM2"), by(named, "embedded", "delivered"));
+        // Spelt otherwise it is no number of a row.
+        status(&gateway, "SM3", Some(&format!("0{id}")));
+        assert_eq!(matched(&gateway, "SM3").0, None);
+    }
+
+    fn the_applications_own_mapping_is_the_strongest_and_lowers_no_status(database) {
+        let gateway = gateway(database, &[]);
+        registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio" }));
+        status(&gateway, "SM1", Some("order-1"));
+        let told = json!({ "reference": "order-2", "service_type": "twilio", "external_id": "SM1" });
+        let mapped = registered(&gateway, &told);
+        assert_eq!(matched(&gateway, "SM1"), by(mapped, "database", "delivered"));
+        status(&gateway, "SM1", None);
+        registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio" }));
+        assert_eq!(matched(&gateway, "SM1"), by(mapped, "database", "delivered"));
+        // Told before anything was heard, it waits.
+        let waiting = registered(&gateway, &json!({ "reference": "order-3", "service_type": "twilio", "external_id": "SM3" }));
+        assert_eq!(matched(&gateway, "SM3"), by(waiting, "database", "registered"));
+        status(&gateway, "SM3", Some("order-1"));
+        assert_eq!(matched(&gateway, "SM3"), by(waiting, "database", "delivered"));
+    }
+
+    fn registering_takes_one_or_many_and_twice_is_safe(database) {
+        let gateway = gateway(database, &[]);
+        let before = json!({
+            "reference": "order-1", "service_type": "vonage", "recipient": "447700900000", "channel": "sms",
+            "sent_at": "2026-03-14T15:30:00Z",
+        });
+        let id = registered(&gateway, &before);
+        let after = json!({ "reference": "order-1", "service_type": "vonage", "external_id": "0A1", "account": "default" });
+        assert_eq!(registered(&gateway, &after), id);
+        let row = &gateway.database.rows("communication_metrics")[0];
+        let kept = [&row["recipient"], &row["channel"], &row["sent_at"], &row["service_type"]];
+        assert_eq!(kept, ["+447700900000", "sms", "2026-03-14 15:30:00", "vonage"]);
+        let many = register(&gateway, &json!([{ "reference": "b", "service_type": "twilio" }, after, { "reference": "a", "service_type": "resend" }]));
+        let many = many.json();
+        let references: Vec<&str> = many.as_array().expect("a list").iter().map(|one| one["reference"].as_str().expect("text")).collect();
+        assert_eq!(references, ["b", "order-1", "a"]);
+        assert_eq!(many[1]["id"], id);
+        assert_eq!(gateway.database.rows("communication_metrics").len(), 3);
+        assert_eq!(register(&gateway, &json!([])).json(), json!([]));
+    }
+
+    fn what_cannot_be_registered_is_told_and_changes_nothing(database) {
+        let gateway = gateway(database, &[("OPS_READ_TOKEN", "reader-token-0123456789")]);
+        for (told, field) in [
+            (json!({ "reference": "", "service_type": "twilio" }), "reference"),
+            (json!({ "reference": "a\u{0}", "service_type": "twilio" }), "reference"),
+            (json!({ "reference": "a", "service_type": "nobody" }), "service_type"),
+            (json!({ "reference": "a", "service_type": "twilio", "sent_at": "yesterday" }), "sent_at"),
+            (json!({ "reference": "a", "service_type": "twilio", "external_id": "" }), "external_id"),
+            (json!({ "reference": "a", "service_type": "twilio", "recipents": "x" }), "recipient"),
+            (json!([{ "reference": "good", "service_type": "twilio" }, { "reference": "a" }]), "message 1"),
+            (json!(7), "reference"),
+            (Value::Array(vec![json!({}); 1_001]), "1000"),
+        ] {
+            let response = register(&gateway, &told);
+            assert_eq!((response.status, response.json()["error"].clone()), (400, json!("invalid_registration")), "{told}");
+            assert!(response.json()["detail"].as_str().expect("a sentence").contains(field), "{told}");
+        }
+        let reader = [("Authorization".to_owned(), "Bearer reader-token-0123456789".to_owned())];
+        let told = json!({ "reference": "a", "service_type": "twilio" }).to_string();
+        assert_eq!(client::send(gateway.running().ops, "POST", "/api/messages", &reader, told.as_bytes()).status, 403);
+        assert_eq!(client::send(gateway.running().ops, "POST", "/api/messages", &[], told.as_bytes()).status, 401);
+        assert_eq!(gateway.database.rows("communication_metrics"), Vec::<Value>::new());
+    }
+
+    fn plain_sql_is_linked_by_the_sweep(database) {
+        let gateway = gateway(database, &[]);
+        status(&gateway, "SM1", Some("order-1"));
+        status(&gateway, "SM2", Some("8"));
+        gateway.database.execute("INSERT INTO communication_metrics (id, reference) VALUES (7, 'order-1'), (8, 'order-2')");
+        gateway.database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (8, 'SM9', 'twilio')");
+        sweep(&gateway);
+        assert_eq!(matched(&gateway, "SM1"), by(7, "embedded", "delivered"));
+        assert_eq!(matched(&gateway, "SM2"), by(8, "embedded", "delivered"));
+        assert_eq!(matched(&gateway, "SM9"), by(8, "database", "registered"));
+        // A second sweep finds what came since, and changes nothing else.
+        status(&gateway, "SM3", Some("order-3"));
+        gateway.database.execute("INSERT INTO communication_metrics (id, reference) VALUES (9, 'order-3')");
+        let before = gateway.database.rows("message_external_ids").len();
+        sweep(&gateway);
+        assert_eq!(matched(&gateway, "SM3"), by(9, "embedded", "delivered"));
+        assert_eq!(gateway.database.rows("message_external_ids").len(), before);
+    }
+
+    fn time_and_recipient_match_only_if_asked_for_and_only_one(database) {
+        let sent = "INSERT INTO communication_metrics (id, reference, channel, recipient, sent_at) VALUES ";
+        database_with_metrics(&database);
+        database.execute(&format!("{sent} (1, 'a', 'sms', '+15558675310', '2023-11-14 22:13:00')"));
+        let off = gateway(database, &[]);
+        status(&off, "SM1", None);
+        assert_eq!(matched(&off, "SM1").0, None, "off by default");
+        let on = gateway(off.stop(), &[("MESSAGE_ID_MAPPING_STRATEGY", "database,embedded,timestamp"), ("TIMESTAMP_MATCHING_WINDOW", "60")]);
+        sweep(&on);
+        assert_eq!(matched(&on, "SM1"), by(1, "timestamp", "delivered"));
+        status(&on, "SM2", None);
+        assert_eq!(matched(&on, "SM2"), by(1, "timestamp", "delivered"));
+        // Two messages to one recipient are one too many, and what was guessed gives way to what was told.
+        on.database.execute(&format!("{sent} (2, 'b', 'sms', '+15558675310', '2023-11-14 22:13:40')"));
+        status(&on, "SM3", None);
+        assert_eq!(matched(&on, "SM3").0, None);
+        status(&on, "SM2", Some("b"));
+        assert_eq!(matched(&on, "SM2"), by(2, "embedded", "delivered"));
+        // Outside the window, or by another channel, it is none.
+        on.database.execute("UPDATE communication_metrics SET sent_at = '2023-11-14 20:00:00' WHERE id = 1");
+        on.database.execute("UPDATE communication_metrics SET channel = 'mms' WHERE id = 2");
+        status(&on, "SM4", None);
+        assert_eq!(matched(&on, "SM4").0, None);
+    }
+
+    fn of_two_carried_references_the_lesser_counts_in_any_order(database) {
+        let gateway = gateway(database, &[]);
+        let lesser = registered(&gateway, &json!({ "reference": "a", "service_type": "twilio" }));
+        registered(&gateway, &json!({ "reference": "b", "service_type": "twilio" }));
+        for (id, order) in [("SM1", ["a", "b"]), ("SM2", ["b", "a"])] {
+            order.into_iter().for_each(|reference| status(&gateway, id, Some(reference)));
+            assert_eq!(matched(&gateway, id), by(lesser, "embedded", "delivered"));
+        }
+        let conflicts = gateway.database.rows("message_external_ids").into_iter().map(|row| row["has_conflict"].clone());
+        assert_eq!(conflicts.collect::<Vec<_>>(), [json!(true), json!(true)]);
+    }
+
+    fn one_id_for_many_recipients_is_mapped_on_all_its_rows(database) {
+        const SECRET: &str = "mifumo-webhook-secret-0123456789";
+        let gateway = gateway(database, &[("MIFUMO_WEBHOOK_SECRET", SECRET)]);
+        let send = |id: &str, kind: &str, recipients: &Value| {
+            let endpoint = gateway.endpoint("/webhooks/mifumo");
+            let body = json!({ "event": kind, "message_id": id, "recipients": recipients, "timestamp": "2024-01-01T10:00:00Z" });
+            let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", body.to_string());
+            endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+            assert_eq!(gateway.send(&outgoing).status, 200);
+        };
+        let messages = |id: &str| -> Vec<Value> {
+            let rows = gateway.database.rows("message_external_ids").into_iter().filter(|row| row["external_id"] == id);
+            rows.map(|row| json!([row["recipient_key"], row.get("message_id")])).collect()
+        };
+        send("msg_1", "message.sent", &json!(["+255123456789", "+255987654321"]));
+        let first = registered(&gateway, &json!({ "reference": "a", "service_type": "mifumo", "external_id": "msg_1" }));
+        assert_eq!(messages("msg_1"), [json!(["+255123456789", first]), json!(["+255987654321", first])]);
+        send("msg_1", "message.sent", &json!(["+255111111111"]));
+        assert_eq!(messages("msg_1")[2], json!(["+255111111111", first]), "a later row copies it");
+        gateway.database.execute("INSERT INTO communication_metrics (id, reference) VALUES (70, 'b')");
+        send("msg_2", "message.sent", &json!(["+255123456789"]));
+        gateway.database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (70, 'msg_2', 'mifumo')");
+        sweep(&gateway);
+        assert_eq!(messages("msg_2"), [json!(["+255123456789", 70]), json!(["", 70])]);
+    }
+
+    // Callback and registration at the same moment at two gateways, a hundred times: none is left without the other.
+    fn concurrent_registration_and_callback_always_meet(database) {
+        let url = database.url();
+        let open = || {
+            let options = Options { max_retries: 20, ..Options::default() };
+            Store::open(&url.parse().expect("a database URL"), options).expect("a store")
+        };
+        let (here, there) = (open(), open());
+        let endpoint = endpoint();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            for round in 0..100 {
+                let reference = format!("order-{round}");
+                let target = format!("{}?message_id={reference}", twilio::PATH);
+                let body = format!("MessageSid=SM{round}&MessageStatus=sent");
+                let callback = signed(&endpoint, target, body, "", Timestamp::from_seconds(0).expect("an instant"));
+                let told = Registration {
+                    reference, service_type: "twilio", account: "default".to_owned(),
+                    external_id: None, recipient: None, channel: None, sent_at: None,
+                };
+                let patience = std::time::Duration::from_secs(30);
+                let (received, registered) =
+                    futures_util::future::join(receive(&here, &endpoint, &callback, patience), there.register(vec![told])).await;
+                assert!(received.is_ok() && registered.is_ok());
+            }
+        });
+        let rows = database.rows("message_external_ids");
+        let unmatched: Vec<&Value> = rows.iter().filter(|row| row.get("message_id").is_none()).collect();
+        assert_eq!((rows.len(), unmatched), (100, Vec::<&Value>::new()));
+        here.close();
+        there.close();
+    }
+}
+
+/// Migrated, so that the application can write to it before a gateway runs.
+fn database_with_metrics(database: &Database) {
+    waybill::store::migrate(&database.url().parse().expect("a database URL")).expect("migrations");
+}
+
+fn endpoint() -> Endpoint {
+    let env: Env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();
+    Config::load(&env).expect("a configuration").config.endpoints.remove(0)
+}

@@ -1,0 +1,221 @@
+//! Who may call, and how often: rate limits on what was verified, lists of addresses behind proxies, tokens in URLs, Basic.
+
+use serde_json::json;
+use waybill::time::Timestamp;
+
+use crate::support::{
+    client::{self, Response},
+    database::{Backend, Database},
+    gateway::Gateway,
+};
+
+const SECRET: &str = "conversation-webhook-secret-01234";
+const PATH: &str = "/webhooks/conversation";
+
+fn start(variables: &[(&str, &str)]) -> Gateway {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Gateway::start(Backend::Sqlite, Timestamp::from_seconds(1_000).expect("an instant"), &variables)
+}
+
+fn message(gateway: &Gateway, number: usize, more: &[(&str, &str)]) -> Response {
+    let endpoint = gateway.endpoint(PATH);
+    let body = json!({ "conversation_id": "c", "data": { "id": format!("m{number}"), "type": "BOT", "status": "PROCESSED" } });
+    let mut outgoing = endpoint.outgoing("POST", PATH, "application/json", body.to_string());
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    outgoing.headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    gateway.send(&outgoing)
+}
+
+fn budget(response: &Response) -> [Option<&str>; 3] {
+    ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"].map(|name| response.header(name))
+}
+
+#[test]
+fn a_hundred_a_minute_are_taken_and_the_next_is_told_when() {
+    let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET)]);
+    for number in 0..100 {
+        let response = message(&gateway, number, &[]);
+        let remaining = (99 - number).to_string();
+        assert_eq!((response.status, budget(&response)), (200, [Some("100"), Some(remaining.as_str()), Some("60")]));
+    }
+    let refused = message(&gateway, 100, &[]);
+    assert_eq!((refused.status, refused.json()), (429, json!({ "success": false, "error": "too_many_requests" })));
+    assert_eq!((refused.header("Retry-After"), budget(&refused)), (Some("60"), [Some("100"), Some("0"), Some("60")]));
+    assert_eq!(gateway.database.rows("webhook_requests").len(), 100, "what was refused is not stored");
+}
+
+/// Ten thousand forged requests in the same minute, and ninety good ones among them: all of these are stored.
+#[test]
+fn bad_requests_use_up_nothing() {
+    let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET)]);
+    let address = gateway.address();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    // A hundred on one connection: what is limited is requests, not connections.
+                    let forged = format!(
+                        "POST {PATH} HTTP/1.1\r\nHost: h\r\nX-Webhook-Signature: {}\r\nContent-Length: 2\r\n\r\n{{}}",
+                        "0".repeat(64)
+                    );
+                    let mut stream = client::connect(address);
+                    for _ in 0..100 {
+                        std::io::Write::write_all(&mut stream, forged.as_bytes()).expect("an open connection");
+                        assert_eq!(client::read(&mut stream).status, 401);
+                    }
+                }
+            });
+        }
+        for number in 0..90 {
+            assert_eq!(message(&gateway, number, &[]).status, 200);
+        }
+    });
+    assert_eq!(gateway.database.rows("message_external_ids").len(), 90);
+}
+
+#[test]
+fn more_than_ten_at_once_are_refused_and_the_place_is_given_back() {
+    let gateway = Gateway::on(
+        Database::new(Backend::Postgres),
+        Timestamp::from_seconds(1_000).expect("an instant"),
+        &[("CONVERSATION_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())],
+    );
+    // While the database is locked, whoever was let in waits there.
+    let lock = gateway.database.lock();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..30)
+            .map(|number| {
+                scope.spawn({
+                    let gateway = &gateway;
+                    move || message(gateway, number, &[]).status
+                })
+            })
+            .collect();
+        waiting.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    });
+    lock.release();
+    let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    assert!(count(429) >= 10 && count(503) >= 10, "{statuses:?}");
+    assert_eq!(count(429) + count(503), 30, "{statuses:?}");
+    assert_eq!(message(&gateway, 99, &[]).status, 200);
+}
+
+#[test]
+fn any_endpoint_can_be_limited() {
+    let gateway = start(&[
+        ("WEBHOOK_RATE_LIMIT", "2"),
+        ("MIFUMO_WEBHOOK_SECRET", SECRET),
+        ("MIFUMO__ACME__WEBHOOK_SECRET", "another-webhook-secret-01234567"),
+    ]);
+    let send = |path: &str, number: u8| {
+        let endpoint = gateway.endpoint(path);
+        let mut outgoing = endpoint.outgoing("POST", path, "application/json", format!(r#"{{"event":"x","n":{number}}}"#));
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        gateway.send(&outgoing).status
+    };
+    let statuses = [1, 2, 3].map(|number| send("/webhooks/mifumo", number));
+    assert_eq!(statuses, [200, 200, 429]);
+    assert_eq!(send("/webhooks/mifumo/acme", 1), 200, "each endpoint has its own");
+}
+
+#[test]
+fn only_listed_addresses_may_call_and_proxies_are_believed_only_if_trusted() {
+    let list = ("CONVERSATION_ALLOWED_IPS", "203.0.113.0/24,2001:db8::1");
+    let secret = ("CONVERSATION_WEBHOOK_SECRET", SECRET);
+    let direct = start(&[secret, list]);
+    let refused = message(&direct, 1, &[("X-Forwarded-For", "203.0.113.7")]);
+    assert_eq!((refused.status, refused.json()), (403, json!({ "success": false, "error": "forbidden" })));
+    let unsigned = client::send(direct.address(), "POST", PATH, &[], b"{}");
+    assert_eq!(unsigned.status, 403, "checked before anything else");
+    let behind = start(&[secret, list, ("TRUSTED_PROXIES", "127.0.0.0/8,198.51.100.1")]);
+    for (forwarded, status) in [
+        ("203.0.113.7", 200),
+        ("10.0.0.1, 203.0.113.7", 200),
+        ("203.0.113.7, 198.51.100.1", 200),
+        ("2001:db8::1", 200),
+        ("::ffff:203.0.113.9", 200),
+        // Written by the client itself, left of what the proxy saw.
+        ("203.0.113.7, 192.0.2.1", 403),
+        ("203.0.113.7, 192.0.2.1, 198.51.100.1", 403),
+        ("unknown", 403),
+        ("203.0.113.7:443", 403),
+        ("", 403),
+    ] {
+        let answer = message(&behind, 1, &[("X-Forwarded-For", forwarded)]).status;
+        assert_eq!(answer, status, "{forwarded}");
+    }
+    let twice = message(&behind, 1, &[("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-For", "192.0.2.1")]);
+    assert_eq!(twice.status, 403, "several headers are one list");
+    let good = message(&behind, 1, &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "203.0.113.7")]);
+    assert_eq!(good.status, 200);
+    assert_eq!(message(&behind, 1, &[("Forwarded", "for=203.0.113.7")]).status, 403);
+}
+
+#[test]
+fn a_wrong_token_is_an_unknown_path_and_the_right_one_is_masked() {
+    const TOKEN: &str = "vurl-0123456789abcdef0123456789abcdef";
+    let gateway = start(&[
+        ("VONAGE_URL_TOKEN", "first-0123456789abcdef0123456789abcd,vurl-0123456789abcdef0123456789abcdef"),
+        ("VONAGE__ACME__URL_TOKEN", "acme-0123456789abcdef0123456789abcdef"),
+    ]);
+    let receipt = "messageId=0A1&status=delivered&msisdn=447700900000&to=ACME";
+    let get = |path: &str| client::get(gateway.address(), &format!("{path}?{receipt}"), &[]);
+    let unknown = get("/webhooks/nobody");
+    let long = "A".repeat(36);
+    for wrong in [
+        "",
+        "x",
+        &TOKEN[1..],
+        &long,
+        "acme-0123456789abcdef0123456789abcdef",
+        &format!("{TOKEN}/"),
+        &format!("{TOKEN}/t/{TOKEN}"),
+    ] {
+        let response = get(&format!("/webhooks/vonage/t/{wrong}"));
+        assert_eq!((response.status, &response.body), (404, &unknown.body), "{wrong}");
+    }
+    assert_eq!(get("/webhooks/vonage/t").status, 404);
+    assert_eq!(get("/webhooks/vonage").status, 401, "without it the account signs nothing");
+    assert_eq!(get(&format!("/webhooks/vonage/t/{TOKEN}")).status, 200);
+    assert_eq!(get("/webhooks/vonage/acme/t/acme-0123456789abcdef0123456789abcdef").status, 200);
+    let rows = gateway.database.rows("webhook_requests");
+    let seen: Vec<[&serde_json::Value; 2]> = rows.iter().map(|row| [&row["verified_by"], &row["url"]]).collect();
+    let url = |path: &str| json!(format!("{path}/t/***?{receipt}"));
+    assert_eq!(
+        seen,
+        [[&json!("url-token:1"), &url("/webhooks/vonage")], [&json!("url-token:0"), &url("/webhooks/vonage/acme")],]
+    );
+}
+
+#[test]
+fn an_empty_request_of_vonage_is_a_probe() {
+    let gateway = start(&[
+        ("VONAGE_SIGNATURE_SECRET", "Zx81-signature-secret-q7"),
+        ("VONAGE_URL_TOKEN", "vurl-0123456789abcdef0123456789abcdef"),
+    ]);
+    let before = gateway.row_counts();
+    for (method, target) in [
+        ("GET", "/webhooks/vonage"),
+        ("POST", "/webhooks/vonage"),
+        ("GET", "/webhooks/vonage?"),
+        ("GET", "/webhooks/vonage/t/vurl-0123456789abcdef0123456789abcdef"),
+    ] {
+        let response = client::send(gateway.address(), method, target, &[], b"");
+        assert_eq!((response.status, response.json()), (200, json!({ "probe": true })), "{method} {target}");
+    }
+    assert_eq!(client::get(gateway.address(), "/webhooks/vonage?a", &[]).status, 401);
+    assert_eq!(gateway.row_counts(), before);
+}
+
+#[test]
+fn a_basic_endpoint_says_so_and_no_other() {
+    let gateway = start(&[("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"), ("MIFUMO_WEBHOOK_SECRET", SECRET)]);
+    for headers in [&[][..], &[("Authorization".to_owned(), "Basic d2F5YmlsbDp3cm9uZw==".to_owned())]] {
+        let refused = client::send(gateway.address(), "POST", "/webhooks/signalwire", headers, b"{}");
+        assert_eq!((refused.status, refused.json()), (401, json!({ "success": false, "error": "invalid_signature" })));
+        assert_eq!(refused.header("WWW-Authenticate"), Some(r#"Basic realm="waybill", charset="UTF-8""#));
+    }
+    let other = client::send(gateway.address(), "POST", "/webhooks/mifumo", &[], b"{}");
+    assert_eq!((other.status, other.header("WWW-Authenticate")), (401, None));
+}

@@ -53,6 +53,18 @@ impl Callback {
         readable.then(|| essence.trim().to_ascii_lowercase())
     }
 
+    /// The payload by its bytes alone, for schemes that sign the bytes and not their type: JSON begins with a bracket, and a
+    /// form has an equals sign.
+    pub fn payload_by_bytes(&self) -> Payload<'_> {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        match first {
+            Some(b'{' | b'[') => Payload::Document(&self.body),
+            Some(_) if self.body.contains(&b'=') => Form::decode(&self.body).map_or(Payload::Document(&self.body), Payload::Form),
+            Some(_) => Payload::Document(&self.body),
+            None => self.payload(),
+        }
+    }
+
     /// The payload. Without a body it is the query, as with GET.
     pub fn payload(&self) -> Payload<'_> {
         let form = if self.body.is_empty() {

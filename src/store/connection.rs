@@ -34,6 +34,15 @@ macro_rules! on_either {
 }
 pub(super) use on_either;
 
+/// The same statements for both connections, each type-checked for its own.
+macro_rules! for_both {
+    (impl $Trait:ident for Connection { $($body:tt)* }) => {
+        impl $Trait for diesel::SqliteConnection { $($body)* }
+        impl $Trait for diesel::PgConnection { $($body)* }
+    };
+}
+pub(super) use for_both;
+
 /// A full sync: a commit is on the disk, or at least the operating system was told so. Keys are hashes, so a batch
 /// touches pages all over the indexes: the log may grow to 64 MiB before they are written back together, and as many are kept
 /// in memory.

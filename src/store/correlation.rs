@@ -5,14 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgConnection, QueryDsl, QueryResult, RunQueryDsl,
-    SqliteConnection,
-};
+use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
     Options,
     commit::Writer,
+    connection::for_both,
     record::Record,
     rows::MessageRow,
     schema::{communication_metrics as c, message_external_ids as m},
@@ -127,60 +125,57 @@ pub(super) trait Correlation {
     fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize>;
 }
 
-macro_rules! stamp {
-    ($($Connection:ty),*) => {$(
-        impl Correlation for $Connection {
-            fn references(&mut self, references: &[&str]) -> QueryResult<Vec<(String, i64)>> {
-                let known = c::table.filter(c::reference.eq_any(references));
-                known.select((c::reference.assume_not_null(), c::id)).load(self)
-            }
-
-            fn metrics(&mut self, numbers: &[i64]) -> QueryResult<Vec<i64>> {
-                c::table.filter(c::id.eq_any(numbers)).select(c::id).load(self)
-            }
-
-            fn siblings(&mut self, row: &MessageRow) -> QueryResult<Vec<(Option<i64>, Option<String>)>> {
-                m::table
-                    .filter(m::service_type.eq(row.service_type))
-                    .filter(m::account.eq(&row.account))
-                    .filter(m::external_id.eq(&row.external_id))
-                    .filter(m::message_id.is_not_null())
-                    .select((m::message_id, m::matched_by))
-                    .distinct()
-                    .load(self)
-            }
-
-            fn sent_between(
-                &mut self,
-                channel: &str,
-                recipient: &str,
-                from: NaiveDateTime,
-                to: NaiveDateTime,
-            ) -> QueryResult<Vec<i64>> {
-                c::table
-                    .filter(c::recipient.eq(recipient))
-                    .filter(c::channel.eq(channel))
-                    .filter(c::sent_at.between(from, to))
-                    .limit(2)
-                    .select(c::id)
-                    .load(self)
-            }
-
-            fn map(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<usize> {
-                let rows = m::table
-                    .filter(m::service_type.eq(service_type))
-                    .filter(m::account.eq(account))
-                    .filter(m::external_id.eq(external_id));
-                diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(DATABASE))).execute(self)
-            }
-
-            fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize> {
-                let rows = m::table
-                    .filter(m::embedded_id.eq_any(references))
-                    .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
-                diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(EMBEDDED))).execute(self)
-            }
+for_both! {
+    impl Correlation for Connection {
+        fn references(&mut self, references: &[&str]) -> QueryResult<Vec<(String, i64)>> {
+            let known = c::table.filter(c::reference.eq_any(references));
+            known.select((c::reference.assume_not_null(), c::id)).load(self)
         }
-    )*};
+
+        fn metrics(&mut self, numbers: &[i64]) -> QueryResult<Vec<i64>> {
+            c::table.filter(c::id.eq_any(numbers)).select(c::id).load(self)
+        }
+
+        fn siblings(&mut self, row: &MessageRow) -> QueryResult<Vec<(Option<i64>, Option<String>)>> {
+            m::table
+                .filter(m::service_type.eq(row.service_type))
+                .filter(m::account.eq(&row.account))
+                .filter(m::external_id.eq(&row.external_id))
+                .filter(m::message_id.is_not_null())
+                .select((m::message_id, m::matched_by))
+                .distinct()
+                .load(self)
+        }
+
+        fn sent_between(
+            &mut self,
+            channel: &str,
+            recipient: &str,
+            from: NaiveDateTime,
+            to: NaiveDateTime,
+        ) -> QueryResult<Vec<i64>> {
+            c::table
+                .filter(c::recipient.eq(recipient))
+                .filter(c::channel.eq(channel))
+                .filter(c::sent_at.between(from, to))
+                .limit(2)
+                .select(c::id)
+                .load(self)
+        }
+
+        fn map(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<usize> {
+            let rows = m::table
+                .filter(m::service_type.eq(service_type))
+                .filter(m::account.eq(account))
+                .filter(m::external_id.eq(external_id));
+            diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(DATABASE))).execute(self)
+        }
+
+        fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize> {
+            let rows = m::table
+                .filter(m::embedded_id.eq_any(references))
+                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
+            diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(EMBEDDED))).execute(self)
+        }
+    }
 }
-stamp!(SqliteConnection, PgConnection);

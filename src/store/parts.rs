@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::{
-    ExpressionMethods, Insertable, NullableExpressionMethods, OptionalExtension, PgConnection, QueryDsl, QueryResult, Queryable,
-    RunQueryDsl, Selectable, SelectableHelper, SqliteConnection,
+    ExpressionMethods, Insertable, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    Selectable, SelectableHelper,
 };
 
 use super::{
     commit::Writer,
+    connection::for_both,
     inbound::InboundRow,
     locks::Lock,
     record::Record,
@@ -160,92 +161,89 @@ pub(super) trait Parts {
     fn close_set(&mut self, set: i64, message: &InboundRow, now: NaiveDateTime) -> QueryResult<()>;
 }
 
-macro_rules! stamp {
-    ($($Connection:ty),*) => {$(
-        impl Parts for $Connection {
-            fn has_part(&mut self, part: &PartRow) -> QueryResult<bool> {
-                use inbound_parts::{account, external_id, service_type, table};
-                let held = table
-                    .filter(service_type.eq(&part.service_type))
-                    .filter(account.eq(&part.account))
-                    .filter(external_id.eq(&part.external_id));
-                diesel::select(diesel::dsl::exists(held)).get_result(self)
-            }
-
-            fn open_set(&mut self, part: &PartRow, after: NaiveDateTime) -> QueryResult<Option<i64>> {
-                use inbound_sets as s;
-                let held = inbound_parts::table
-                    .filter(inbound_parts::inbound_set_id.eq(s::id.nullable()))
-                    .filter(inbound_parts::part.eq(part.part));
-                s::table
-                    .filter(s::service_type.eq(&part.service_type))
-                    .filter(s::account.eq(&part.account))
-                    .filter(s::sender.eq(&part.sender))
-                    .filter(s::recipient.eq(&part.recipient))
-                    .filter(s::reference.eq(&part.reference))
-                    .filter(s::parts_total.eq(part.parts_total))
-                    .filter(s::released_at.is_null())
-                    .filter(s::opened_at.gt(after))
-                    .filter(diesel::dsl::not(diesel::dsl::exists(held)))
-                    .order(s::id.desc())
-                    .select(s::id)
-                    .first(self)
-                    .optional()
-            }
-
-            fn new_set(&mut self, part: &PartRow) -> QueryResult<i64> {
-                use inbound_sets::{account, id, opened_at, parts_total, recipient, reference, sender, service_type, table};
-                diesel::insert_into(table)
-                    .values((
-                        service_type.eq(&part.service_type),
-                        account.eq(&part.account),
-                        sender.eq(&part.sender),
-                        recipient.eq(&part.recipient),
-                        reference.eq(&part.reference),
-                        parts_total.eq(part.parts_total),
-                        opened_at.eq(part.received_at),
-                    ))
-                    .returning(id)
-                    .get_result(self)
-            }
-
-            fn insert_part(&mut self, part: &PartRow, set: i64) -> QueryResult<()> {
-                use inbound_parts::{inbound_set_id, table};
-                diesel::insert_into(table).values((part, inbound_set_id.eq(set))).execute(self).map(drop)
-            }
-
-            fn parts_of(&mut self, set: i64) -> QueryResult<Vec<PartRow>> {
-                use inbound_parts::{inbound_set_id, part, table};
-                table.filter(inbound_set_id.eq(set)).order(part).select(PartRow::as_select()).load(self)
-            }
-
-            fn is_open(&mut self, set: i64) -> QueryResult<bool> {
-                use inbound_sets::{id, released_at, table};
-                diesel::select(diesel::dsl::exists(table.filter(id.eq(set)).filter(released_at.is_null()))).get_result(self)
-            }
-
-            fn overdue_sets(&mut self, before: NaiveDateTime) -> QueryResult<Vec<i64>> {
-                use inbound_sets::{id, opened_at, released_at, table};
-                let overdue = table.filter(released_at.is_null()).filter(opened_at.le(before));
-                overdue.order(opened_at).limit(MAX_RELEASED).select(id).load(self)
-            }
-
-            fn close_set(&mut self, set: i64, message: &InboundRow, now: NaiveDateTime) -> QueryResult<()> {
-                use inbound_messages as m;
-                use inbound_parts as p;
-                use inbound_sets as s;
-                let message: i64 = m::table
-                    .filter(m::service_type.eq(&message.service_type))
-                    .filter(m::account.eq(&message.account))
-                    .filter(m::external_id.eq(&message.external_id))
-                    .select(m::id)
-                    .first(self)?;
-                diesel::update(p::table.filter(p::inbound_set_id.eq(set)))
-                    .set(p::inbound_message_id.eq(message))
-                    .execute(self)?;
-                diesel::update(s::table.filter(s::id.eq(set))).set(s::released_at.eq(now)).execute(self).map(drop)
-            }
+for_both! {
+    impl Parts for Connection {
+        fn has_part(&mut self, part: &PartRow) -> QueryResult<bool> {
+            use inbound_parts::{account, external_id, service_type, table};
+            let held = table
+                .filter(service_type.eq(&part.service_type))
+                .filter(account.eq(&part.account))
+                .filter(external_id.eq(&part.external_id));
+            diesel::select(diesel::dsl::exists(held)).get_result(self)
         }
-    )*};
+
+        fn open_set(&mut self, part: &PartRow, after: NaiveDateTime) -> QueryResult<Option<i64>> {
+            use inbound_sets as s;
+            let held = inbound_parts::table
+                .filter(inbound_parts::inbound_set_id.eq(s::id.nullable()))
+                .filter(inbound_parts::part.eq(part.part));
+            s::table
+                .filter(s::service_type.eq(&part.service_type))
+                .filter(s::account.eq(&part.account))
+                .filter(s::sender.eq(&part.sender))
+                .filter(s::recipient.eq(&part.recipient))
+                .filter(s::reference.eq(&part.reference))
+                .filter(s::parts_total.eq(part.parts_total))
+                .filter(s::released_at.is_null())
+                .filter(s::opened_at.gt(after))
+                .filter(diesel::dsl::not(diesel::dsl::exists(held)))
+                .order(s::id.desc())
+                .select(s::id)
+                .first(self)
+                .optional()
+        }
+
+        fn new_set(&mut self, part: &PartRow) -> QueryResult<i64> {
+            use inbound_sets::{account, id, opened_at, parts_total, recipient, reference, sender, service_type, table};
+            diesel::insert_into(table)
+                .values((
+                    service_type.eq(&part.service_type),
+                    account.eq(&part.account),
+                    sender.eq(&part.sender),
+                    recipient.eq(&part.recipient),
+                    reference.eq(&part.reference),
+                    parts_total.eq(part.parts_total),
+                    opened_at.eq(part.received_at),
+                ))
+                .returning(id)
+                .get_result(self)
+        }
+
+        fn insert_part(&mut self, part: &PartRow, set: i64) -> QueryResult<()> {
+            use inbound_parts::{inbound_set_id, table};
+            diesel::insert_into(table).values((part, inbound_set_id.eq(set))).execute(self).map(drop)
+        }
+
+        fn parts_of(&mut self, set: i64) -> QueryResult<Vec<PartRow>> {
+            use inbound_parts::{inbound_set_id, part, table};
+            table.filter(inbound_set_id.eq(set)).order(part).select(PartRow::as_select()).load(self)
+        }
+
+        fn is_open(&mut self, set: i64) -> QueryResult<bool> {
+            use inbound_sets::{id, released_at, table};
+            diesel::select(diesel::dsl::exists(table.filter(id.eq(set)).filter(released_at.is_null()))).get_result(self)
+        }
+
+        fn overdue_sets(&mut self, before: NaiveDateTime) -> QueryResult<Vec<i64>> {
+            use inbound_sets::{id, opened_at, released_at, table};
+            let overdue = table.filter(released_at.is_null()).filter(opened_at.le(before));
+            overdue.order(opened_at).limit(MAX_RELEASED).select(id).load(self)
+        }
+
+        fn close_set(&mut self, set: i64, message: &InboundRow, now: NaiveDateTime) -> QueryResult<()> {
+            use inbound_messages as m;
+            use inbound_parts as p;
+            use inbound_sets as s;
+            let message: i64 = m::table
+                .filter(m::service_type.eq(&message.service_type))
+                .filter(m::account.eq(&message.account))
+                .filter(m::external_id.eq(&message.external_id))
+                .select(m::id)
+                .first(self)?;
+            diesel::update(p::table.filter(p::inbound_set_id.eq(set)))
+                .set(p::inbound_message_id.eq(message))
+                .execute(self)?;
+            diesel::update(s::table.filter(s::id.eq(set))).set(s::released_at.eq(now)).execute(self).map(drop)
+        }
+    }
 }
-stamp!(SqliteConnection, PgConnection);

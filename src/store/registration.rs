@@ -5,13 +5,12 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
-use diesel::{
-    ExpressionMethods, Insertable, PgConnection, QueryResult, RunQueryDsl, SqliteConnection, dsl::case_when, upsert::excluded,
-};
+use diesel::{ExpressionMethods, Insertable, QueryResult, RunQueryDsl, dsl::case_when, upsert::excluded};
 
 use super::{
     Options,
     commit::Writer,
+    connection::for_both,
     correlation::DATABASE,
     locks::Lock,
     schema::{communication_metrics as c, message_external_ids as m},
@@ -116,35 +115,32 @@ macro_rules! told {
     };
 }
 
-macro_rules! stamp {
-    ($($Connection:ty),*) => {$(
-        impl Registering for $Connection {
-            fn upsert_metric(&mut self, row: &MetricRow) -> QueryResult<i64> {
-                diesel::insert_into(c::table)
-                    .values(row)
-                    .on_conflict(c::reference)
-                    .do_update()
-                    .set((told!(c::channel), told!(c::service_type), told!(c::recipient), told!(c::sent_at)))
-                    .returning(c::id)
-                    .get_result(self)
-            }
-
-            fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()> {
-                diesel::insert_into(m::table)
-                    .values((
-                        m::service_type.eq(service_type),
-                        m::account.eq(account),
-                        m::external_id.eq(external_id),
-                        m::message_id.eq(message),
-                        m::matched_by.eq(DATABASE),
-                    ))
-                    .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
-                    .do_update()
-                    .set((m::message_id.eq(excluded(m::message_id)), m::matched_by.eq(excluded(m::matched_by))))
-                    .execute(self)
-                    .map(drop)
-            }
+for_both! {
+    impl Registering for Connection {
+        fn upsert_metric(&mut self, row: &MetricRow) -> QueryResult<i64> {
+            diesel::insert_into(c::table)
+                .values(row)
+                .on_conflict(c::reference)
+                .do_update()
+                .set((told!(c::channel), told!(c::service_type), told!(c::recipient), told!(c::sent_at)))
+                .returning(c::id)
+                .get_result(self)
         }
-    )*};
+
+        fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()> {
+            diesel::insert_into(m::table)
+                .values((
+                    m::service_type.eq(service_type),
+                    m::account.eq(account),
+                    m::external_id.eq(external_id),
+                    m::message_id.eq(message),
+                    m::matched_by.eq(DATABASE),
+                ))
+                .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
+                .do_update()
+                .set((m::message_id.eq(excluded(m::message_id)), m::matched_by.eq(excluded(m::matched_by))))
+                .execute(self)
+                .map(drop)
+        }
+    }
 }
-stamp!(SqliteConnection, PgConnection);

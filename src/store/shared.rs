@@ -1,8 +1,8 @@
 //! Statements of the writer that read alike on both databases: Diesel's query language, stamped per connection.
 
-use diesel::{ExpressionMethods, PgConnection, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper, SqliteConnection};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
-use super::{calls::CallRow, commit::Identity, rooms::RoomRow, rows::RequestRow};
+use super::{calls::CallRow, commit::Identity, connection::for_both, rooms::RoomRow, rows::RequestRow};
 
 /// What a commit asks and changes beside its inserts.
 pub(super) trait Shared {
@@ -39,44 +39,41 @@ macro_rules! fold_locked {
     }};
 }
 
-macro_rules! stamp {
-    ($($Connection:ty),*) => {$(
-        impl Shared for $Connection {
-            fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-                use super::schema::webhook_requests::{account, answer, dedupe_key, service_type, table};
-                table
-                    .filter(service_type.eq(row.service_type))
-                    .filter(account.eq(&row.account))
-                    .filter(dedupe_key.eq(&row.dedupe_key))
-                    .select(answer)
-                    .first(self)
-            }
-
-            fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
-                use super::schema::webhook_requests::{answer, id, table};
-                diesel::update(table.filter(id.eq_any(requests))).set(answer.eq(code)).execute(self).map(drop)
-            }
-
-            fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
-                use super::schema::message_external_ids::{account, external_id, message_id, recipient_key, service_type, table};
-                let [service, of_account, of_id, recipient] = message.parts();
-                let row = table
-                    .filter(service_type.eq(service))
-                    .filter(account.eq(of_account))
-                    .filter(external_id.eq(of_id))
-                    .filter(recipient_key.eq(recipient))
-                    .filter(message_id.is_not_null());
-                diesel::select(diesel::dsl::exists(row)).get_result(self)
-            }
-
-            fn fold_call(&mut self, row: CallRow) -> QueryResult<()> {
-                fold_locked!(self, calls, CallRow, row)
-            }
-
-            fn fold_room(&mut self, row: RoomRow) -> QueryResult<()> {
-                fold_locked!(self, rooms, RoomRow, row)
-            }
+for_both! {
+    impl Shared for Connection {
+        fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
+            use super::schema::webhook_requests::{account, answer, dedupe_key, service_type, table};
+            table
+                .filter(service_type.eq(row.service_type))
+                .filter(account.eq(&row.account))
+                .filter(dedupe_key.eq(&row.dedupe_key))
+                .select(answer)
+                .first(self)
         }
-    )*};
+
+        fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {
+            use super::schema::webhook_requests::{answer, id, table};
+            diesel::update(table.filter(id.eq_any(requests))).set(answer.eq(code)).execute(self).map(drop)
+        }
+
+        fn is_matched(&mut self, message: &Identity) -> QueryResult<bool> {
+            use super::schema::message_external_ids::{account, external_id, message_id, recipient_key, service_type, table};
+            let [service, of_account, of_id, recipient] = message.parts();
+            let row = table
+                .filter(service_type.eq(service))
+                .filter(account.eq(of_account))
+                .filter(external_id.eq(of_id))
+                .filter(recipient_key.eq(recipient))
+                .filter(message_id.is_not_null());
+            diesel::select(diesel::dsl::exists(row)).get_result(self)
+        }
+
+        fn fold_call(&mut self, row: CallRow) -> QueryResult<()> {
+            fold_locked!(self, calls, CallRow, row)
+        }
+
+        fn fold_room(&mut self, row: RoomRow) -> QueryResult<()> {
+            fold_locked!(self, rooms, RoomRow, row)
+        }
+    }
 }
-stamp!(SqliteConnection, PgConnection);

@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, PgConnection, QueryDsl, QueryResult, RunQueryDsl,
-    SqliteConnection,
-};
+use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
     Options,
     commit::Writer,
+    connection::for_both,
     correlation::{TIMESTAMP, guess},
     schema::{communication_metrics as c, message_external_ids as m},
 };
@@ -117,42 +115,39 @@ pub(super) trait Sweep {
     fn match_by_time(&mut self, row: i64, message: i64) -> QueryResult<()>;
 }
 
-macro_rules! stamp {
-    ($($Connection:ty),*) => {$(
-        impl Sweep for $Connection {
-            fn last_metric(&mut self) -> QueryResult<Option<i64>> {
-                c::table.select(diesel::dsl::max(c::id)).first(self)
-            }
-
-            fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<Mapping>> {
-                let made = m::table.filter(m::message_id.is_not_null()).filter(m::matched_by.is_null());
-                made.limit(limit).select((m::service_type, m::account, m::external_id, m::message_id)).load(self)
-            }
-
-            fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Metric>> {
-                let further = c::table.filter(c::id.gt(after)).order(c::id).limit(limit);
-                further.select((c::id, c::reference, c::channel, c::recipient)).load(self)
-            }
-
-            fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>> {
-                let rows = m::table
-                    .filter(m::embedded_id.eq_any(references))
-                    .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
-                rows.select(m::embedded_id.assume_not_null()).distinct().order(m::embedded_id).load(self)
-            }
-
-            fn unmatched_to(&mut self, recipients: &[&str], limit: i64) -> QueryResult<Vec<Unmatched>> {
-                let rows = m::table.filter(m::message_id.is_null()).filter(m::recipient.eq_any(recipients));
-                rows.order(m::id.desc()).limit(limit).select((m::id, m::channel, m::recipient, m::status_at)).load(self)
-            }
-
-            fn match_by_time(&mut self, row: i64, message: i64) -> QueryResult<()> {
-                diesel::update(m::table.filter(m::id.eq(row)).filter(m::message_id.is_null()))
-                    .set((m::message_id.eq(message), m::matched_by.eq(TIMESTAMP)))
-                    .execute(self)
-                    .map(drop)
-            }
+for_both! {
+    impl Sweep for Connection {
+        fn last_metric(&mut self) -> QueryResult<Option<i64>> {
+            c::table.select(diesel::dsl::max(c::id)).first(self)
         }
-    )*};
+
+        fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<Mapping>> {
+            let made = m::table.filter(m::message_id.is_not_null()).filter(m::matched_by.is_null());
+            made.limit(limit).select((m::service_type, m::account, m::external_id, m::message_id)).load(self)
+        }
+
+        fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Metric>> {
+            let further = c::table.filter(c::id.gt(after)).order(c::id).limit(limit);
+            further.select((c::id, c::reference, c::channel, c::recipient)).load(self)
+        }
+
+        fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>> {
+            let rows = m::table
+                .filter(m::embedded_id.eq_any(references))
+                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
+            rows.select(m::embedded_id.assume_not_null()).distinct().order(m::embedded_id).load(self)
+        }
+
+        fn unmatched_to(&mut self, recipients: &[&str], limit: i64) -> QueryResult<Vec<Unmatched>> {
+            let rows = m::table.filter(m::message_id.is_null()).filter(m::recipient.eq_any(recipients));
+            rows.order(m::id.desc()).limit(limit).select((m::id, m::channel, m::recipient, m::status_at)).load(self)
+        }
+
+        fn match_by_time(&mut self, row: i64, message: i64) -> QueryResult<()> {
+            diesel::update(m::table.filter(m::id.eq(row)).filter(m::message_id.is_null()))
+                .set((m::message_id.eq(message), m::matched_by.eq(TIMESTAMP)))
+                .execute(self)
+                .map(drop)
+        }
+    }
 }
-stamp!(SqliteConnection, PgConnection);

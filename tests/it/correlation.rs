@@ -196,7 +196,9 @@ crate::databases! {
         let lesser = registered(&gateway, &json!({ "reference": "a", "service_type": "twilio" }));
         registered(&gateway, &json!({ "reference": "b", "service_type": "twilio" }));
         for (id, order) in [("SM1", ["a", "b"]), ("SM2", ["b", "a"])] {
-            order.into_iter().for_each(|reference| status(&gateway, id, Some(reference)));
+            for reference in order {
+                status(&gateway, id, Some(reference));
+            }
             assert_eq!(matched(&gateway, id), by(lesser, "embedded", "delivered"));
         }
         let conflicts = gateway.database.rows("message_external_ids").into_iter().map(|row| row["has_conflict"].clone());

@@ -78,7 +78,10 @@ fn curl(spec: &'static Spec) -> Outgoing {
     let env: Env = [proof(spec), ("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned())].into_iter().collect();
     let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
     let fixtures = Fixture::all().expect("fixtures");
-    let fixture = fixtures.into_iter().find(|case| case.spec.name == spec.name && case.name == "guide-curl").expect("guide-curl");
+    // Where the guide shows no call, its first payload.
+    let named = |name: &str| fixtures.iter().find(|case| case.spec.name == spec.name && case.name == name);
+    let fixture =
+        ["guide-receipt", "guide-curl", "guide-structure"].into_iter().find_map(named).expect("a case of the guide").clone();
     let scheme = spec.schemes.iter().find(|scheme| scheme.tolerance.is_none()).expect("a scheme without time");
     let mut outgoing = endpoint.outgoing("POST", endpoint.path(), &fixture.request.headers["Content-Type"], fixture.body);
     endpoint.sign(scheme, &mut outgoing);

@@ -49,7 +49,7 @@ fn log_of(format: &str) -> String {
         format!("MessageSid=POISON&MessageStatus=failed&{personal}"),
         format!("MessageStatus=failed&{personal}"),
         format!("MessageSid=SM2&SmsStatus=received&NumMedia=1&MediaUrl0=canary&ProfileName=canary&{personal}"),
-        format!("CallSid=CA1&CallStatus=ringing&{personal}"),
+        format!("CallSid=CA1342fe1b2c904d1ab04f0fc7a58abca9&CallStatus=ringing&{personal}"),
     ] {
         for scheme in endpoint.spec.schemes {
             let target = "/webhooks/twilio?key=canary";

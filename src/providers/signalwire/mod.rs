@@ -135,7 +135,7 @@ impl Provider for SignalWire {
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
         let query = Form::decode(callback.query().as_bytes());
         let signed_query = query.as_ref().filter(|_| callback.proof().scheme().covers_url);
-        let event = match callback.payload() {
+        let event = match payload(callback) {
             Payload::Form(form) => cxml::read(&form, signed_query, &ERRORS)?,
             Payload::Document(body) => document(&json::read(body)?, query.as_ref(), signed_query)?,
         };
@@ -143,8 +143,8 @@ impl Provider for SignalWire {
     }
 
     fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {
-        match callback.payload() {
-            _ if callback.route == SWML => Reply::Document(self.documents.answer(callback)),
+        match payload(callback) {
+            _ if callback.route == SWML => Reply::Document(self.documents.answer(&payload(callback))),
             Payload::Form(form) if Kind::of(&form) == Kind::Inbound => Reply::Twiml,
             _ => Reply::Json,
         }
@@ -165,6 +165,11 @@ impl Provider for SignalWire {
     fn challenge(&self) -> Option<&'static str> {
         (!self.proofs.credentials.is_empty()).then_some(basic::CHALLENGE)
     }
+}
+
+/// Verifier and reader see the same: the parameters where they are what is signed, else the bytes.
+fn payload<'c>(callback: &'c VerifiedCallback<'_>) -> Payload<'c> {
+    if callback.proof().scheme().name == request::SCHEME.name { callback.payload() } else { callback.payload_by_bytes() }
 }
 
 /// Reads one JSON document. `query` names the event of a video room; `signed_query` may carry the application's reference.

@@ -169,10 +169,12 @@ fn strongest(proofs: Vec<Result<Proof<'_>, Rejected>>) -> Result<Proof<'_>, Reje
 /// Neither kind of signature has a delimiter between URL and payload. A form's fields must be parameters of their own, and
 /// without a body only an inbound message is taken, or the fetch of an SWML document.
 fn is_known_shape(callback: &Callback, scheme: &Scheme) -> bool {
+    // A JSON document that was moved into the URL has its braces there.
+    let is_whole = !callback.target.contains(['{', '}']);
     match callback.payload() {
-        Payload::Form(form) if callback.body.is_empty() && callback.route == SWML => form.text("CallSid").is_some(),
-        Payload::Form(_) if !callback.body.is_empty() && scheme.name != request::SCHEME.name => true,
-        // A JSON document that was moved into the URL has its braces there.
-        _ => !callback.target.contains(['{', '}']) && shape::is_known(callback),
+        Payload::Form(form) if callback.body.is_empty() && callback.route == SWML => is_whole && form.text("CallSid").is_some(),
+        _ if !callback.body.is_empty() && scheme.name != request::SCHEME.name => is_whole,
+        Payload::Form(form) => is_whole && shape::hides_nothing(&form) && shape::is_known(callback),
+        Payload::Document(_) => is_whole && shape::is_known(callback),
     }
 }

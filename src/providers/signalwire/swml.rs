@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    address,
-    callback::{Callback, Payload},
-    config::settings::Settings,
-    json,
-};
+use crate::{address, callback::Payload, config::settings::Settings, json};
 
 const EXPECTED: &str = "expected a JSON file with an SWML document: `version` and `sections`, with a list `main`";
 
@@ -32,8 +27,8 @@ impl Documents {
     }
 
     /// The answer to one fetch.
-    pub(super) fn answer(&self, callback: &Callback) -> String {
-        let Some([from, to]) = numbers(callback) else {
+    pub(super) fn answer(&self, payload: &Payload<'_>) -> String {
+        let Some([from, to]) = numbers(payload) else {
             // A message fetches as well; all there is to do with it is to receive it.
             return json!({ "version": "1.0.0", "sections": { "main": ["receive"] } }).to_string();
         };
@@ -44,8 +39,8 @@ impl Documents {
 }
 
 /// Caller and called; nothing if it is no call but a message.
-fn numbers(callback: &Callback) -> Option<[String; 2]> {
-    match callback.payload() {
+fn numbers(payload: &Payload<'_>) -> Option<[String; 2]> {
+    match payload {
         Payload::Form(form) if form.has("CallSid") || !form.has("MessageSid") => {
             Some(["From", "To"].map(|name| form.owned(name).unwrap_or_default()))
         }

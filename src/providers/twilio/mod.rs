@@ -138,7 +138,7 @@ impl Twilio {
     /// Whether the payload says that it is of the configured account.
     fn is_ours(&self, callback: &Callback, proof: &Proof<'_>) -> bool {
         let Some(expected) = &self.account_sid else { return true };
-        match callback.payload() {
+        match payload(callback, proof.scheme()) {
             Payload::Form(form) => {
                 // Where the MAC has no delimiters, a field that is missing may have been moved into its neighbour.
                 let may_be_missing = proof.scheme().name != request::SCHEME.name;
@@ -148,6 +148,11 @@ impl Twilio {
             Payload::Document(body) => event_stream::accounts(body).iter().all(|account| account == expected),
         }
     }
+}
+
+/// Verifier and reader see the same: the parameters where they are what is signed, else the bytes.
+fn payload<'c>(callback: &'c Callback, scheme: &Scheme) -> Payload<'c> {
+    if scheme.name == request::SCHEME.name { callback.payload() } else { callback.payload_by_bytes() }
 }
 
 impl Provider for Twilio {
@@ -161,7 +166,7 @@ impl Provider for Twilio {
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
-        let form = match callback.payload() {
+        let form = match payload(callback, callback.proof().scheme()) {
             Payload::Document(body) => return event_stream::read(body),
             Payload::Form(form) => form,
         };
@@ -171,7 +176,8 @@ impl Provider for Twilio {
     }
 
     fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {
-        let is_inbound = matches!(callback.payload(), Payload::Form(form) if Kind::of(&form) == Kind::Inbound);
+        let is_inbound =
+            matches!(payload(callback, callback.proof().scheme()), Payload::Form(form) if Kind::of(&form) == Kind::Inbound);
         if is_inbound { Reply::Twiml } else { Reply::Json }
     }
 

@@ -173,7 +173,9 @@ struct Fields<'c> {
 
 impl<'c> Fields<'c> {
     fn read(callback: &'c Callback) -> Result<Self, Unparsable> {
-        match callback.payload() {
+        // `sig` is over the parameters and verified by their type; all else by the bytes.
+        let payload = if sms_scheme::claimed(callback) { callback.payload() } else { callback.payload_by_bytes() };
+        match payload {
             Payload::Form(form) => Ok(Self { form, document: None }),
             Payload::Document(body) => {
                 let document = json::read(body)?;

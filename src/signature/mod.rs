@@ -151,13 +151,16 @@ pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'
     if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(Rejected::Malformed) }
 }
 
-/// What stands for a request that no signature covers: its body or, without one, its query without the credential in it.
+/// What stands for a request that no signature covers: its body, and its query without the credential in it. The query
+/// counts because a video room's events differ in nothing else when they come in the same second.
 fn uncovered(callback: &Callback) -> Vec<u8> {
-    if !callback.body.is_empty() {
-        return callback.body.to_vec();
+    let is_payload = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(url_secret::PARAMETER);
+    let query = callback.query().split('&').filter(is_payload).collect::<Vec<_>>().join("&");
+    match (callback.body.is_empty(), query.is_empty()) {
+        (true, _) => query.into_bytes(),
+        (false, true) => callback.body.to_vec(),
+        (false, false) => [&callback.body, &b"\0"[..], query.as_bytes()].concat(),
     }
-    let is_payload = |pair: &&str| pair.split('=').next() != Some(url_secret::PARAMETER);
-    callback.query().split('&').filter(is_payload).collect::<Vec<_>>().join("&").into_bytes()
 }
 
 /// The index of the secret that was given. All are compared, so that the time does not tell which one was meant.

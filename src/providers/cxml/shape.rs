@@ -1,6 +1,5 @@
 //! What kind of callback a form is, and whether it can be what it seems to be.
 
-use super::message;
 use crate::{
     callback::{Callback, Payload},
     form::Form,
@@ -26,8 +25,8 @@ impl Kind {
         match (form.text("MessageStatus"), form.text("SmsStatus")) {
             (Some(word), _) | (None, Some(word)) if is_inbound_word(&word) => Self::Inbound,
             (Some(_), _) => Self::Status,
-            // The older name alone: a status if it is one, for an inbound message has it as well.
-            (None, Some(word)) if message::of_status(&word, "").is_some() || !has_inbound_set(form) => Self::Status,
+            // The older name alone: an inbound message has it as well, though its word may have swallowed its neighbour.
+            (None, Some(word)) if !word.starts_with("rec") || !has_inbound_set(form) => Self::Status,
             (None, _) if has_inbound_set(form) => Self::Inbound,
             _ if form.has("CallSid") => Self::Call,
             _ => Self::Unknown,

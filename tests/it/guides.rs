@@ -1,0 +1,318 @@
+//! The user's guides: every request that one of them shows, under the heading where it stands, sent through HTTP byte for
+//! byte, and what must become of it. Here those of Mifumo ("Webhook Integration Guide") and Vonage ("SMS API: Webhooks"); the
+//! other three have files of their own.
+//!
+//! What a guide signs is signed by the guide's own scheme; what it sends without a signature comes by the URL token.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use waybill::{signature::Outgoing, time::Timestamp};
+
+use crate::support::{client::Response, database::Database, gateway::Gateway};
+
+/// The exact body of a recorded request, by provider and case.
+macro_rules! body {
+    ($case:literal) => {
+        include_str!(concat!("../../fixtures/", $case, "/body"))
+    };
+}
+pub(crate) use body;
+
+pub const EVENTS: &str = "webhook_events";
+pub const MESSAGES: &str = "message_external_ids";
+pub const INBOUND: &str = "inbound_messages";
+
+/// The tables that callbacks change, in the order in which [`counts`] tells them.
+const TABLES: [&str; 7] = ["webhook_requests", EVENTS, MESSAGES, INBOUND, "inbound_parts", "calls", "rooms"];
+
+/// One request as a guide shows it, and what it must come to.
+pub struct Shown {
+    heading: String,
+    /// Empty: it is sent as it is.
+    scheme: &'static str,
+    method: &'static str,
+    /// What follows the endpoint's path.
+    target: String,
+    headers: Vec<(String, String)>,
+    content_type: &'static str,
+    body: String,
+    answer: (u16, Value),
+    rows: Vec<(&'static str, Value)>,
+}
+
+impl Shown {
+    /// A POST of JSON that is accepted.
+    pub fn json(heading: impl Into<String>, scheme: &'static str, body: impl Into<String>) -> Self {
+        Self {
+            heading: heading.into(),
+            scheme,
+            method: "POST",
+            target: String::new(),
+            headers: Vec::new(),
+            content_type: "application/json",
+            body: body.into(),
+            answer: (200, json!({ "success": true })),
+            rows: Vec::new(),
+        }
+    }
+
+    /// A POST of a form that is accepted.
+    pub fn form(heading: impl Into<String>, scheme: &'static str, body: impl Into<String>) -> Self {
+        Self { content_type: "application/x-www-form-urlencoded", ..Self::json(heading, scheme, body) }
+    }
+
+    /// A GET that is answered with a document.
+    pub fn get(heading: &str, scheme: &'static str, target: &str, document: Value) -> Self {
+        let shown = Self { method: "GET", content_type: "", answer: (200, document), ..Self::json(heading, scheme, "") };
+        shown.at(target)
+    }
+
+    pub fn at(self, target: &str) -> Self {
+        Self { target: target.to_owned(), ..self }
+    }
+
+    pub fn with(mut self, header: &str, value: &str) -> Self {
+        self.headers.push((header.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        Self { answer: (status, json!({ "success": false, "error": code })), ..self }
+    }
+
+    /// Afterwards there is exactly one such row. A null stands for a column that is empty.
+    pub fn gives(mut self, table: &'static str, row: Value) -> Self {
+        self.rows.push((table, row));
+        self
+    }
+
+    /// It is kept and not applied, with the answer as it stands.
+    pub fn quarantined(self, reason: &str) -> Self {
+        let key = hex::encode(Sha256::digest(&self.body));
+        let row = json!({ "dedupe_key": key, "state": "quarantined", "reason": reason, "answer": self.answer.0 });
+        self.gives("webhook_requests", row)
+    }
+
+    fn outgoing(&self, gateway: &Gateway, path: &str) -> Outgoing {
+        let endpoint = gateway.endpoint(path);
+        let target = format!("{path}{}", self.target);
+        let mut outgoing = endpoint.outgoing(self.method, target, self.content_type, self.body.as_str());
+        "msg_guide".clone_into(&mut outgoing.id);
+        outgoing.seconds = gateway.running().gateway.clock.now().seconds();
+        outgoing.headers.extend(self.headers.iter().cloned());
+        if !self.scheme.is_empty() {
+            let scheme = endpoint.spec.schemes.iter().copied().find(|scheme| scheme.name == self.scheme);
+            endpoint.sign(scheme.expect("a scheme of that name"), &mut outgoing);
+        }
+        outgoing
+    }
+
+    pub fn send(&self, gateway: &Gateway, path: &str) -> Response {
+        gateway.send(&self.outgoing(gateway, path))
+    }
+
+    /// Sends it for the first time: answer, rows and stored body are as they must be.
+    fn assert_first_time(&self, gateway: &Gateway, path: &str) {
+        let Self { heading, answer, rows, .. } = self;
+        let outgoing = self.outgoing(gateway, path);
+        let response = gateway.send(&outgoing);
+        assert_eq!((response.status, response.json()), *answer, "{heading}");
+        for (table, row) in rows {
+            let columns = row.as_object().expect("columns");
+            let seen = gateway.database.rows(table);
+            let is_it = |row: &&Value| columns.iter().all(|(column, value)| row[column.as_str()] == *value);
+            assert_eq!(seen.iter().filter(is_it).count(), 1, "{heading}: {row} in {table}: {seen:#?}");
+        }
+        // What is authentic is kept as it came, whatever could be read out of it.
+        if [200, 400].contains(&answer.0) && !outgoing.body.is_empty() {
+            let body = hex::encode(&outgoing.body);
+            let bodies = gateway.database.rows("webhook_bodies");
+            assert!(bodies.iter().any(|row| row["body"] == body.as_str()), "{heading}: its body");
+        }
+    }
+}
+
+/// Replays a guide's requests in its order; and then each once more, as its sender does when an answer is lost ("Retries",
+/// "Idempotency", "Duplicate events"): the answer says so where it can, and no row changes.
+pub fn replay(gateway: &Gateway, path: &str, shown: &[Shown]) {
+    for shown in shown {
+        shown.assert_first_time(gateway, path);
+    }
+    let before = TABLES.map(|table| gateway.database.rows(table));
+    for shown in shown {
+        let response = shown.send(gateway, path);
+        let (status, mut answer) = shown.answer.clone();
+        if answer == json!({ "success": true }) {
+            answer["duplicate"] = true.into();
+        }
+        assert_eq!((response.status, response.json()), (status, answer), "{} once more", shown.heading);
+    }
+    assert_eq!(TABLES.map(|table| gateway.database.rows(table)), before, "the second time changes nothing");
+}
+
+/// How many requests, events, messages, inbound messages, parts of them, calls and rooms there are.
+pub fn counts(gateway: &Gateway) -> [usize; 7] {
+    TABLES.map(|table| gateway.database.rows(table).len())
+}
+
+pub fn start(database: Database, now: &str, variables: &[(&str, &str)]) -> Gateway {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Gateway::on(database, Timestamp::parse(now).expect("an instant"), &variables)
+}
+
+pub const NOW: &str = "2026-03-14T15:30:00Z";
+
+const MIFUMO: &str = "/webhooks/mifumo";
+
+fn mifumo() -> Vec<Shown> {
+    let first = json!({ "external_id": "msg_123456789", "recipient_key": "+255123456789", "sender": "Taarifa-SMS",
+        "channel": "sms", "direction": "outbound", "price": "10.0", "price_currency": "USD" });
+    let with = |more: Value| {
+        let mut row = first.clone();
+        row.as_object_mut().expect("columns").extend(more.as_object().expect("columns").clone());
+        row
+    };
+    let unknown = r#"{"event": "message.queued", "message_id": "msg_123456789"}"#;
+    vec![
+        Shown::json("Webhook Payloads / Message Sent Event", "body-sha256", body!("mifumo/guide-sent"))
+            .gives(
+                MESSAGES,
+                with(json!({ "status": "sent", "status_at": "2024-01-01 10:00:00", "is_final": false, "revision": 1 })),
+            )
+            .gives(MESSAGES, with(json!({ "recipient_key": "+255987654321", "recipient": "+255987654321", "status": "sent" }))),
+        Shown::json("Webhook Payloads / Message Delivered Event", "body-sha256", body!("mifumo/guide-delivered")).gives(
+            MESSAGES,
+            with(json!({ "status": "delivered", "provider_status": "DELIVRD", "delivered_at": "2024-01-01 10:05:00",
+                "error_message": null, "is_final": true, "evidence": "carrier", "has_conflict": false, "revision": 2 })),
+        ),
+        // The guide's own delivered event is of the same instant: a receipt outranks a failure, and the row says that both came.
+        Shown::json("Webhook Payloads / Message Failed Event", "body-sha256", body!("mifumo/guide-failed"))
+            .gives(
+                EVENTS,
+                json!({ "event_type": "message.failed", "error_code": "INVALID_NUMBER", "recipient_key": "+255123456789" }),
+            )
+            .gives(
+                MESSAGES,
+                with(json!({ "status": "delivered", "failed_at": "2024-01-01 10:05:00", "has_conflict": true, "revision": 3 })),
+            )
+            .gives(MESSAGES, with(json!({ "recipient_key": "+255987654321", "status": "sent", "failed_at": null }))),
+        Shown::json("Webhook Implementation Examples / Node.js Express: an unknown event type", "body-sha256", unknown)
+            .gives(EVENTS, json!({ "event_type": "unknown", "provider_type": "message.queued", "external_id": null })),
+        Shown::json("Webhook Testing / Test Webhook with cURL", "url-token", body!("mifumo/guide-curl")).gives(
+            MESSAGES,
+            json!({ "external_id": "msg_test_123", "recipient_key": "+255123456789", "status": "sent", "price": "10.0",
+                "price_currency": "USD", "status_at": "2024-01-01 10:00:00", "verified_by": "url-token:0" }),
+        ),
+        Shown::json("Setting Up Webhooks / 3. Webhook Security: another signature", "", body!("mifumo/guide-sent"))
+            .with("X-Webhook-Signature", &"0".repeat(64))
+            .refused(401, "invalid_signature"),
+        Shown::json("Setting Up Webhooks / 3. Webhook Security: none", "", body!("mifumo/guide-sent"))
+            .refused(401, "invalid_signature"),
+        Shown::json("Troubleshooting / Common Issues: another URL", "", body!("mifumo/guide-sent"))
+            .at("/t/wrong")
+            .refused(404, "not_found"),
+    ]
+}
+
+const VONAGE: &str = "/webhooks/vonage";
+const RECEIPT: &str = body!("vonage/guide-receipt-foreign-sig");
+const PART: &str = r#"{
+  "api-key": "abcd1234",
+  "msisdn": "447700900001",
+  "to": "447700900000",
+  "messageId": "0A0000000123ABCD1",
+  "text": "Hello world",
+  "type": "text",
+  "keyword": "HELLO",
+  "message-timestamp": "2020-01-01 12:00:00",
+  "timestamp": "1578787200",
+  "nonce": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+  "concat": "true",
+  "concat-ref": "1",
+  "concat-total": "3",
+  "concat-part": "2"
+}"#;
+
+fn receipt_row() -> Value {
+    json!({ "external_id": "0A0000001234567B", "status": "delivered", "provider_status": "delivered", "is_final": true,
+        "evidence": "carrier", "recipient": "+447700900000", "sender": "AcmeInc", "price": "0.03330000",
+        "embedded_id": "my-reference", "error_code": null, "delivered_at": "2020-01-01 12:00:00" })
+}
+
+/// The guide's receipt with everything but the signature, which is of a secret that the guide does not tell.
+fn unsigned_receipt() -> String {
+    let (signed, _) = RECEIPT.split_once(",\n  \"sig\"").expect("a signature");
+    format!("{signed}\n}}")
+}
+
+/// The guide's second of three parts as another one of them.
+fn part(id: &str, text: &str, number: &str) -> String {
+    let part = PART.replace("0A0000000123ABCD1", id).replace("Hello world", text);
+    part.replace("\"concat-part\": \"2\"", &format!("\"concat-part\": \"{number}\""))
+}
+
+fn vonage() -> Vec<Shown> {
+    let mut shown = vec![
+        Shown::json("Delivery Receipts / Delivery Receipt Format: with a secret its signature counts", "", RECEIPT)
+            .refused(401, "invalid_signature"),
+        Shown::json("Delivery Receipts / Delivery Receipt Format: also by the URL token", "url-token", RECEIPT)
+            .refused(401, "invalid_signature"),
+        Shown::json("Webhook Security / 1. Validate Signatures", "md5-plain", unsigned_receipt())
+            .gives("webhook_requests", json!({ "verified_by": "md5-plain:0", "state": "processed", "url": "/webhooks/vonage" }))
+            .gives(MESSAGES, receipt_row()),
+    ];
+    for (word, status, is_final) in [
+        ("delivered", "delivered", true),
+        ("expired", "expired", true),
+        ("failed", "failed", true),
+        ("rejected", "rejected", true),
+        ("accepted", "sent", false),
+        ("buffered", "deferred", false),
+        ("unknown", "unknown", false),
+    ] {
+        let body = unsigned_receipt().replace("0A0000001234567B", word).replace("\"delivered\"", &format!("\"{word}\""));
+        let row = json!({ "external_id": word, "status": status, "provider_status": word, "is_final": is_final });
+        shown.push(Shown::json(format!("Delivery Receipts / Status Values: {word}"), "md5-plain", body).gives(MESSAGES, row));
+    }
+    let (first, third) = (part("0A0000000123ABCD0", "One.", "1"), part("0A0000000123ABCD2", "Three.", "3"));
+    let held =
+        json!({ "external_id": "0A0000000123ABCD1", "part": 2, "parts_total": 3, "reference": "1", "text": "Hello world" });
+    let whole = json!({ "external_id": "0A0000000123ABCD0", "text": "One.Hello worldThree.", "parts_total": 3,
+        "parts_received": 3, "is_partial": false, "sender": "+447700900001", "recipient": "+447700900000", "channel": "sms",
+        "occurred_at": "2020-01-01 12:00:00" });
+    shown.extend([
+        Shown::json("Inbound SMS / Inbound SMS Format", "url-token", PART).gives("inbound_parts", held.clone()),
+        // The same message by another proof is another request, and no second part.
+        Shown::json("Webhook Security / 2. Implement Idempotency", "md5-plain", PART).gives("inbound_parts", held),
+        Shown::json("Inbound SMS / Handling Concatenated Messages: part 3", "url-token", third),
+        Shown::json("Inbound SMS / Handling Concatenated Messages: part 1", "url-token", first).gives(INBOUND, whole),
+        Shown::json("Webhook Best Practices / 1. Respond Quickly: no JSON", "url-token", "{oops")
+            .refused(400, "invalid_payload")
+            .quarantined("invalid_payload: the body is not JSON"),
+        Shown::json("Common Issues / Not Receiving Webhooks", "url-token", body!("vonage/guide-curl"))
+            .gives(EVENTS, json!({ "event_type": "unknown", "external_id": null })),
+    ]);
+    shown
+}
+
+crate::databases! {
+    fn webhook_integration_guide_of_mifumo(database) {
+        let secret = ("MIFUMO_WEBHOOK_SECRET", "mifumo-webhook-secret-0123456789");
+        let gateway = start(database, NOW, &[secret, ("MIFUMO_URL_TOKEN", "mfurl-0123456789abcdef0123456789abcdef")]);
+        replay(&gateway, MIFUMO, &mifumo());
+        assert_eq!(counts(&gateway), [5, 6, 3, 0, 0, 0, 0]);
+    }
+
+    fn sms_api_webhooks_of_vonage(database) {
+        let token = ("VONAGE_URL_TOKEN", "vurl-0123456789abcdef0123456789abcdef");
+        let gateway = start(database, NOW, &[token]);
+        // Without a secret nothing can be said of the signature that the guide's receipt carries.
+        let shown = Shown::json("Delivery Receipts / Delivery Receipt Format", "url-token", RECEIPT);
+        replay(&gateway, VONAGE, &[shown.gives(MESSAGES, receipt_row())]);
+        assert_eq!(counts(&gateway), [1, 1, 1, 0, 0, 0, 0]);
+        let gateway = start(gateway.stop(), NOW, &[token, ("VONAGE_SIGNATURE_SECRET", "Zx81-signature-secret-q7")]);
+        replay(&gateway, VONAGE, &vonage());
+        assert_eq!(counts(&gateway), [15, 14, 8, 1, 3, 0, 0]);
+    }
+}

@@ -101,6 +101,11 @@ impl Endpoint {
         if route.is_empty() { self.path() } else { format!("{}/{route}", self.path()) }
     }
 
+    /// The paths of all its routes, its own first.
+    pub fn paths(&self) -> impl Iterator<Item = (String, &'static str)> {
+        std::iter::once(&"").chain(self.spec.routes).map(|route| (self.route_path(route), *route))
+    }
+
     /// What a token at the end of the URL grants; nothing if it is not one of this endpoint's.
     pub fn grant(&self, token: &str) -> Option<url_token::Grant> {
         url_token::find(self.provider.url_tokens(), token)
@@ -160,8 +165,8 @@ impl Endpoint {
         self.provider.sign(scheme, outgoing);
     }
 
-    /// The URL to paste at the provider, without credentials. `fallback` is the address without a configured one.
-    pub fn url_to_paste(&self, fallback: &PublicUrl) -> String {
+    /// The URLs to paste at the provider, one per route, without credentials. `fallback` is the address without a configured one.
+    pub fn urls_to_paste(&self, fallback: &PublicUrl) -> Vec<String> {
         let origin = self.public_urls.first().unwrap_or(fallback);
         let token = if self.provider.url_tokens().is_empty() {
             String::new()
@@ -169,7 +174,7 @@ impl Endpoint {
             // The token itself is a secret.
             format!("{}${{{}}}", url_token::SEGMENT, self.token_variable())
         };
-        format!("{origin}{}{token}{}", self.path(), self.spec.url_suffix)
+        self.paths().map(|(path, _)| format!("{origin}{path}{token}{}", self.spec.url_suffix)).collect()
     }
 
     /// The variable that holds the token at the end of the URL.

@@ -66,10 +66,8 @@ impl Gateway {
             (endpoint.path(), endpoint)
         });
         let endpoints: HashMap<String, Endpoint> = endpoints.collect();
-        let routes = endpoints.values().flat_map(|endpoint| {
-            let routes = std::iter::once(&"").chain(endpoint.spec.routes);
-            routes.map(|route| (endpoint.route_path(route), (endpoint.path(), *route)))
-        });
+        let routes =
+            endpoints.values().flat_map(|endpoint| endpoint.paths().map(|(path, route)| (path, (endpoint.path(), route))));
         Self {
             routes: routes.collect(),
             endpoints,

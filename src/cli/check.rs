@@ -71,15 +71,17 @@ fn urls(config: &Config) -> Vec<ToPaste> {
     let mut urls: Vec<ToPaste> = config
         .endpoints
         .iter()
-        .map(|endpoint| ToPaste {
-            provider: endpoint.spec.name,
-            account: endpoint.account.as_str().to_owned(),
-            url: endpoint.url_to_paste(&fallback),
-            unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
-            verified: endpoint.unverified.is_none(),
+        .flat_map(|endpoint| {
+            endpoint.urls_to_paste(&fallback).into_iter().map(|url| ToPaste {
+                provider: endpoint.spec.name,
+                account: endpoint.account.as_str().to_owned(),
+                url,
+                unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
+                verified: endpoint.unverified.is_none(),
+            })
         })
         .collect();
-    urls.sort_by(|one, other| (one.provider, &one.account).cmp(&(other.provider, &other.account)));
+    urls.sort_by(|one, other| (one.provider, &one.account, &one.url).cmp(&(other.provider, &other.account, &other.url)));
     urls
 }
 
@@ -87,7 +89,9 @@ fn show(report: &Report) {
     if !report.urls.is_empty() {
         say(table::urls(&report.urls));
     }
-    for url in &report.urls {
+    let mut told: Vec<&ToPaste> = report.urls.iter().collect();
+    told.dedup_by_key(|url| (url.provider, &url.account));
+    for url in told {
         let what = match (url.verified, url.unsigned) {
             (false, _) => "nothing is verified".to_owned(),
             (true, None) => "every callback is signed".to_owned(),

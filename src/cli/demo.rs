@@ -26,9 +26,11 @@ pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     let forged = forge(&running, &fixtures)?;
     let page = running.gateway.store.messages(&MessageFilter { limit: 500, ..MessageFilter::default() })?;
     say(table::messages(&page.messages));
-    let Counts { requests, events, messages, inbound } = running.gateway.store.counts()?;
+    let Counts { requests, events, messages, inbound, calls, rooms } = running.gateway.store.counts()?;
     say(format_args!("{accepted}\n{forged}"));
-    say(format_args!("Stored   {requests} requests, {events} events, {messages} messages, {inbound} inbound messages\n"));
+    say(format_args!(
+        "Stored       {requests} requests, {events} events, {messages} messages, {inbound} inbound messages, {calls} calls, {rooms} rooms\n"
+    ));
     describe(&running, env);
     if exit {
         running.stop();
@@ -81,7 +83,7 @@ fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandEr
                 return Err(CommandError::Other(format!("{}/{} was answered {status}", spec.name, fixture.name)));
             }
         }
-        lines.push(format!("{:<8} {accepted} of {sent} signed callbacks accepted", spec.title));
+        lines.push(format!("{:<12} {accepted} of {sent} callbacks accepted", spec.title));
     }
     Ok(lines.join("\n"))
 }
@@ -104,7 +106,7 @@ fn forge(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError
     if running.gateway.store.counts()? != before {
         return Err(CommandError::Other("a forged callback changed a table".to_owned()));
     }
-    Ok(format!("Forged   {} of {} refused with 401; no table changed", forged.len(), forged.len()))
+    Ok(format!("Forged       {} of {} refused with 401; no table changed", forged.len(), forged.len()))
 }
 
 fn endpoint<'r>(running: &'r Running, fixture: &Fixture) -> Result<&'r Endpoint, CommandError> {
@@ -135,7 +137,9 @@ fn describe(running: &Running, env: &Env) {
     say(format_args!("Callbacks   http://{public}"));
     let address = PublicUrl::of_listener(*public);
     for endpoint in running.gateway.endpoints() {
-        say(format_args!("  {:<9} {}", endpoint.spec.title, endpoint.url_to_paste(&address)));
+        for url in endpoint.urls_to_paste(&address) {
+            say(format_args!("  {:<12} {url}", endpoint.spec.title));
+        }
     }
     say(format_args!("Health      http://{public}{}", crate::http::HEALTH_PATH));
     say(format_args!("Operations  http://{ops}   token {token}"));

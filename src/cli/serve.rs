@@ -23,7 +23,7 @@ fn announce(running: &Running) {
     tracing::info!("callbacks: http://{}, operations: http://{}", running.public, running.ops);
     let address = PublicUrl::of_listener(running.public);
     for endpoint in running.gateway.endpoints() {
-        let url = endpoint.url_to_paste(&address);
+        let url = endpoint.urls_to_paste(&address).join(" or ");
         tracing::info!(
             provider = endpoint.spec.name,
             account = endpoint.account.as_str(),

@@ -42,7 +42,8 @@ pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
         for (account, given) in accounts {
             if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, common) {
-                if endpoint.path() == crate::http::HEALTH_PATH || endpoints.iter().any(|other| other.path() == endpoint.path()) {
+                let taken: Vec<String> = endpoints.iter().flat_map(Endpoint::paths).map(|(path, _)| path).collect();
+                if endpoint.paths().any(|(path, _)| path == crate::http::HEALTH_PATH || taken.contains(&path)) {
                     reader.problem(&format!("{}_WEBHOOK_URL", spec.prefix()), "expected a path that no other endpoint has");
                 }
                 endpoints.push(endpoint);

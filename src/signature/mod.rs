@@ -151,16 +151,17 @@ pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'
     if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(Rejected::Malformed) }
 }
 
-/// What stands for a request that no signature covers: its body, and its query without the credential in it. The query
-/// counts because a video room's events differ in nothing else when they come in the same second.
+/// What stands for a request that no signature covers: its body or, without one, its query without the credential in it. Beside
+/// a body only the parameter `event` of the query is read: two events of a video room may differ in nothing else.
 fn uncovered(callback: &Callback) -> Vec<u8> {
-    let is_payload = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(url_secret::PARAMETER);
-    let query = callback.query().split('&').filter(is_payload).collect::<Vec<_>>().join("&");
-    match (callback.body.is_empty(), query.is_empty()) {
-        (true, _) => query.into_bytes(),
-        (false, true) => callback.body.to_vec(),
-        (false, false) => [&callback.body, &b"\0"[..], query.as_bytes()].concat(),
+    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let of_query =
+        |is_kept: fn(&str) -> bool| callback.query().split('&').filter(|pair| is_kept(&name(pair))).collect::<Vec<_>>().join("&");
+    if callback.body.is_empty() {
+        return of_query(|name| name != url_secret::PARAMETER).into_bytes();
     }
+    let event = of_query(|name| name == "event");
+    if event.is_empty() { callback.body.to_vec() } else { [&callback.body, &b"\0"[..], event.as_bytes()].concat() }
 }
 
 /// The index of the secret that was given. All are compared, so that the time does not tell which one was meant.

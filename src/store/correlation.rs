@@ -172,9 +172,11 @@ for_both! {
         }
 
         fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize> {
+            // With a conflict it may be the match of another, greater reference that was known earlier.
+            let by_another = m::matched_by.eq(EMBEDDED).and(m::has_conflict);
             let rows = m::table
                 .filter(m::embedded_id.eq_any(references))
-                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
+                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)).or(by_another));
             diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(EMBEDDED))).execute(self)
         }
     }

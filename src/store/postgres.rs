@@ -208,10 +208,12 @@ fn strength(row: &str) -> String {
     format!("CASE WHEN {row}.message_id IS NULL THEN 0 ELSE COALESCE({word}, {}) END", STRENGTH_LADDER.len())
 }
 
-/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts. The same
+/// reference changes nothing, for the application may have mapped the row itself since; unless the match was another's.
 fn yields() -> String {
     let both_embedded = format!("m.matched_by = '{EMBEDDED}' AND EXCLUDED.matched_by = '{EMBEDDED}'");
-    let lesser = "EXCLUDED.embedded_id COLLATE \"C\" <= m.embedded_id COLLATE \"C\"";
+    let lesser = "(EXCLUDED.embedded_id COLLATE \"C\" < m.embedded_id COLLATE \"C\" \
+                  OR (EXCLUDED.embedded_id = m.embedded_id AND m.has_conflict))";
     format!("({} > {} OR COALESCE({both_embedded} AND {lesser}, FALSE))", strength("EXCLUDED"), strength("m"))
 }
 

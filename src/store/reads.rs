@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{
     connection::{Connection, on_either},
-    schema::{communication_metrics, inbound_messages, message_external_ids as m, webhook_events, webhook_requests},
+    schema::{
+        calls, communication_metrics, inbound_messages, message_external_ids as m, rooms, webhook_events, webhook_requests,
+    },
 };
 use crate::time::Timestamp;
 
@@ -123,6 +125,10 @@ pub struct Counts {
     pub messages: i64,
     /// Rows of `inbound_messages`.
     pub inbound: i64,
+    /// Rows of `calls`.
+    pub calls: i64,
+    /// Rows of `rooms`.
+    pub rooms: i64,
 }
 
 pub(super) fn messages(connection: &mut Connection, filter: &MessageFilter) -> QueryResult<Page> {
@@ -176,5 +182,7 @@ pub(super) fn counts(connection: &mut Connection) -> QueryResult<Counts> {
         events: webhook_events::table.count().get_result(c)?,
         messages: m::table.count().get_result(c)?,
         inbound: inbound_messages::table.count().get_result(c)?,
+        calls: calls::table.count().get_result(c)?,
+        rooms: rooms::table.count().get_result(c)?,
     }))
 }

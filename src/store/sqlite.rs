@@ -119,7 +119,8 @@ macro_rules! either {
     };
 }
 
-/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts. The same
+/// reference changes nothing, for the application may have mapped the row itself since; unless the match was another's.
 macro_rules! yields {
     () => {{
         let strength = case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
@@ -127,7 +128,8 @@ macro_rules! yields {
             .otherwise(instr(STRENGTH_LADDER, m::matched_by));
         let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
         let both_embedded = m::matched_by.eq(EMBEDDED).and(excluded(m::matched_by).eq(EMBEDDED));
-        let is_lesser = both_embedded.and(excluded(m::embedded_id).le(m::embedded_id));
+        let is_same = excluded(m::embedded_id).eq(m::embedded_id).and(m::has_conflict);
+        let is_lesser = both_embedded.and(excluded(m::embedded_id).lt(m::embedded_id).or(is_same));
         excluded(m::message_id).is_not_null().and(new.gt(strength).or(is_lesser))
     }};
 }

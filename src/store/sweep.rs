@@ -10,7 +10,7 @@ use super::{
     Options,
     commit::Writer,
     connection::for_both,
-    correlation::{TIMESTAMP, guess},
+    correlation::{EMBEDDED, TIMESTAMP, guess},
     schema::{communication_metrics as c, message_external_ids as m},
 };
 
@@ -107,7 +107,7 @@ pub(super) trait Sweep {
     fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<Mapping>>;
     /// Messages of the application behind that number.
     fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Metric>>;
-    /// Which of these references are carried by rows without a match.
+    /// Which of these references are carried by rows that may have to be matched anew.
     fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>>;
     /// Rows without a match to these recipients.
     fn unmatched_to(&mut self, recipients: &[&str], limit: i64) -> QueryResult<Vec<Unmatched>>;
@@ -134,7 +134,7 @@ for_both! {
         fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>> {
             let rows = m::table
                 .filter(m::embedded_id.eq_any(references))
-                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)));
+                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)).or(m::matched_by.eq(EMBEDDED).and(m::has_conflict)));
             rows.select(m::embedded_id.assume_not_null()).distinct().order(m::embedded_id).load(self)
         }
 

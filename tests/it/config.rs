@@ -46,8 +46,8 @@ fn the_guides_block_starts_as_it_stands() {
     assert_eq!(loaded.config.timeout.as_secs(), 4);
     assert_eq!(loaded.warnings.len(), 1, "only the timeout: {:?}", loaded.warnings);
     assert_eq!(
-        loaded.config.endpoints[1].url_to_paste(&"http://unused".parse().expect("a URL")),
-        "https://api.mingus.com/webhooks/twilio#rc=5&rp=all"
+        loaded.config.endpoints[1].urls_to_paste(&"http://unused".parse().expect("a URL")),
+        ["https://api.mingus.com/webhooks/twilio#rc=5&rp=all"]
     );
 }
 
@@ -187,6 +187,67 @@ fn accounts_have_urls_schemes_and_public_addresses_of_their_own() {
 #[test]
 fn a_provider_without_a_proof_is_off() {
     assert!(load(&[("TWILIO_ACCOUNT_SID", "AC1")]).expect("a configuration").config.endpoints.is_empty());
+}
+
+#[test]
+fn the_settings_of_each_provider_are_read_strictly() {
+    const LONG: &str = "0123456789abcdef0123456789abcdef";
+    for (variable, wrong) in [
+        ("VONAGE_URL_TOKEN", &LONG[..31]),
+        ("VONAGE_URL_TOKEN", "0123456789abcdef0123456789abcde/"),
+        ("MIFUMO_URL_TOKEN", "0123456789abcdef0123456789abcdef,short"),
+        ("VONAGE_SIGNATURE_METHOD", "md4"),
+        ("VONAGE_SIGNATURE_TOLERANCE", "-1"),
+        ("VONAGE_SIGNATURE_SCHEMES", "sms,svix"),
+        ("SIGNALWIRE_BASIC_AUTH", "nobody-0123456789abcdef"),
+        ("SIGNALWIRE_BASIC_AUTH", ":0123456789abcdef"),
+        ("SIGNALWIRE_ALLOWED_IPS", "10.0.0.0/33"),
+        ("SIGNALWIRE_ALLOWED_IPS", ""),
+        ("SIGNALWIRE_REQUIRE", "some"),
+        ("SIGNALWIRE_SWML", "fixtures/nothing.json"),
+        ("SIGNALWIRE_SWML", "Cargo.toml"),
+        ("CONVERSATION_SIGNATURE_HEADER", "X Signature"),
+        ("CONVERSATION_RATE_LIMIT", "many"),
+        ("CONVERSATION_MAX_CONCURRENT", "1.5"),
+        ("MIFUMO__T__WEBHOOK_SECRET", LONG),
+        ("SIGNALWIRE__SWML__SIGNING_KEY", LONG),
+    ] {
+        let prefix = variable.split('_').next().expect("a prefix");
+        let proof = match prefix {
+            "VONAGE" => "VONAGE_SIGNATURE_SECRET",
+            "SIGNALWIRE" => "SIGNALWIRE_SIGNING_KEY",
+            "MIFUMO" => "MIFUMO_WEBHOOK_SECRET",
+            _ => "CONVERSATION_WEBHOOK_SECRET",
+        };
+        assert_eq!(problems(&[(proof, LONG), (variable, wrong)]), [variable], "{wrong}");
+    }
+}
+
+#[test]
+fn an_address_list_alone_switches_on_only_where_the_contract_says_so() {
+    assert_eq!(load(&[("SIGNALWIRE_ALLOWED_IPS", "127.0.0.1")]).expect("a configuration").config.endpoints.len(), 1);
+    assert_eq!(load(&[("CONVERSATION_ALLOWED_IPS", "127.0.0.1")]).expect("a configuration").config.endpoints.len(), 0);
+}
+
+#[test]
+fn a_url_to_paste_names_the_variable_of_its_token() {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let variables = [
+        ("SIGNALWIRE_URL_TOKEN", TOKEN),
+        ("VONAGE__ACME_EU__URL_TOKEN", TOKEN),
+        ("WEBHOOK_BASE_URL", "https://hooks.example.com"),
+    ];
+    let loaded = load(&variables).expect("a configuration");
+    let fallback = "http://unused".parse().expect("a URL");
+    let urls: Vec<String> = loaded.config.endpoints.iter().flat_map(|endpoint| endpoint.urls_to_paste(&fallback)).collect();
+    assert_eq!(
+        urls,
+        [
+            "https://hooks.example.com/webhooks/signalwire/t/${SIGNALWIRE_URL_TOKEN}",
+            "https://hooks.example.com/webhooks/signalwire/swml/t/${SIGNALWIRE_URL_TOKEN}",
+            "https://hooks.example.com/webhooks/vonage/acme-eu/t/${VONAGE__ACME_EU__URL_TOKEN}",
+        ]
+    );
 }
 
 #[test]

@@ -166,6 +166,35 @@ crate::databases! {
         assert_eq!(gateway.database.rows("message_external_ids").len(), before);
     }
 
+    // The application corrects by plain SQL what a reference had found; the next callback carries the same reference.
+    fn a_mapping_by_plain_sql_is_not_taken_back(database) {
+        let gateway = gateway(database, &[]);
+        registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio" }));
+        status(&gateway, "SM1", Some("order-1"));
+        gateway.database.execute("INSERT INTO communication_metrics (id, reference) VALUES (70, 'order-2')");
+        gateway.database.execute(
+            "INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (70, 'SM1', 'twilio') \
+             ON CONFLICT (service_type, account, external_id, recipient_key) DO UPDATE SET message_id = EXCLUDED.message_id",
+        );
+        let endpoint = gateway.endpoint(twilio::PATH);
+        let target = format!("{}?message_id=order-1", twilio::PATH);
+        let mut again = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", "MessageSid=SM1&MessageStatus=read");
+        endpoint.sign(endpoint.spec.schemes[0], &mut again);
+        assert_eq!(gateway.send(&again).status, 200);
+        sweep(&gateway);
+        assert_eq!(matched(&gateway, "SM1").0, Some(70));
+    }
+
+    // Of two carried references the lesser is registered last.
+    fn the_lesser_reference_takes_over_once_it_is_known(database) {
+        let gateway = gateway(database, &[]);
+        status(&gateway, "SM1", Some("a"));
+        registered(&gateway, &json!({ "reference": "b", "service_type": "twilio" }));
+        status(&gateway, "SM1", Some("b"));
+        let lesser = registered(&gateway, &json!({ "reference": "a", "service_type": "twilio" }));
+        assert_eq!(matched(&gateway, "SM1"), by(lesser, "embedded", "delivered"));
+    }
+
     fn time_and_recipient_match_only_if_asked_for_and_only_one(database) {
         let sent = "INSERT INTO communication_metrics (id, reference, channel, recipient, sent_at) VALUES ";
         database_with_metrics(&database);

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod calls_rooms;
 mod check;
 mod config;
 mod convergence;

@@ -16,6 +16,7 @@ mod check;
 mod config;
 mod convergence;
 mod correlation;
+mod cross_scheme;
 mod development;
 mod docs;
 mod event_stream;

@@ -61,7 +61,7 @@ pub struct Limiter {
 impl Limiter {
     /// Starts with all the room there is.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, taken: Mutex::new(VecDeque::new()), places: Semaphore::new(limits.concurrent) }
+        Self { limits, taken: Mutex::new(VecDeque::new()), places: Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)) }
     }
 
     /// Takes a place, if there is one at that instant.
@@ -69,27 +69,29 @@ impl Limiter {
         let place = match (self.limits.concurrent, self.places.try_acquire()) {
             (0, _) => None,
             (_, Ok(place)) => Some(place),
-            (_, Err(_)) => return Err(Limited { budget: None, retry_after: 1 }),
+            (_, Err(_)) => return Err(Limited { budget: self.left(now.micros(), false).1, retry_after: 1 }),
         };
-        Ok(Admission { budget: self.take(now.micros())?, _place: place })
+        match self.left(now.micros(), true) {
+            (true, budget) => Ok(Admission { budget, _place: place }),
+            (false, budget) => Err(Limited { budget, retry_after: budget.map_or(1, |budget| budget.reset.max(1)) }),
+        }
     }
 
-    /// Counts one more in the minute before now.
-    fn take(&self, now: i64) -> Result<Option<Budget>, Limited> {
+    /// Whether there is room in the minute before now, one more counted if it is `taking` and there is, and what is left.
+    fn left(&self, now: i64, taking: bool) -> (bool, Option<Budget>) {
         let limit = self.limits.per_minute;
         if limit == 0 {
-            return Ok(None);
+            return (true, None);
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back must not lock the endpoint.
         taken.retain(|instant| now.abs_diff(*instant) < MINUTE);
-        let is_full = taken.len() >= limit;
-        if !is_full {
+        let has_room = taken.len() < limit;
+        if taking && has_room {
             taken.push_back(now);
         }
         let reset = taken.front().map_or(0, |oldest| (MINUTE - now.abs_diff(*oldest)).div_ceil(1_000_000));
-        let budget = Budget { limit, remaining: limit - taken.len().min(limit), reset };
-        if is_full { Err(Limited { budget: Some(budget), retry_after: reset.max(1) }) } else { Ok(Some(budget)) }
+        (has_room, Some(Budget { limit, remaining: limit - taken.len().min(limit), reset }))
     }
 }
 

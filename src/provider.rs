@@ -65,7 +65,7 @@ pub struct Spec {
     pub kept_headers: &'static [&'static str],
     /// The answer to an authentic payload that cannot be read, unless `<PROVIDER>_INVALID_PAYLOAD` says otherwise.
     pub invalid_payload: InvalidPayload,
-    /// Makes the provider from its settings. No input or output; every problem goes to the settings.
+    /// Makes the provider from its settings; every problem goes to them. Files that a setting names are read by them as well.
     pub connect: fn(&mut Settings<'_, '_>) -> Option<Box<dyn Provider>>,
 }
 

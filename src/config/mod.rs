@@ -1,6 +1,6 @@
 //! Configuration: from the environment and `.env`, once, at the start, with every problem named at once.
 //!
-//! Loading opens no socket and no file.
+//! Loading opens no socket and writes nothing; the only files it reads are those that a provider's setting names.
 
 mod database;
 mod endpoints;

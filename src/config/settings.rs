@@ -11,6 +11,9 @@ use crate::{
     signature::Scheme,
 };
 
+/// The largest file that a setting may name.
+const MAX_FILE: u64 = 64 << 10;
+
 /// Shorter tokens could be guessed.
 const MIN_URL_TOKEN: usize = 32;
 
@@ -110,9 +113,10 @@ impl<'s, 'e> Settings<'s, 'e> {
     /// The text of a file whose path is set.
     pub fn file(&mut self, name: &str) -> Option<String> {
         let path = self.text(name)?;
-        let text = std::fs::read_to_string(path).ok();
+        let is_small = std::fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
+        let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten();
         if text.is_none() {
-            self.problem(name, "expected the path of a text file that can be read");
+            self.problem(name, "expected the path of a text file that can be read, 64 KiB at the most");
         }
         text
     }

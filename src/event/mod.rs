@@ -99,8 +99,8 @@ pub struct Event {
     pub provider_type: Option<String>,
     /// The message it is about, if it is about one.
     pub external_id: Option<ExternalId>,
-    /// The recipient's normalized number, for a provider that reports several statuses under one id; else empty.
-    pub recipient_key: String,
+    /// The recipient's normalized number, for a provider that reports several statuses under one id; empty if it tells none.
+    pub recipient_key: Option<String>,
     /// What it does besides being kept.
     pub effect: Effect,
     /// The identity its sender gave it; without one it is its place in its request.
@@ -126,7 +126,7 @@ impl Event {
             event_type,
             provider_type: text::present(provider_type),
             external_id: None,
-            recipient_key: String::new(),
+            recipient_key: None,
             effect: Effect::None,
             cloud_event: None,
             status: None,
@@ -146,6 +146,11 @@ impl Event {
     /// Whether the delivery it reports is only concluded from something else.
     pub fn is_inferred(&self) -> bool {
         self.evidence == Some(Evidence::Inferred)
+    }
+
+    /// The application's reference that it carries. A longer one than can be registered is none.
+    pub fn reference(&self) -> Option<&str> {
+        self.facts.embedded_id.as_deref().filter(|reference| reference.len() <= MAX_EXTERNAL_ID)
     }
 
     /// Whether it is about an e-mail.

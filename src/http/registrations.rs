@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::{
     address,
+    endpoint::Account,
     event::ExternalId,
     gateway::Gateway,
     providers,
@@ -23,7 +24,7 @@ use crate::{
 /// Messages in one request.
 const MAX_MESSAGES: usize = 1_000;
 
-/// The longest reference, account or recipient that is taken.
+/// The longest reference or recipient that is taken.
 const MAX_TEXT: usize = 255;
 
 /// One message as it is told. An unknown field is an error: what is silently ignored is missed later.
@@ -43,14 +44,18 @@ impl Told {
     /// The registration, or which field is wrong.
     fn registration(self) -> Result<Registration, &'static str> {
         let fits = |text: &str| (1..=MAX_TEXT).contains(&text.len()) && !text.contains('\0');
-        let account = self.account.unwrap_or_else(|| "default".to_owned());
+        // As in the URL, or as in variables.
+        let account = match self.account.as_deref() {
+            None | Some("default") => Account::unnamed(),
+            Some(name) => name.to_uppercase().replace('-', "_").parse().map_err(|_| "account")?,
+        };
         let spec = providers::find(&self.service_type).ok_or("service_type")?;
         let is_email = self.channel == Some(Channel::Email) || spec.name == "resend";
         let normalized = |recipient: &str| if is_email { address::email(recipient) } else { address::international(recipient) };
         Ok(Registration {
             reference: Some(self.reference).filter(|reference| fits(reference)).ok_or("reference")?,
             service_type: spec.name,
-            account: Some(account).filter(|account| fits(account)).ok_or("account")?,
+            account: account.as_str().to_owned(),
             external_id: self.external_id.map(|id| ExternalId::new(&id).ok_or("external_id")).transpose()?,
             recipient: match self.recipient {
                 None => None,

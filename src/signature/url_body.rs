@@ -42,6 +42,11 @@ pub fn verify<'c>(
     secrets: &[Secret],
 ) -> Result<Proof<'c>, Rejected> {
     let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
+    // Only documents are signed so. A form's own signature is the same digest, and its text could be cut anew here.
+    let first = callback.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if !first.is_none_or(|first| b"{[".contains(first)) {
+        return Err(Rejected::NotCovered);
+    }
     let given = hex::decode(value).map_err(|_| Rejected::Malformed)?;
     let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
     let is_genuine = |key: &[u8]| urls.iter().any(|url| matches(scheme, key, &[url.as_bytes(), &callback.body], &given));

@@ -16,6 +16,11 @@ pub static SCHEME: Scheme = Scheme {
 /// The parameter's name.
 pub const PARAMETER: &str = "secret";
 
+/// Whether a pair of a raw query is the parameter, however its name is escaped.
+pub fn is_parameter(pair: &str) -> bool {
+    Form::decode(pair.as_bytes()).is_some_and(|pair| pair.has(PARAMETER))
+}
+
 /// Whether the query carries a secret.
 pub fn claimed(callback: &Callback) -> bool {
     Form::decode(callback.query().as_bytes()).is_some_and(|query| query.has(PARAMETER))

@@ -1,11 +1,14 @@
 //! Rows of `calls`: a fold over the distinct events of a call. There are few of them beside messages, so that the row is
 //! locked, folded here and written back, and the rules stand once.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 
 use super::{fold::least, record::Record, schema::calls};
 use crate::event::{CallState, Effect, Event};
+
+/// Thirty days: no call is longer.
+const MAX_TALK: i64 = 30 * 24 * 3600;
 
 /// A row as one event, or the fold of several, makes it.
 #[derive(Clone, Debug, AsChangeset, Insertable, Queryable, Selectable)]
@@ -36,7 +39,7 @@ impl CallRow {
         let Effect::Call(call) = &event.effect else { return None };
         let at = event.occurred_at.unwrap_or(record.received_at).naive();
         let at_if = |state: CallState| (call.state == Some(state)).then_some(at);
-        let talked = call.answered_seconds.filter(|seconds| *seconds > 0).and_then(TimeDelta::try_seconds);
+        let talked = call.answered_seconds.filter(|seconds| (1..=MAX_TALK).contains(seconds)).and_then(TimeDelta::try_seconds);
         let mut row = Self {
             service_type: record.service_type.to_owned(),
             account: record.account.clone(),
@@ -49,7 +52,10 @@ impl CallRow {
             initiated_at: at_if(CallState::Initiated),
             ringing_at: at_if(CallState::Ringing),
             // A provider that tells how long was talked need not have told when it began.
-            answered_at: at_if(CallState::Answered).or_else(|| at_if(CallState::Ended)?.checked_sub_signed(talked?)),
+            answered_at: at_if(CallState::Answered).or_else(|| {
+                let answered = at_if(CallState::Ended)?.checked_sub_signed(talked?)?;
+                (answered >= DateTime::UNIX_EPOCH.naive_utc()).then_some(answered)
+            }),
             ended_at: at_if(CallState::Ended),
             end_reason: call.end_reason.clone(),
             ended_by: call.ended_by.clone(),

@@ -56,6 +56,17 @@ impl Identity {
         Self([service_type, account, external_id, recipient_key].map(str::to_owned))
     }
 
+    /// The same without the recipient: what all rows of one id have in common.
+    pub(super) fn shared(&self) -> Self {
+        let [service_type, account, external_id, _] = &self.0;
+        Self::of(service_type, account, external_id, "")
+    }
+
+    /// Whether it is one of the rows of that id.
+    pub(super) fn is_of(&self, id: &Self) -> bool {
+        self.0.iter().zip(&id.0).take(3).all(|(mine, theirs)| mine == theirs)
+    }
+
     fn of_message(row: &MessageRow) -> Self {
         Self::of(row.service_type, &row.account, &row.external_id, &row.recipient_key)
     }
@@ -99,7 +110,7 @@ fn locks(records: &BTreeMap<Key<'_>, &Record>, options: &Options) -> BTreeSet<Lo
         locks.extend(correlation::references(records.values().copied()).into_iter().map(Lock::reference));
     }
     for (record, event) in records.values().flat_map(|record| record.events().iter().map(|event| (*record, event))) {
-        if let (false, Some(id)) = (event.recipient_key.is_empty(), &event.external_id) {
+        if let (Some(_), Some(id)) = (&event.recipient_key, &event.external_id) {
             locks.insert(Lock::message(record.service_type, &record.account, id.as_str()));
         }
         locks.extend(PartRow::of(record, event).map(|part| part.lock()));
@@ -157,6 +168,8 @@ struct Effects {
 /// What a new event would do: its request's place, and the rows that it alone would make beside its own.
 struct Candidate {
     place: usize,
+    /// Whether its message has a row for each recipient.
+    is_shared: bool,
     message: Option<MessageRow>,
     inbound: Option<InboundRow>,
     part: Option<PartRow>,
@@ -168,6 +181,7 @@ impl Candidate {
     fn of(place: usize, record: &Record, event: &Event, state_key: &[u8]) -> Self {
         Self {
             place,
+            is_shared: event.recipient_key.is_some(),
             message: MessageRow::of(record, event, state_key),
             inbound: InboundRow::of(record, event),
             part: PartRow::of(record, event),
@@ -238,8 +252,10 @@ fn fold(writer: &mut impl Writer, mut new: Vec<Candidate>, options: &Options) ->
     let mut calls: BTreeMap<Identity, CallRow> = BTreeMap::new();
     let mut rooms: BTreeMap<Identity, RoomRow> = BTreeMap::new();
     let mut parts: BTreeSet<PartRow> = BTreeSet::new();
+    let mut shared: BTreeSet<Identity> = BTreeSet::new();
     for candidate in new {
         if let Some(row) = candidate.message {
+            shared.extend(candidate.is_shared.then(|| Identity::of_message(&row).shared()));
             absorb(&mut messages, Identity::of_message(&row), row, MessageRow::absorb);
         }
         if let Some(row) = candidate.inbound {
@@ -253,9 +269,8 @@ fn fold(writer: &mut impl Writer, mut new: Vec<Candidate>, options: &Options) ->
         }
         parts.extend(candidate.part);
     }
-    for row in messages.values_mut() {
-        correlation::complete(writer, row, options)?;
-    }
+    shared.iter().try_for_each(|id| correlation::share(writer, &mut messages, id))?;
+    messages.values_mut().try_for_each(|row| row.match_by_time(writer, options))?;
     let (identities, rows): (Vec<Identity>, Vec<MessageRow>) = messages.into_iter().unzip();
     let matched = writer.upsert_messages(&rows)?;
     writer.upsert_inbound(&inbound.into_values().collect::<Vec<_>>())?;

@@ -9,12 +9,13 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods
 
 use super::{
     Options,
-    commit::Writer,
+    commit::{Identity, Writer},
     connection::for_both,
     record::Record,
     rows::MessageRow,
     schema::{communication_metrics as c, message_external_ids as m},
 };
+use crate::event::Event;
 
 /// Ways of matching, weakest first. The place of a word in this text is its strength, in SQL as well.
 pub(super) const STRENGTH_LADDER: &str = "timestamp embedded database";
@@ -26,18 +27,19 @@ pub(super) const EMBEDDED: &str = "embedded";
 /// The only message to that recipient at about that time.
 pub(super) const TIMESTAMP: &str = "timestamp";
 
-/// How strong a match is; a mapping that says nothing of its origin was made by the application.
-pub(super) fn strength(message_id: Option<i64>, matched_by: Option<&str>) -> usize {
-    match (message_id, matched_by) {
-        (None, _) => 0,
-        (Some(_), None) => STRENGTH_LADDER.len(),
-        (Some(_), Some(word)) => STRENGTH_LADDER.find(word).map_or(0, |place| place + 1),
+/// How strong a match is. One that is not the gateway's own, or whose word is not known, was made by the application.
+pub(super) fn strength(message_id: Option<i64>, matched_id: Option<i64>, matched_by: Option<&str>) -> usize {
+    let of_word = |word: &str| STRENGTH_LADDER.find(word).filter(|_| !word.is_empty()).map(|place| place + 1);
+    match message_id {
+        None => 0,
+        Some(_) if message_id != matched_id => STRENGTH_LADDER.len(),
+        Some(_) => matched_by.and_then(of_word).unwrap_or(STRENGTH_LADDER.len()),
     }
 }
 
 /// References carried by the events of these records.
 pub(super) fn references<'r>(records: impl Iterator<Item = &'r Record>) -> BTreeSet<&'r str> {
-    records.flat_map(Record::events).filter_map(|event| event.facts.embedded_id.as_deref()).collect()
+    records.flat_map(Record::events).filter_map(Event::reference).collect()
 }
 
 /// The application's messages by what providers carry of them: its reference or, if none has it, the number of its row.
@@ -62,31 +64,35 @@ fn number(text: &str) -> Option<i64> {
 impl MessageRow {
     /// Takes the application's message that the carried reference names.
     pub(super) fn match_embedded(&mut self, messages: &BTreeMap<String, i64>) {
-        self.message_id = self.embedded_id.as_ref().and_then(|embedded| messages.get(embedded)).copied();
-        self.matched_by = self.message_id.map(|_| EMBEDDED);
+        let message = self.embedded_id.as_ref().and_then(|embedded| messages.get(embedded)).copied();
+        self.set_match(message, message.map(|_| EMBEDDED));
+    }
+
+    /// Takes the one message by that channel to that recipient that was sent at about that time.
+    pub(super) fn match_by_time(&mut self, writer: &mut impl Writer, options: &Options) -> QueryResult<()> {
+        if self.message_id.is_none() && options.timestamp_window.is_some() {
+            let at = self.status_at.unwrap_or(self.updated_at);
+            let message = guess(writer, self.channel, self.recipient.as_deref(), at, options)?;
+            self.set_match(message, message.map(|_| TIMESTAMP));
+        }
+        Ok(())
     }
 }
 
-/// Matches what is folded and has no match of its own yet: from another recipient's row of the same id, or by time.
-pub(super) fn complete(writer: &mut impl Writer, row: &mut MessageRow, options: &Options) -> QueryResult<()> {
-    if !row.recipient_key.is_empty() {
-        let there = writer.siblings(row)?;
-        let strongest = there.into_iter().max_by_key(|(id, by)| strength(*id, by.as_deref()));
-        if let Some((id, by)) =
-            strongest.filter(|(id, by)| strength(*id, by.as_deref()) > strength(row.message_id, row.matched_by))
-        {
-            row.message_id = id;
-            row.matched_by = Some(match by.as_deref() {
-                Some(EMBEDDED) => EMBEDDED,
-                Some(TIMESTAMP) => TIMESTAMP,
-                _ => DATABASE,
-            });
-        }
+/// Gives all rows of one id, which are one message to several recipients, the strongest match that any of them has: those of
+/// this transaction, and those that are there.
+pub(super) fn share(writer: &mut impl Writer, rows: &mut BTreeMap<Identity, MessageRow>, id: &Identity) -> QueryResult<()> {
+    let there = writer.rows_of(id)?;
+    let of_there = there.iter().map(|row| (row.strength(), row.message_id, row.word()));
+    let of_new = rows.iter().filter(|(key, _)| key.is_of(id)).map(|(_, row)| (row.strength(), row.message_id, row.matched_by));
+    let strongest = of_there.chain(of_new).max_by_key(|(strength, ..)| *strength);
+    let Some((strength, message @ Some(number), word)) = strongest else { return Ok(()) };
+    for (_, row) in rows.iter_mut().filter(|(key, row)| key.is_of(id) && row.strength() < strength) {
+        row.set_match(message, word);
     }
-    if row.message_id.is_none() && options.timestamp_window.is_some() {
-        let at = row.status_at.unwrap_or(row.updated_at);
-        row.message_id = guess(writer, row.channel, row.recipient.as_deref(), at, options)?;
-        row.matched_by = row.message_id.map(|_| TIMESTAMP);
+    // What is written below as well would be folded into the same.
+    for row in there.iter().filter(|row| row.message_id.is_none()) {
+        writer.set_match(row.id, number, word.unwrap_or(DATABASE))?;
     }
     Ok(())
 }
@@ -109,20 +115,46 @@ pub(super) fn guess(
     })
 }
 
+/// A message's row as correlation sees it; ordered as the table is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, diesel::Queryable)]
+pub(super) struct LinkRow {
+    pub service_type: String,
+    pub account: String,
+    pub external_id: String,
+    pub recipient_key: String,
+    pub id: i64,
+    pub message_id: Option<i64>,
+    pub matched_id: Option<i64>,
+    pub matched_by: Option<String>,
+}
+
+impl LinkRow {
+    pub(super) fn strength(&self) -> usize {
+        strength(self.message_id, self.matched_id, self.matched_by.as_deref())
+    }
+
+    /// How it was matched, in a word of ours.
+    fn word(&self) -> Option<&'static str> {
+        let own = self.matched_by.as_deref().filter(|_| self.matched_id == self.message_id);
+        [TIMESTAMP, EMBEDDED].into_iter().find(|word| own == Some(*word)).or(Some(DATABASE))
+    }
+}
+
 /// What is asked of either database.
 pub(super) trait Correlation {
     /// Which of these references the application has, and the numbers of their rows.
     fn references(&mut self, references: &[&str]) -> QueryResult<Vec<(String, i64)>>;
     /// Which of these numbers are rows of the application.
     fn metrics(&mut self, numbers: &[i64]) -> QueryResult<Vec<i64>>;
-    /// The matches of other rows of the same id.
-    fn siblings(&mut self, row: &MessageRow) -> QueryResult<Vec<(Option<i64>, Option<String>)>>;
     /// Up to two messages that the application sent by that channel to that recipient between these instants.
     fn sent_between(&mut self, channel: &str, recipient: &str, from: NaiveDateTime, to: NaiveDateTime) -> QueryResult<Vec<i64>>;
-    /// Maps every row of a provider's id to the application's message; how many there are.
-    fn map(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<usize>;
-    /// Maps every row that carries one of these references and has no better match.
-    fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize>;
+    /// Every row of a provider's id.
+    fn rows_of(&mut self, id: &Identity) -> QueryResult<Vec<LinkRow>>;
+    /// Rows that carry one of these references and are not matched by it: not at all, by time, or by a text that is not the
+    /// reference of the message it led to.
+    fn rows_carrying(&mut self, references: &[&str]) -> QueryResult<Vec<(String, LinkRow)>>;
+    /// Matches one row.
+    fn set_match(&mut self, row: i64, message: i64, matched_by: &str) -> QueryResult<()>;
 }
 
 for_both! {
@@ -134,17 +166,6 @@ for_both! {
 
         fn metrics(&mut self, numbers: &[i64]) -> QueryResult<Vec<i64>> {
             c::table.filter(c::id.eq_any(numbers)).select(c::id).load(self)
-        }
-
-        fn siblings(&mut self, row: &MessageRow) -> QueryResult<Vec<(Option<i64>, Option<String>)>> {
-            m::table
-                .filter(m::service_type.eq(row.service_type))
-                .filter(m::account.eq(&row.account))
-                .filter(m::external_id.eq(&row.external_id))
-                .filter(m::message_id.is_not_null())
-                .select((m::message_id, m::matched_by))
-                .distinct()
-                .load(self)
         }
 
         fn sent_between(
@@ -163,21 +184,54 @@ for_both! {
                 .load(self)
         }
 
-        fn map(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<usize> {
-            let rows = m::table
+        fn rows_of(&mut self, id: &Identity) -> QueryResult<Vec<LinkRow>> {
+            let [service_type, account, external_id, _] = id.parts();
+            m::table
                 .filter(m::service_type.eq(service_type))
                 .filter(m::account.eq(account))
-                .filter(m::external_id.eq(external_id));
-            diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(DATABASE))).execute(self)
+                .filter(m::external_id.eq(external_id))
+                .order(m::recipient_key)
+                .select((
+                    m::service_type,
+                    m::account,
+                    m::external_id,
+                    m::recipient_key,
+                    m::id,
+                    m::message_id,
+                    m::matched_id,
+                    m::matched_by,
+                ))
+                .load(self)
         }
 
-        fn adopt(&mut self, references: &[&str], message: i64) -> QueryResult<usize> {
-            // With a conflict it may be the match of another, greater reference that was known earlier.
-            let by_another = m::matched_by.eq(EMBEDDED).and(m::has_conflict);
-            let rows = m::table
+        fn rows_carrying(&mut self, references: &[&str]) -> QueryResult<Vec<(String, LinkRow)>> {
+            let is_own = m::matched_id.eq(m::message_id);
+            let is_other = m::matched_by.eq(EMBEDDED).and(c::reference.is_null().or(c::reference.ne(m::embedded_id)));
+            m::table
+                .left_join(c::table)
                 .filter(m::embedded_id.eq_any(references))
-                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)).or(by_another));
-            diesel::update(rows).set((m::message_id.eq(message), m::matched_by.eq(EMBEDDED))).execute(self)
+                .filter(m::message_id.is_null().or(is_own.and(m::matched_by.eq(TIMESTAMP).or(is_other))))
+                .select((
+                    m::embedded_id.assume_not_null(),
+                    (
+                        m::service_type,
+                        m::account,
+                        m::external_id,
+                        m::recipient_key,
+                        m::id,
+                        m::message_id,
+                        m::matched_id,
+                        m::matched_by,
+                    ),
+                ))
+                .load(self)
+        }
+
+        fn set_match(&mut self, row: i64, message: i64, matched_by: &str) -> QueryResult<()> {
+            diesel::update(m::table.filter(m::id.eq(row)))
+                .set((m::message_id.eq(message), m::matched_id.eq(message), m::matched_by.eq(matched_by)))
+                .execute(self)
+                .map(drop)
         }
     }
 }

@@ -32,7 +32,8 @@ impl MessageRow {
             account: record.account.clone(),
             message_id: None,
             matched_by: None,
-            recipient_key: event.recipient_key.clone(),
+            matched_id: None,
+            recipient_key: event.recipient_key.clone().unwrap_or_default(),
             recipient: event.facts.recipient.clone(),
             sender: event.facts.sender.clone(),
             channel: event.facts.channel.map(Into::into),
@@ -57,7 +58,7 @@ impl MessageRow {
             unsubscribed_at: at_if(is(EventType::MessageUnsubscribed)),
             has_conflict: false,
             revision: 1,
-            embedded_id: event.facts.embedded_id.clone(),
+            embedded_id: event.reference().map(str::to_owned),
             price: event.facts.price.clone(),
             price_currency: event.facts.price_currency.clone(),
             parts_total: event.facts.parts_total,
@@ -71,8 +72,7 @@ impl MessageRow {
     pub(super) fn absorb(&mut self, other: Self) {
         // Compared before either side is moved: two different embedded ids contradict each other.
         if self.yields_to(&other) {
-            self.message_id = other.message_id;
-            self.matched_by = other.matched_by;
+            self.set_match(other.message_id, other.matched_by);
         }
         let embedded_differ = matches!((&self.embedded_id, &other.embedded_id), (Some(one), Some(two)) if one != two);
         self.evidence = stronger(self.evidence, other.evidence);
@@ -117,8 +117,19 @@ impl MessageRow {
     /// Whether the other row's match is the stronger one; of two carried references the lesser in byte order counts.
     fn yields_to(&self, other: &Self) -> bool {
         let both_embedded = self.matched_by == Some(EMBEDDED) && other.matched_by == Some(EMBEDDED);
-        strength(other.message_id, other.matched_by) > strength(self.message_id, self.matched_by)
-            || (both_embedded && other.embedded_id <= self.embedded_id)
+        other.strength() > self.strength() || (both_embedded && other.embedded_id <= self.embedded_id)
+    }
+
+    /// How strong its match is.
+    pub(super) fn strength(&self) -> usize {
+        strength(self.message_id, self.matched_id, self.matched_by)
+    }
+
+    /// Takes a match.
+    pub(super) fn set_match(&mut self, message: Option<i64>, matched_by: Option<&'static str>) {
+        self.message_id = message;
+        self.matched_id = message;
+        self.matched_by = matched_by;
     }
 
     /// A receipt (not merely a conclusion) and a failure of the same message.

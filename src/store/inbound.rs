@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use diesel::Insertable;
 use serde::Serialize;
 
-use super::{fold::least, record::Record, schema::inbound_messages};
+use super::{fold::least, parts::PartRow, record::Record, schema::inbound_messages};
 use crate::event::{Effect, Event, OptOut};
 
 /// A row as one report, or the fold of several, makes it.
@@ -35,7 +35,7 @@ impl InboundRow {
     /// The row that one event alone would make; `None` if it is no whole inbound message.
     pub(super) fn of(record: &Record, event: &Event) -> Option<Self> {
         let Effect::Inbound(inbound) = &event.effect else { return None };
-        if inbound.part.is_some() {
+        if PartRow::of(record, event).is_some() {
             return None;
         }
         // What the provider says counts; a word alone is what it would have acted upon.

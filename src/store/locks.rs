@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection, sql_types::BigInt};
+use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 
 /// What is locked, as the number that Postgres locks by.
@@ -26,6 +26,11 @@ impl Lock {
         Self::of(&["parts", service_type, account, sender, recipient])
     }
 
+    /// The number that Postgres locks by.
+    pub(super) fn key(self) -> i64 {
+        self.0
+    }
+
     fn of(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -42,21 +47,4 @@ impl Lock {
 pub(super) trait Locking {
     /// Takes the locks in their order, so that nobody waits in a circle. They come before any row is written.
     fn lock(&mut self, locks: &BTreeSet<Lock>) -> QueryResult<()>;
-}
-
-impl Locking for SqliteConnection {
-    fn lock(&mut self, _locks: &BTreeSet<Lock>) -> QueryResult<()> {
-        Ok(())
-    }
-}
-
-diesel::define_sql_function! {
-    /// Locks a number until the end of the transaction.
-    fn pg_advisory_xact_lock(key: BigInt);
-}
-
-impl Locking for PgConnection {
-    fn lock(&mut self, locks: &BTreeSet<Lock>) -> QueryResult<()> {
-        locks.iter().try_for_each(|Lock(key)| diesel::select(pg_advisory_xact_lock(*key)).execute(self).map(drop))
-    }
 }

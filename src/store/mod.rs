@@ -151,8 +151,8 @@ pub struct Store {
     last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
-    /// Up to which of the application's messages the last sweep has come.
-    linked: Mutex<Option<i64>>,
+    /// To where the last sweep has come.
+    progress: Mutex<sweep::Progress>,
 }
 
 impl Store {
@@ -182,7 +182,7 @@ impl Store {
             last_failure,
             health: Mutex::new(None),
             options,
-            linked: Mutex::new(None),
+            progress: Mutex::default(),
         })
     }
 
@@ -193,18 +193,41 @@ impl Store {
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// Registers messages of the application in one transaction; the numbers of their rows in the order given.
+    /// Registers messages of the application; the numbers of their rows in the order given. What came before a failure stays,
+    /// and telling it again is safe.
     pub async fn register(&self, registrations: Vec<Registration>) -> Result<Vec<i64>, StoreError> {
         let options = self.options;
-        self.task(move |c| on_either!(c, c => registration::register(c, &registrations, &options))).await
+        let mut ids = Vec::with_capacity(registrations.len());
+        for step in registration::steps(registrations) {
+            ids.extend(self.task(move |c| on_either!(c, c => registration::register(c, &step, &options))).await?);
+        }
+        Ok(ids)
     }
 
-    /// Links what plain SQL left and releases parts that have waited long enough, in short steps.
+    /// Releases parts that have waited long enough and links what plain SQL left, in short steps. Neither keeps the other from
+    /// being done.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        let released = self.release(now).await;
+        let linked = self.link().await;
+        released.and(linked)
+    }
+
+    async fn release(&self, now: Timestamp) -> Result<(), StoreError> {
+        let (now, timeout) = (now.naive(), self.options.part_timeout);
+        let overdue = self.task(move |c| on_either!(c, c => parts::overdue(c, now, timeout))).await?;
+        let mut outcome = Ok(());
+        for set in overdue {
+            let released = self.task(move |c| on_either!(c, c => parts::release_partial(c, set, now))).await;
+            outcome = outcome.and(released);
+        }
+        outcome
+    }
+
+    async fn link(&self) -> Result<(), StoreError> {
         let options = self.options;
         while self.task(|c| on_either!(c, c => sweep::explain(c))).await? {}
-        let linked = *self.linked.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut from = self.task(move |c| on_either!(c, c => sweep::start(c, linked))).await?;
+        let mut progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut from = self.task(move |c| on_either!(c, c => sweep::start(c, progress))).await?;
         loop {
             let (last, is_more) = self.task(move |c| on_either!(c, c => sweep::link(c, from, &options))).await?;
             from = last;
@@ -212,8 +235,13 @@ impl Store {
                 break;
             }
         }
-        *self.linked.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-        self.task(move |c| on_either!(c, c => parts::release_overdue(c, now.naive(), options.part_timeout))).await
+        // The newest of those without a match, and some of the others in turn.
+        let oldest = progress.unmatched;
+        self.task(move |c| on_either!(c, c => sweep::match_unmatched(c, None, &options))).await?;
+        progress.unmatched = self.task(move |c| on_either!(c, c => sweep::match_unmatched(c, oldest, &options))).await?;
+        progress.metric = Some(from);
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        Ok(())
     }
 
     /// Has the writer do something that writes, after everything that is queued.

@@ -23,8 +23,11 @@ use crate::{
     status::Channel,
 };
 
-/// Sets that one sweep releases, so that it never takes long.
+/// Sets that one sweep releases.
 const MAX_RELEASED: i64 = 100;
+
+/// The longest text in the key of a set.
+const MAX_KEY: usize = 255;
 
 /// One part as it came.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Insertable, Queryable, Selectable)]
@@ -48,6 +51,11 @@ impl PartRow {
     pub(super) fn of(record: &Record, event: &Event) -> Option<Self> {
         let Effect::Inbound(inbound) = &event.effect else { return None };
         let part = inbound.part.as_ref()?;
+        let texts = [Some(&part.reference), event.facts.sender.as_ref(), event.facts.recipient.as_ref()];
+        // A longer text would not fit into a key; what has one is no part of anything.
+        if texts.into_iter().flatten().any(|text| text.len() > MAX_KEY) {
+            return None;
+        }
         Some(Self {
             service_type: record.service_type.to_owned(),
             account: record.account.clone(),
@@ -86,22 +94,23 @@ pub(super) fn place(writer: &mut impl Writer, part: &PartRow, timeout: Duration)
     Ok(())
 }
 
-/// Releases the sets whose missing parts were waited for long enough, marked as partial. Each in a transaction of its own.
-pub(super) fn release_overdue(writer: &mut impl Writer, now: NaiveDateTime, timeout: Duration) -> QueryResult<()> {
-    for set in writer.overdue_sets(before(now, timeout))? {
-        writer.atomically(|writer| {
+/// The sets whose missing parts were waited for long enough.
+pub(super) fn overdue(writer: &mut impl Writer, now: NaiveDateTime, timeout: Duration) -> QueryResult<Vec<i64>> {
+    writer.overdue_sets(before(now, timeout))
+}
+
+/// Releases one of them, marked as partial.
+pub(super) fn release_partial(writer: &mut impl Writer, set: i64, now: NaiveDateTime) -> QueryResult<()> {
+    writer.atomically(|writer| {
+        let Some(first) = writer.parts_of(set)?.into_iter().next() else { return Ok(()) };
+        writer.lock(&[first.lock()].into())?;
+        // Another gateway may have released it, or its last part may have come.
+        if writer.is_open(set)? {
             let parts = writer.parts_of(set)?;
-            let Some(first) = parts.first() else { return Ok(()) };
-            writer.lock(&[first.lock()].into())?;
-            // Another gateway may have released it, or its last part may have come.
-            if writer.is_open(set)? {
-                let parts = writer.parts_of(set)?;
-                release(writer, set, &parts, now)?;
-            }
-            Ok(())
-        })?;
-    }
-    Ok(())
+            release(writer, set, &parts, now)?;
+        }
+        Ok(())
+    })
 }
 
 fn before(instant: NaiveDateTime, timeout: Duration) -> NaiveDateTime {

@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use super::{
     commit::{BodyRow, Identity, Writer},
-    correlation::{EMBEDDED, STRENGTH_LADDER},
+    correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
 };
 
@@ -112,6 +113,20 @@ impl Writer for PgConnection {
     }
 }
 
+impl Locking for PgConnection {
+    fn lock(&mut self, locks: &BTreeSet<Lock>) -> QueryResult<()> {
+        if locks.is_empty() {
+            return Ok(());
+        }
+        // In the order of the array, which is theirs.
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        diesel::sql_query("SELECT count(pg_advisory_xact_lock(key)) FROM unnest($1) AS key")
+            .bind::<Array<BigInt>, _>(locks.iter().map(|lock| lock.key()).collect::<Vec<_>>())
+            .execute(self)
+            .map(drop)
+    }
+}
+
 /// Inserts rows and tells the ids of those whose key was new.
 fn insert_new<R: Serialize>(connection: &mut PgConnection, insert: &str, rows: &[R]) -> QueryResult<HashMap<Key, i64>> {
     if rows.is_empty() {
@@ -202,25 +217,38 @@ impl Upsert {
     }
 }
 
-/// How strong the match of a row is.
+/// How strong the match of a row is. One that is not the gateway's own, or whose word is not known, is the application's.
 fn strength(row: &str) -> String {
-    let word = format!("NULLIF(strpos('{STRENGTH_LADDER}', {row}.matched_by), 0)");
-    format!("CASE WHEN {row}.message_id IS NULL THEN 0 ELSE COALESCE({word}, {}) END", STRENGTH_LADDER.len())
+    let strongest = STRENGTH_LADDER.len();
+    let own = format!("{row}.matched_id = {row}.message_id");
+    let word = format!("NULLIF(strpos('{STRENGTH_LADDER}', NULLIF({row}.matched_by, '')), 0)");
+    format!("CASE WHEN {row}.message_id IS NULL THEN 0 WHEN {own} THEN COALESCE({word}, {strongest}) ELSE {strongest} END")
 }
 
-/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts. The same
-/// reference changes nothing, for the application may have mapped the row itself since; unless the match was another's.
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
 fn yields() -> String {
-    let both_embedded = format!("m.matched_by = '{EMBEDDED}' AND EXCLUDED.matched_by = '{EMBEDDED}'");
-    let lesser = "(EXCLUDED.embedded_id COLLATE \"C\" < m.embedded_id COLLATE \"C\" \
-                  OR (EXCLUDED.embedded_id = m.embedded_id AND m.has_conflict))";
-    format!("({} > {} OR COALESCE({both_embedded} AND {lesser}, FALSE))", strength("EXCLUDED"), strength("m"))
+    let embedded = STRENGTH_LADDER.find(EMBEDDED).map_or(0, |place| place + 1);
+    let (new, there) = (strength("EXCLUDED"), strength("m"));
+    let lesser = "m.embedded_id IS NULL OR EXCLUDED.embedded_id COLLATE \"C\" <= m.embedded_id COLLATE \"C\"";
+    format!("(({new}) > ({there}) OR (({new}) = {embedded} AND ({there}) = {embedded} AND ({lesser})))")
+}
+
+/// What the row's own match is called when it stays.
+fn kept(c: &str) -> String {
+    match c {
+        "matched_by" => format!(
+            "CASE WHEN m.message_id IS NULL OR COALESCE(m.matched_id = m.message_id, FALSE) THEN m.matched_by ELSE '{DATABASE}' END"
+        ),
+        _ => "m.message_id".to_owned(),
+    }
 }
 
 static UPSERT_MESSAGES: LazyLock<String> = LazyLock::new(|| {
     let upsert = Upsert::into("message_external_ids", &IDENTITY)
         .fold(&WINNER, |c| format!("CASE WHEN EXCLUDED.state_key > m.state_key THEN EXCLUDED.{c} ELSE m.{c} END"))
-        .fold(&["message_id", "matched_by"], |c| format!("CASE WHEN {} THEN EXCLUDED.{c} ELSE m.{c} END", yields()))
+        .fold(&["message_id", "matched_by", "matched_id"], |c| {
+            format!("CASE WHEN {} THEN EXCLUDED.{c} ELSE {} END", yields(), kept(c))
+        })
         .fold(&LEAST, least)
         .fold(&["embedded_id"], least_text)
         .fold(&["parts_total", "updated_at"], greatest)

@@ -7,6 +7,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     endpoint::{Endpoint, UnknownMessage},
     event::Event,
+    form::Form,
     provider::{InvalidPayload, Unparsable},
     signature::{RequestKey, url_token},
     text,
@@ -90,9 +91,15 @@ fn masked(callback: &Callback) -> String {
         _ => path.to_owned(),
     };
     let Some(query) = query else { return path };
-    let is_credential = |name: &str| ["secret", "token"].iter().any(|word| name.eq_ignore_ascii_case(word));
+    // However the name is escaped.
+    let is_credential = |pair: &str| {
+        let names = ["secret", "token"];
+        Form::decode(pair.as_bytes()).is_some_and(|pair| {
+            pair.pairs().any(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())))
+        })
+    };
     let mask = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_credential(name) => format!("{name}=***"),
+        Some((name, _)) if is_credential(pair) => format!("{name}=***"),
         _ => pair.to_owned(),
     };
     format!("{path}?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))

@@ -2,16 +2,16 @@
 
 #![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
 use diesel::{ExpressionMethods, Insertable, QueryResult, RunQueryDsl, dsl::case_when, upsert::excluded};
 
 use super::{
     Options,
-    commit::Writer,
+    commit::{Identity, Writer},
     connection::for_both,
-    correlation::DATABASE,
+    correlation::{DATABASE, EMBEDDED, LinkRow},
     locks::Lock,
     schema::{communication_metrics as c, message_external_ids as m},
 };
@@ -47,36 +47,47 @@ pub(super) struct MetricRow {
     sent_at: Option<NaiveDateTime>,
 }
 
+/// Messages of one transaction, so that callbacks never wait long behind it.
+const STEP: usize = 50;
+
+/// The steps in which so many messages are registered.
+pub(super) fn steps(registrations: Vec<Registration>) -> Vec<Vec<Registration>> {
+    let mut rest = registrations.into_iter().peekable();
+    std::iter::from_fn(|| rest.peek().is_some().then(|| rest.by_ref().take(STEP).collect())).collect()
+}
+
 /// Registers messages in one transaction, and tells the numbers of their rows in the order given.
 pub(super) fn register(writer: &mut impl Writer, registrations: &[Registration], options: &Options) -> QueryResult<Vec<i64>> {
     let locks: BTreeSet<Lock> = registrations.iter().flat_map(Registration::locks).collect();
-    // In the order of their keys, as every table is written.
-    let mut order: Vec<usize> = (0..registrations.len()).collect();
-    order.sort_by_key(|place| registrations.get(*place).map(Registration::key));
+    // In the order of their key, as every table is written.
+    let mut told: Vec<(usize, &Registration)> = registrations.iter().enumerate().collect();
+    told.sort_by_key(|(_, registration)| &registration.reference);
     writer.atomically(|writer| {
         writer.lock(&locks)?;
-        let mut ids = vec![0; registrations.len()];
-        for place in &order {
-            if let (Some(registration), Some(id)) = (registrations.get(*place), ids.get_mut(*place)) {
-                *id = register_one(writer, registration, options)?;
+        let mut ids: BTreeMap<usize, i64> = BTreeMap::new();
+        let mut matches: BTreeMap<LinkRow, (i64, &str)> = BTreeMap::new();
+        let mut mappings: BTreeMap<Identity, i64> = BTreeMap::new();
+        for (place, registration) in &told {
+            let id = writer.upsert_metric(&registration.row())?;
+            ids.insert(*place, id);
+            if options.matches_embedded {
+                let carrying = writer.rows_carrying(&[&registration.reference])?;
+                matches.extend(carrying.into_iter().map(|(_, row)| (row, (id, EMBEDDED))));
             }
+            mappings.extend(registration.identity().map(|identity| (identity, id)));
         }
-        Ok(ids)
+        for (identity, id) in &mappings {
+            let rows = writer.rows_of(identity)?;
+            if rows.is_empty() {
+                writer.insert_mapping(identity, *id)?;
+            }
+            matches.extend(rows.into_iter().map(|row| (row, (*id, DATABASE))));
+        }
+        for (row, (id, word)) in &matches {
+            writer.set_match(row.id, *id, word)?;
+        }
+        Ok(ids.into_values().collect())
     })
-}
-
-fn register_one(writer: &mut impl Writer, registration: &Registration, options: &Options) -> QueryResult<i64> {
-    let Registration { reference, service_type, account, external_id, .. } = registration;
-    let id = writer.upsert_metric(&registration.row())?;
-    if options.matches_embedded {
-        writer.adopt(&[reference], id)?;
-    }
-    if let Some(external_id) = external_id
-        && writer.map(service_type, account, external_id.as_str(), id)? == 0
-    {
-        writer.insert_mapping(service_type, account, external_id.as_str(), id)?;
-    }
-    Ok(id)
 }
 
 impl Registration {
@@ -90,8 +101,9 @@ impl Registration {
         }
     }
 
-    fn key(&self) -> (&str, &str, Option<&ExternalId>, &str) {
-        (self.service_type, &self.account, self.external_id.as_ref(), &self.reference)
+    fn identity(&self) -> Option<Identity> {
+        let external_id = self.external_id.as_ref()?;
+        Some(Identity::of(self.service_type, &self.account, external_id.as_str(), ""))
     }
 
     fn locks(&self) -> impl Iterator<Item = Lock> {
@@ -105,7 +117,7 @@ pub(super) trait Registering {
     /// Inserts the application's message, or adds to what is known of it; the number of its row.
     fn upsert_metric(&mut self, row: &MetricRow) -> QueryResult<i64>;
     /// Inserts the row of a message of which nothing was heard yet.
-    fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()>;
+    fn insert_mapping(&mut self, identity: &Identity, message: i64) -> QueryResult<()>;
 }
 
 /// What is told anew; what is left out stays.
@@ -127,18 +139,24 @@ for_both! {
                 .get_result(self)
         }
 
-        fn insert_mapping(&mut self, service_type: &str, account: &str, external_id: &str, message: i64) -> QueryResult<()> {
+        fn insert_mapping(&mut self, identity: &Identity, message: i64) -> QueryResult<()> {
+            let [service_type, account, external_id, _] = identity.parts();
             diesel::insert_into(m::table)
                 .values((
                     m::service_type.eq(service_type),
                     m::account.eq(account),
                     m::external_id.eq(external_id),
                     m::message_id.eq(message),
+                    m::matched_id.eq(message),
                     m::matched_by.eq(DATABASE),
                 ))
                 .on_conflict((m::service_type, m::account, m::external_id, m::recipient_key))
                 .do_update()
-                .set((m::message_id.eq(excluded(m::message_id)), m::matched_by.eq(excluded(m::matched_by))))
+                .set((
+                    m::message_id.eq(excluded(m::message_id)),
+                    m::matched_id.eq(excluded(m::matched_id)),
+                    m::matched_by.eq(excluded(m::matched_by)),
+                ))
                 .execute(self)
                 .map(drop)
         }

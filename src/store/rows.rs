@@ -67,6 +67,8 @@ pub(super) struct MessageRow {
     pub account: String,
     pub message_id: Option<i64>,
     pub matched_by: Option<&'static str>,
+    /// The same as `message_id`: what an application sets by itself differs from it.
+    pub matched_id: Option<i64>,
     pub recipient_key: String,
     pub recipient: Option<String>,
     pub sender: Option<String>,
@@ -135,7 +137,7 @@ impl EventRow {
             service_type: record.service_type,
             account: record.account.clone(),
             external_id: event.external_id.as_ref().map(|id| id.as_str().to_owned()),
-            recipient_key: event.recipient_key.clone(),
+            recipient_key: event.recipient_key.clone().unwrap_or_default(),
             event_type: event.event_type.into(),
             provider_type: event.provider_type.clone(),
             status: event.status.map(Into::into),

@@ -131,6 +131,7 @@ diesel::table! {
         state_key -> Binary,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        matched_id -> Nullable<BigInt>,
     }
 }
 

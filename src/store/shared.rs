@@ -31,8 +31,8 @@ macro_rules! fold_locked {
             .filter(service_type.eq(&row.service_type))
             .filter(account.eq(&row.account))
             .filter(external_id.eq(&row.external_id));
-        // Writing to the row locks it until the commit; then it is read.
-        diesel::update(this).set(updated_at.eq(row.updated_at)).execute($connection)?;
+        // Writing to the row, though nothing new, locks it until the commit; then it is read.
+        diesel::update(this).set(updated_at.eq(updated_at)).execute($connection)?;
         let mut folded: $Row = this.select(<$Row>::as_select()).first($connection)?;
         folded.absorb(row.clone());
         diesel::update(this).set(&folded).execute($connection).map(drop)

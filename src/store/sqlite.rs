@@ -11,9 +11,10 @@ use diesel::{
 
 use super::{
     commit::{BodyRow, Identity, Writer},
-    correlation::{EMBEDDED, STRENGTH_LADDER},
+    correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
     schema::{inbound_messages as i, message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
 };
@@ -68,7 +69,8 @@ impl Writer for SqliteConnection {
     fn upsert_messages(&mut self, rows: &[MessageRow]) -> QueryResult<BTreeSet<Identity>> {
         let mut matched = BTreeSet::new();
         for rows in rows.chunks(MAX_ROWS) {
-            matched.extend(upsert_messages(self, rows)?);
+            let written = upsert_messages(self, rows)?.into_iter().filter(|(.., is_matched)| *is_matched);
+            matched.extend(written.map(|(service, account, id, recipient, _)| Identity::of(&service, &account, &id, &recipient)));
         }
         Ok(matched)
     }
@@ -80,6 +82,13 @@ impl Writer for SqliteConnection {
 
 /// The strength of a mapping that says nothing of its origin.
 const STRONGEST: i32 = 1_000;
+
+impl Locking for SqliteConnection {
+    /// A transaction that writes keeps everybody else out from its start.
+    fn lock(&mut self, _locks: &BTreeSet<Lock>) -> QueryResult<()> {
+        Ok(())
+    }
+}
 
 /// Rows in one statement, which may bind 32,766 values.
 const MAX_ROWS: usize = 500;
@@ -119,23 +128,39 @@ macro_rules! either {
     };
 }
 
-/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts. The same
-/// reference changes nothing, for the application may have mapped the row itself since; unless the match was another's.
-macro_rules! yields {
+/// How strong the match of the row that is there is. One that is not the gateway's own, or whose word is not known, is the
+/// application's.
+macro_rules! strength {
     () => {{
-        let strength = case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
-            .when(m::matched_by.is_null(), STRONGEST.into_sql::<Nullable<Integer>>())
-            .otherwise(instr(STRENGTH_LADDER, m::matched_by));
-        let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
-        let both_embedded = m::matched_by.eq(EMBEDDED).and(excluded(m::matched_by).eq(EMBEDDED));
-        let is_same = excluded(m::embedded_id).eq(m::embedded_id).and(m::has_conflict);
-        let is_lesser = both_embedded.and(excluded(m::embedded_id).lt(m::embedded_id).or(is_same));
-        excluded(m::message_id).is_not_null().and(new.gt(strength).or(is_lesser))
+        let is_own = m::matched_id.eq(m::message_id).and(instr(STRENGTH_LADDER, m::matched_by).gt(0)).and(m::matched_by.ne(""));
+        case_when(m::message_id.is_null(), 0.into_sql::<Nullable<Integer>>())
+            .when(is_own, instr(STRENGTH_LADDER, m::matched_by))
+            .otherwise(STRONGEST.into_sql::<Nullable<Integer>>())
     }};
 }
 
+/// Whether the match of the new row is the stronger one; of two carried references the lesser in byte order counts.
+macro_rules! yields {
+    () => {{
+        let new = instr(STRENGTH_LADDER, excluded(m::matched_by));
+        let both_embedded = strength!().eq(instr(STRENGTH_LADDER, EMBEDDED)).and(excluded(m::matched_by).eq(EMBEDDED));
+        let is_lesser = m::embedded_id.is_null().or(excluded(m::embedded_id).le(m::embedded_id));
+        excluded(m::message_id).is_not_null().and(new.gt(strength!()).or(both_embedded.and(is_lesser)))
+    }};
+}
+
+/// Whether the application has mapped the row by itself.
+macro_rules! is_mapped {
+    () => {
+        m::message_id.is_not_null().and(m::matched_id.is_null().or(m::matched_id.ne(m::message_id)))
+    };
+}
+
+/// The key of a row, and whether it has a message id.
+type Written = (String, String, String, String, bool);
+
 /// Many rows in one statement: Diesel prepares an upsert anew each time, so it must not be one per row.
-fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<Vec<Identity>> {
+fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> QueryResult<Vec<Written>> {
     let is_stronger = instr(EVIDENCE_LADDER, excluded(m::evidence)).gt(instr(EVIDENCE_LADDER, m::evidence));
     let has_receipt = m::evidence.ne("inferred").or(excluded(m::evidence).ne("inferred"));
     let contradicts = either!(m::delivered_at).and(either!(m::failed_at)).and(has_receipt);
@@ -167,7 +192,10 @@ fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> Qu
                 least!(m::unsubscribed_at),
                 least!(m::embedded_id),
                 m::message_id.eq(case_when(yields!(), excluded(m::message_id)).otherwise(m::message_id)),
-                m::matched_by.eq(case_when(yields!(), excluded(m::matched_by)).otherwise(m::matched_by)),
+                m::matched_id.eq(case_when(yields!(), excluded(m::message_id)).otherwise(m::message_id)),
+                m::matched_by.eq(case_when(yields!(), excluded(m::matched_by))
+                    .when(is_mapped!(), DATABASE.into_sql::<Nullable<Text>>())
+                    .otherwise(m::matched_by)),
             ),
             (
                 greatest!(m::recipient),
@@ -190,11 +218,7 @@ fn upsert_messages(connection: &mut SqliteConnection, rows: &[MessageRow]) -> Qu
             ),
         ))
         .returning((m::service_type, m::account, m::external_id, m::recipient_key, m::message_id.is_not_null()))
-        .get_results::<(String, String, String, String, bool)>(connection)
-        .map(|rows| {
-            let matched = rows.into_iter().filter(|row| row.4);
-            matched.map(|(service, account, id, recipient, _)| Identity::of(&service, &account, &id, &recipient)).collect()
-        })
+        .get_results(connection)
 }
 
 fn upsert_inbound(connection: &mut SqliteConnection, rows: &[InboundRow]) -> QueryResult<()> {

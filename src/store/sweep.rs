@@ -1,21 +1,22 @@
 //! What is looked after every half minute: mappings and messages that the application wrote with plain SQL are linked, and
-//! parts of long messages that have waited long enough are released. In short steps, so that callbacks never wait for it.
+//! parts of long messages that have waited long enough are released. In short steps, between which callbacks are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
-use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
     Options,
-    commit::Writer,
+    commit::{Identity, Writer},
     connection::for_both,
-    correlation::{EMBEDDED, TIMESTAMP, guess},
+    correlation::{self, DATABASE, EMBEDDED, LinkRow, TIMESTAMP, guess},
+    locks::Lock,
     schema::{communication_metrics as c, message_external_ids as m},
 };
 
 /// Rows of one step.
-const STEP: i64 = 500;
+const STEP: i64 = 200;
 
 /// How far back the first sweep looks after a start, in rows of the application.
 const FIRST: i64 = 100_000;
@@ -23,94 +24,114 @@ const FIRST: i64 = 100_000;
 /// How far each further sweep looks back: numbers are given out before their transactions end.
 const OVERLAP: i64 = 5_000;
 
-/// A mapping that the application made: provider, account, external id and message.
-pub(super) type Mapping = (String, String, String, Option<i64>);
+/// A message without a match: number, channel, recipient, reference, time.
+type Unmatched = (i64, Option<String>, Option<String>, Option<String>, Option<NaiveDateTime>);
 
-/// A message of the application: number, reference, channel, recipient.
-pub(super) type Metric = (i64, Option<String>, Option<String>, Option<String>);
+/// Where the sweeps of one gateway have come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// The newest message of the application that was looked at.
+    pub(super) metric: Option<i64>,
+    /// The oldest row without a match that was looked at; from there the next sweep goes on, and in the end around.
+    pub(super) unmatched: Option<i64>,
+}
 
-/// A message without a match: number, channel, recipient, time.
-pub(super) type Unmatched = (i64, Option<String>, Option<String>, Option<NaiveDateTime>);
-
-/// Where a sweep that has come to `linked` starts.
-pub(super) fn start(writer: &mut impl Writer, linked: Option<i64>) -> QueryResult<i64> {
-    Ok(match linked {
-        Some(linked) => linked - OVERLAP,
+/// Where a sweep starts among the application's messages.
+pub(super) fn start(writer: &mut impl Writer, progress: Progress) -> QueryResult<i64> {
+    Ok(match progress.metric {
+        Some(metric) => metric - OVERLAP,
         None => writer.last_metric()?.unwrap_or(0) - FIRST,
     })
 }
 
-/// Carries mappings that say nothing of their origin to every row of their id; whether there may be more.
+/// Carries mappings that the application made by itself to every row of their id; whether there may be more.
 pub(super) fn explain(writer: &mut impl Writer) -> QueryResult<bool> {
+    let mappings = writer.unexplained(STEP)?;
+    let identity = |row: &LinkRow| Identity::of(&row.service_type, &row.account, &row.external_id, "");
+    let mapped: BTreeMap<Identity, i64> = mappings.iter().filter_map(|row| Some((identity(row), row.message_id?))).collect();
+    let lock = |row: &LinkRow| Lock::message(&row.service_type, &row.account, &row.external_id);
+    let locks: BTreeSet<Lock> = mappings.iter().map(lock).collect();
     writer.atomically(|writer| {
-        let mappings = writer.unexplained(STEP)?;
-        let is_full = mappings.len() == usize::try_from(STEP).unwrap_or(0);
-        // Sorted, as every table is written.
-        let distinct: BTreeMap<(String, String, String), i64> = mappings
-            .into_iter()
-            .filter_map(|(service_type, account, external_id, message)| Some(((service_type, account, external_id), message?)))
-            .collect();
-        for ((service_type, account, external_id), message) in distinct {
-            writer.map(&service_type, &account, &external_id, message)?;
-        }
-        Ok(is_full)
-    })
-}
-
-/// Links callbacks to the messages of the application behind that number; the last number, if there may be more.
-pub(super) fn link(writer: &mut impl Writer, after: i64, options: &Options) -> QueryResult<(i64, bool)> {
-    writer.atomically(|writer| {
-        let metrics = writer.metrics_after(after, STEP)?;
-        let last = metrics.last().map_or(after, |(id, ..)| *id);
-        let is_full = metrics.len() == usize::try_from(STEP).unwrap_or(0);
-        if options.matches_embedded {
-            link_embedded(writer, &metrics)?;
-        }
-        if options.timestamp_window.is_some() {
-            let recipients: Vec<&str> = metrics.iter().filter_map(|(_, _, _, recipient)| recipient.as_deref()).collect();
-            for (id, channel, recipient, at) in writer.unmatched_to(&recipients, STEP)? {
-                let Some(at) = at else { continue };
-                if let Some(message) = guess(writer, channel.as_deref(), recipient.as_deref(), at, options)? {
-                    writer.match_by_time(id, message)?;
-                }
+        writer.lock(&locks)?;
+        for (id, message) in &mapped {
+            for row in writer.rows_of(id)? {
+                writer.set_match(row.id, *message, DATABASE)?;
             }
         }
-        Ok((last, is_full))
+        Ok(is_full(mappings.len()))
     })
 }
 
-/// A reference is stronger than the number of a row, so numbers come first and are not overwritten by other numbers only.
-fn link_embedded(writer: &mut impl Writer, metrics: &[Metric]) -> QueryResult<()> {
-    let mut carried: BTreeMap<String, i64> = BTreeMap::new();
-    for (id, ..) in metrics {
-        carried.insert(id.to_string(), *id);
+fn is_full(rows: usize) -> bool {
+    rows == usize::try_from(STEP).unwrap_or(0)
+}
+
+/// Links what waits for the application's messages behind that number; the last number, and whether there may be more.
+pub(super) fn link(writer: &mut impl Writer, after: i64, options: &Options) -> QueryResult<(i64, bool)> {
+    let metrics = writer.metrics_after(after, STEP)?;
+    let last = metrics.last().map_or(after, |(id, _)| *id);
+    if options.matches_embedded {
+        let numbers = metrics.iter().map(|(id, _)| id.to_string());
+        let references = metrics.iter().filter_map(|(_, reference)| reference.clone());
+        link_embedded(writer, &numbers.chain(references).collect())?;
     }
-    for (id, reference, ..) in metrics {
-        carried.extend(reference.clone().map(|reference| (reference, *id)));
+    Ok((last, is_full(metrics.len())))
+}
+
+/// Looks at rows without a match, newest first from that number on; the last number, or nothing at the end.
+pub(super) fn match_unmatched(writer: &mut impl Writer, before: Option<i64>, options: &Options) -> QueryResult<Option<i64>> {
+    let rows = writer.unmatched_before(before.unwrap_or(i64::MAX), STEP)?;
+    if options.matches_embedded {
+        link_embedded(writer, &rows.iter().filter_map(|(.., reference, _)| reference.clone()).collect())?;
     }
-    let names: Vec<&str> = carried.keys().map(String::as_str).collect();
-    // Few of them wait, mostly none: only these are written, in the order of their keys.
-    for embedded in writer.waiting(&names)? {
-        let as_reference = writer.references(&[&embedded])?.first().map(|(_, id)| *id);
-        if let Some(message) = as_reference.or_else(|| carried.get(&embedded).copied()) {
-            writer.adopt(&[&embedded], message)?;
+    if options.timestamp_window.is_some() {
+        let mut guesses: BTreeMap<i64, i64> = BTreeMap::new();
+        for (id, channel, recipient, _, at) in &rows {
+            let message =
+                at.map(|at| guess(writer, channel.as_deref(), recipient.as_deref(), at, options)).transpose()?.flatten();
+            guesses.extend(message.map(|message| (*id, message)));
+        }
+        for (id, message) in guesses {
+            writer.match_by_time(id, message)?;
         }
     }
-    Ok(())
+    Ok(rows.last().map(|(id, ..)| *id).filter(|_| is_full(rows.len())))
+}
+
+/// Matches rows that carry one of these texts, in the order in which their table is written.
+fn link_embedded(writer: &mut impl Writer, texts: &BTreeSet<String>) -> QueryResult<()> {
+    let waiting = |writer: &mut _| carrying(writer, texts);
+    let carried: BTreeSet<String> = waiting(writer)?.into_iter().map(|(text, _)| text).collect();
+    if carried.is_empty() {
+        return Ok(());
+    }
+    writer.atomically(|writer| {
+        writer.lock(&carried.iter().map(|text| Lock::reference(text)).collect())?;
+        let messages = correlation::by_reference(writer, &carried.iter().map(String::as_str).collect())?;
+        let rows = waiting(writer)?.into_iter().filter_map(|(text, row)| Some((row, *messages.get(&text)?)));
+        for (row, message) in rows.collect::<BTreeMap<LinkRow, i64>>() {
+            if row.message_id != Some(message) {
+                writer.set_match(row.id, message, EMBEDDED)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn carrying(writer: &mut impl Writer, texts: &BTreeSet<String>) -> QueryResult<Vec<(String, LinkRow)>> {
+    writer.rows_carrying(&texts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// What is asked of either database.
 pub(super) trait Sweep {
     /// The number of the application's newest message.
     fn last_metric(&mut self) -> QueryResult<Option<i64>>;
-    /// Mappings without a word on their origin.
-    fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<Mapping>>;
-    /// Messages of the application behind that number.
-    fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Metric>>;
-    /// Which of these references are carried by rows that may have to be matched anew.
-    fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>>;
-    /// Rows without a match to these recipients.
-    fn unmatched_to(&mut self, recipients: &[&str], limit: i64) -> QueryResult<Vec<Unmatched>>;
+    /// Mappings that are not the gateway's own.
+    fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<LinkRow>>;
+    /// Numbers and references of the application's messages behind that number.
+    fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<(i64, Option<String>)>>;
+    /// Rows without a match before that number, newest first.
+    fn unmatched_before(&mut self, before: i64, limit: i64) -> QueryResult<Vec<Unmatched>>;
     /// Matches a row that has no match yet.
     fn match_by_time(&mut self, row: i64, message: i64) -> QueryResult<()>;
 }
@@ -121,31 +142,41 @@ for_both! {
             c::table.select(diesel::dsl::max(c::id)).first(self)
         }
 
-        fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<Mapping>> {
-            let made = m::table.filter(m::message_id.is_not_null()).filter(m::matched_by.is_null());
-            made.limit(limit).select((m::service_type, m::account, m::external_id, m::message_id)).load(self)
+        fn unexplained(&mut self, limit: i64) -> QueryResult<Vec<LinkRow>> {
+            m::table
+                .filter(m::message_id.is_not_null())
+                .filter(m::matched_id.is_null().or(m::matched_id.ne(m::message_id)))
+                .limit(limit)
+                .select((
+                    m::service_type,
+                    m::account,
+                    m::external_id,
+                    m::recipient_key,
+                    m::id,
+                    m::message_id,
+                    m::matched_id,
+                    m::matched_by,
+                ))
+                .load(self)
         }
 
-        fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<Metric>> {
-            let further = c::table.filter(c::id.gt(after)).order(c::id).limit(limit);
-            further.select((c::id, c::reference, c::channel, c::recipient)).load(self)
+        fn metrics_after(&mut self, after: i64, limit: i64) -> QueryResult<Vec<(i64, Option<String>)>> {
+            c::table.filter(c::id.gt(after)).order(c::id).limit(limit).select((c::id, c::reference)).load(self)
         }
 
-        fn waiting(&mut self, references: &[&str]) -> QueryResult<Vec<String>> {
-            let rows = m::table
-                .filter(m::embedded_id.eq_any(references))
-                .filter(m::message_id.is_null().or(m::matched_by.eq(TIMESTAMP)).or(m::matched_by.eq(EMBEDDED).and(m::has_conflict)));
-            rows.select(m::embedded_id.assume_not_null()).distinct().order(m::embedded_id).load(self)
-        }
-
-        fn unmatched_to(&mut self, recipients: &[&str], limit: i64) -> QueryResult<Vec<Unmatched>> {
-            let rows = m::table.filter(m::message_id.is_null()).filter(m::recipient.eq_any(recipients));
-            rows.order(m::id.desc()).limit(limit).select((m::id, m::channel, m::recipient, m::status_at)).load(self)
+        fn unmatched_before(&mut self, before: i64, limit: i64) -> QueryResult<Vec<Unmatched>> {
+            m::table
+                .filter(m::message_id.is_null())
+                .filter(m::id.lt(before))
+                .order(m::id.desc())
+                .limit(limit)
+                .select((m::id, m::channel, m::recipient, m::embedded_id, m::status_at))
+                .load(self)
         }
 
         fn match_by_time(&mut self, row: i64, message: i64) -> QueryResult<()> {
             diesel::update(m::table.filter(m::id.eq(row)).filter(m::message_id.is_null()))
-                .set((m::message_id.eq(message), m::matched_by.eq(TIMESTAMP)))
+                .set((m::message_id.eq(message), m::matched_id.eq(message), m::matched_by.eq(TIMESTAMP)))
                 .execute(self)
                 .map(drop)
         }

@@ -185,6 +185,56 @@ crate::databases! {
         assert_eq!(matched(&gateway, "SM1").0, Some(70));
     }
 
+    // A reference of digits, carried before it is known, is the number of somebody else's row meanwhile.
+    fn a_reference_of_digits_takes_over_from_the_row_of_that_number(database) {
+        let gateway = gateway(database, &[]);
+        let other = registered(&gateway, &json!({ "reference": "somebody", "service_type": "twilio" }));
+        let text = other.to_string();
+        for (id, sql) in [("SM1", false), ("SM2", true)] {
+            gateway.database.execute("DELETE FROM message_external_ids");
+            gateway.database.execute("DELETE FROM communication_metrics WHERE reference <> 'somebody'");
+            status(&gateway, id, Some(&text));
+            assert_eq!(matched(&gateway, id), by(other, "embedded", "delivered"));
+            let named = if sql {
+                gateway.database.execute(&format!("INSERT INTO communication_metrics (id, reference) VALUES (700, '{text}')"));
+                sweep(&gateway);
+                700
+            } else {
+                registered(&gateway, &json!({ "reference": text, "service_type": "twilio" }))
+            };
+            assert_eq!(matched(&gateway, id), by(named, "embedded", "delivered"), "{id}");
+        }
+    }
+
+    // Whatever the row was matched by before, what plain SQL says stays, through callbacks, registrations and sweeps.
+    fn a_mapping_by_plain_sql_is_the_strongest_whatever_was_there(database) {
+        let gateway = gateway(database, &[("MESSAGE_ID_MAPPING_STRATEGY", "database,embedded,timestamp")]);
+        gateway.database.execute(
+            "INSERT INTO communication_metrics (id, reference, channel, recipient, sent_at) VALUES \
+             (1001, 'guess', 'sms', '+15558675310', '2023-11-14 22:13:20'), (70, 'told', NULL, NULL, NULL)",
+        );
+        registered(&gateway, &json!({ "reference": "order-1", "service_type": "twilio", "external_id": "SM3" }));
+        status(&gateway, "SM1", None);
+        status(&gateway, "SM2", Some("order-1"));
+        for id in ["SM1", "SM2", "SM3"] {
+            gateway.database.execute(&format!(
+                "INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (70, '{id}', 'twilio') \
+                 ON CONFLICT (service_type, account, external_id, recipient_key) DO UPDATE SET message_id = EXCLUDED.message_id"
+            ));
+            gateway.database.execute(&format!("UPDATE message_external_ids SET has_conflict = TRUE WHERE external_id = '{id}'"));
+            status(&gateway, id, Some("a"));
+            registered(&gateway, &json!({ "reference": "a", "service_type": "twilio" }));
+            status(&gateway, id, Some("order-1"));
+            sweep(&gateway);
+            assert_eq!(matched(&gateway, id), by(70, "database", "delivered"), "{id}");
+        }
+        // A word of the application's own is as strong.
+        gateway.database.execute("UPDATE message_external_ids SET matched_by = 'by hand' WHERE external_id = 'SM1'");
+        status(&gateway, "SM1", Some("order-0"));
+        registered(&gateway, &json!({ "reference": "order-0", "service_type": "twilio" }));
+        assert_eq!(matched(&gateway, "SM1").0, Some(70));
+    }
+
     // Of two carried references the lesser is registered last.
     fn the_lesser_reference_takes_over_once_it_is_known(database) {
         let gateway = gateway(database, &[]);
@@ -258,6 +308,17 @@ crate::databases! {
         gateway.database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (70, 'msg_2', 'mifumo')");
         sweep(&gateway);
         assert_eq!(messages("msg_2"), [json!(["+255123456789", 70]), json!(["", 70])]);
+        // A correction by plain SQL reaches every row as well, and so does what one recipient's callback carried.
+        gateway.database.execute("UPDATE message_external_ids SET message_id = 70 WHERE external_id = 'msg_1' AND recipient_key = '+255111111111'");
+        sweep(&gateway);
+        assert!(messages("msg_1").iter().all(|row| row[1] == 70), "{:?}", messages("msg_1"));
+        send("msg_3", "message.sent", &json!(["+255123456789"]));
+        let endpoint = gateway.endpoint("/webhooks/mifumo");
+        let carried = json!({ "event": "message.sent", "message_id": "msg_3", "recipient": "+255987654321", "metadata": { "message_id": "b" } });
+        let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", carried.to_string());
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        assert_eq!(gateway.send(&outgoing).status, 200);
+        assert_eq!(messages("msg_3"), [json!(["+255123456789", 70]), json!(["+255987654321", 70])]);
     }
 
     // Callback and registration at the same moment at two gateways, a hundred times: none is left without the other.

@@ -20,6 +20,9 @@ ALTER TABLE inbound_parts ADD COLUMN occurred_at TEXT;
 CREATE INDEX inbound_parts_inbound_set_id ON inbound_parts (inbound_set_id);
 
 CREATE INDEX communication_metrics_recipient ON communication_metrics (recipient, sent_at);
+-- The message that the gateway itself matched: where `message_id` is another, the application has mapped it since.
+ALTER TABLE message_external_ids ADD COLUMN matched_id INTEGER;
 CREATE INDEX message_external_ids_embedded_id ON message_external_ids (embedded_id) WHERE embedded_id IS NOT NULL;
-CREATE INDEX message_external_ids_unmatched ON message_external_ids (recipient) WHERE message_id IS NULL;
-CREATE INDEX message_external_ids_unexplained ON message_external_ids (id) WHERE message_id IS NOT NULL AND matched_by IS NULL;
+CREATE INDEX message_external_ids_unmatched ON message_external_ids (id) WHERE message_id IS NULL;
+CREATE INDEX message_external_ids_unexplained ON message_external_ids (id)
+    WHERE message_id IS NOT NULL AND (matched_id IS NULL OR matched_id <> message_id);

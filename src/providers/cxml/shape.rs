@@ -142,10 +142,8 @@ mod tests {
     fn a_hidden_status_is_seen() {
         let form = |body: &str| hides_nothing(&Form::decode(body.as_bytes()).expect("few fields"));
         assert!(form("Body=MessageStatus&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&NumMedia=0&SmsStatus=received"));
-        for hidden in ["MessageStatusdelivered=", "MessageStatu=sdelivered", "MessageA=Stat&MessageSt=atusdelivered"] {
-            let is_seen = !form(&format!("Body=x&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&NumMedia=0&{hidden}"));
-            // In the last the name is not there in the order in which it is signed, so no signature fits it.
-            assert_eq!(is_seen, !hidden.starts_with("MessageA"), "{hidden}");
+        for hidden in ["MessageStatusdelivered=", "MessageStatu=sdelivered", "MessageSt=atusdelivered"] {
+            assert!(!form(&format!("Body=x&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&NumMedia=0&{hidden}")), "{hidden}");
         }
     }
 }

@@ -20,6 +20,9 @@ static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("erro
 /// As many as a request may carry events.
 const MAX_RECIPIENTS: usize = 1_000;
 
+/// The longest recipient that is taken.
+const MAX_RECIPIENT: usize = 255;
+
 /// Reads one body: an event for each recipient it is about.
 pub(super) fn read(body: &[u8]) -> Result<Vec<Event>, Unparsable> {
     let payload = json::read(body)?;
@@ -36,7 +39,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Event>, Unparsable> {
     let event = Event { external_id: Some(id), ..of_message(&payload, kind, status) };
     let one = |recipient: Option<String>| {
         let mut event = event.clone();
-        event.recipient_key = recipient.clone().unwrap_or_default();
+        event.recipient_key = Some(recipient.clone().unwrap_or_default());
         event.facts.recipient = recipient;
         event
     };
@@ -97,5 +100,7 @@ fn recipients(payload: &Value) -> Vec<String> {
     let all = payload.pointer("/recipients").and_then(Value::as_array).into_iter().flatten();
     let mut seen = std::collections::HashSet::new();
     let normalized = all.chain(one).filter_map(|number| number.as_str().and_then(address::international));
+    // A longer one is no number, and would not fit into the key of a row.
+    let normalized = normalized.filter(|number| number.len() <= MAX_RECIPIENT);
     normalized.filter(|number| seen.insert(number.clone())).collect()
 }

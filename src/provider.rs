@@ -114,6 +114,11 @@ impl Spec {
         proofs.map(|setting| format!("{}_{}", self.prefix(), setting.name)).collect()
     }
 
+    /// Its schemes that sign something.
+    pub fn signatures(&self) -> impl Iterator<Item = &'static Scheme> {
+        self.schemes.iter().copied().filter(|scheme| scheme.covers_payload)
+    }
+
     /// Whether one of its schemes signs the URL, so that the public address must be right.
     pub fn signs_url(&self) -> bool {
         self.schemes.iter().any(|scheme| scheme.covers_url)

@@ -134,13 +134,15 @@ impl<'s, 'e> Settings<'s, 'e> {
         Some(value.clone())
     }
 
-    /// The signature schemes that are on: all of the provider's, unless `SIGNATURE_SCHEMES` names some.
+    /// The signature schemes that are on: all of the provider's, unless `SIGNATURE_SCHEMES` names some. What covers no payload is no
+    /// signature, and on if it is configured.
     pub fn schemes(&mut self) -> Vec<&'static Scheme> {
-        let Some((variable, value)) = self.given.get("SIGNATURE_SCHEMES") else { return self.spec.schemes.to_vec() };
+        let signatures: Vec<&'static Scheme> = self.spec.signatures().collect();
+        let Some((variable, value)) = self.given.get("SIGNATURE_SCHEMES") else { return signatures };
         let on: Vec<&'static Scheme> =
-            self.spec.schemes.iter().copied().filter(|scheme| items(value).any(|item| item == scheme.name)).collect();
+            signatures.iter().copied().filter(|scheme| items(value).any(|item| item == scheme.name)).collect();
         if on.is_empty() || on.len() != items(value).count() {
-            let names: Vec<&str> = self.spec.schemes.iter().map(|scheme| scheme.name).collect();
+            let names: Vec<&str> = signatures.iter().map(|scheme| scheme.name).collect();
             self.reader.problem(variable, &format!("expected a comma list of {}", names.join(", ")));
         }
         on

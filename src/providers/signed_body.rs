@@ -66,9 +66,6 @@ impl SignedBody {
             }
             return body_sha256::verify(callback, &self.header.to_ascii_lowercase(), Prefix::Optional, &self.secrets);
         }
-        if !url_token::SCHEME.is_among(&self.schemes) {
-            return Err(Rejected::Missing);
-        }
         url_token::verify(callback)
     }
 

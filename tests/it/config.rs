@@ -199,6 +199,7 @@ fn the_settings_of_each_provider_are_read_strictly() {
         ("VONAGE_SIGNATURE_METHOD", "md4"),
         ("VONAGE_SIGNATURE_TOLERANCE", "-1"),
         ("VONAGE_SIGNATURE_SCHEMES", "sms,svix"),
+        ("VONAGE_SIGNATURE_SCHEMES", "sms,url-token"),
         ("SIGNALWIRE_BASIC_AUTH", "nobody-0123456789abcdef"),
         ("SIGNALWIRE_BASIC_AUTH", ":0123456789abcdef"),
         ("SIGNALWIRE_ALLOWED_IPS", "10.0.0.0/33"),

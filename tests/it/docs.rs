@@ -25,7 +25,7 @@ fn check(file: &str, wanted: &str) {
 /// The settings that every provider has.
 fn common(spec: &Spec) -> Vec<(String, String, String)> {
     let prefix = spec.prefix();
-    let schemes: Vec<&str> = spec.schemes.iter().map(|scheme| scheme.name).collect();
+    let schemes: Vec<&str> = spec.signatures().map(|scheme| scheme.name).collect();
     vec![
         (format!("{prefix}_SIGNATURE_SCHEMES"), schemes.join(","), "Which signatures are accepted: a comma list.".to_owned()),
         (format!("{prefix}_WEBHOOK_URL"), spec.default_path(), "The path, if it is to be another.".to_owned()),
@@ -90,7 +90,7 @@ fn curl(spec: &'static Spec) -> Outgoing {
 
 fn provider_table() -> String {
     let mut text = String::from(
-        "| provider | URL | switched on by | signatures | account of one's own |\n| --- | --- | --- | --- | --- |\n",
+        "| provider | URL | switched on by | proofs | account of one's own |\n| --- | --- | --- | --- | --- |\n",
     );
     for spec in providers::ALL {
         let schemes: Vec<String> = spec.schemes.iter().map(|scheme| format!("`{}`", scheme.name)).collect();

@@ -87,16 +87,16 @@ impl Proofs {
             proofs.push(self.signature(callback));
         }
         if !self.credentials.is_empty() {
-            proofs.push(self.if_on(&basic::SCHEME).and_then(|()| basic::verify(callback, &self.credentials)));
+            proofs.push(basic::verify(callback, &self.credentials));
         }
         if !self.secrets.is_empty() {
-            proofs.push(self.if_on(&url_secret::SCHEME).and_then(|()| url_secret::verify(callback, &self.secrets)));
+            proofs.push(url_secret::verify(callback, &self.secrets));
         }
         if !self.url_tokens.is_empty() {
-            proofs.push(self.if_on(&url_token::SCHEME).and_then(|()| url_token::verify(callback)));
+            proofs.push(url_token::verify(callback));
         }
         if proofs.is_empty() {
-            return self.if_on(&ip::SCHEME).and_then(|()| ip::verify(callback, &self.allowed_ips));
+            return ip::verify(callback, &self.allowed_ips);
         }
         match self.require {
             Require::All => proofs.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().next().ok_or(Rejected::Missing),

@@ -129,7 +129,7 @@ impl Vonage {
                 return self.prove_parameters(callback);
             }
         }
-        if callback.url_token.is_some() && self.is_on(&url_token::SCHEME) {
+        if callback.url_token.is_some() {
             return url_token::verify(callback);
         }
         let is_signed_kind = !self.secrets.is_empty() && self.is_on(&jwt::SCHEME) && is_of_signed_family(callback);

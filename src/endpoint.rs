@@ -6,9 +6,9 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     event::Event,
     limiter::{Admission, Limited, Limiter},
-    provider::{InvalidPayload, Provider, Reply, Spec, Unparsable},
+    provider::{InUrl, InvalidPayload, Provider, Reply, Spec, Unparsable},
     public_url::PublicUrl,
-    signature::{Outgoing, Rejected, Scheme, ip, unverified, url_token},
+    signature::{Outgoing, Rejected, Scheme, ip, unverified, url_secret, url_token},
 };
 
 /// The name of one customer's credentials at a provider: lower case, `-` for `_`; the unnamed one is `default`.
@@ -165,22 +165,23 @@ impl Endpoint {
         self.provider.sign(scheme, outgoing);
     }
 
-    /// The URLs to paste at the provider, one per route, without credentials. `fallback` is the address without a configured one.
+    /// The URLs to paste at the provider, one per route; where a secret belongs, the variable that holds it. `fallback` is the
+    /// address without a configured one.
     pub fn urls_to_paste(&self, fallback: &PublicUrl) -> Vec<String> {
-        let origin = self.public_urls.first().unwrap_or(fallback);
-        let token = if self.provider.url_tokens().is_empty() {
-            String::new()
-        } else {
-            // The token itself is a secret.
-            format!("{}${{{}}}", url_token::SEGMENT, self.token_variable())
-        };
-        self.paths().map(|(path, _)| format!("{origin}{path}{token}{}", self.spec.url_suffix)).collect()
+        let origin = self.public_urls.first().unwrap_or(fallback).to_string();
+        let InUrl { credentials, token, secret } = self.provider.in_url();
+        let if_there = |is_there: bool, text: String| if is_there { text } else { String::new() };
+        let credentials = if_there(credentials, format!("${{{}}}@", self.variable("BASIC_AUTH")));
+        let origin = origin.replacen("://", &format!("://{credentials}"), 1);
+        let token = if_there(token, format!("{}${{{}}}", url_token::SEGMENT, self.variable("URL_TOKEN")));
+        let secret = if_there(secret, format!("?{}=${{{}}}", url_secret::PARAMETER, self.variable("WEBHOOK_SECRET")));
+        self.paths().map(|(path, _)| format!("{origin}{path}{token}{secret}{}", self.spec.url_suffix)).collect()
     }
 
-    /// The variable that holds the token at the end of the URL.
-    fn token_variable(&self) -> String {
+    /// The variable of a setting of this account.
+    fn variable(&self, setting: &str) -> String {
         let account = if self.account.is_unnamed() { "_".to_owned() } else { format!("__{}__", self.account.variable()) };
-        format!("{}{account}URL_TOKEN", self.spec.prefix())
+        format!("{}{account}{setting}", self.spec.prefix())
     }
 }
 

@@ -48,6 +48,13 @@ impl<'b> Form<'b> {
         Form(object.iter().filter_map(pair).collect())
     }
 
+    /// The pairs whose value is more than blanks, and those of that name whatever their value.
+    #[must_use]
+    pub fn without_blanks(self, but: &str) -> Self {
+        let is_kept = |(name, value): &Pair<'_>| !value.trim_ascii().is_empty() || name.as_ref() == but.as_bytes();
+        Self(self.0.into_iter().filter(is_kept).collect())
+    }
+
     /// All pairs in the order received.
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))

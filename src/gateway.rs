@@ -63,6 +63,12 @@ impl Gateway {
             if endpoint.public_urls.is_empty() {
                 endpoint.public_urls = Arc::from([fallback.clone()]);
             }
+            // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
+            let credentials = endpoint.provider.url_credentials();
+            if !credentials.is_empty() {
+                let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
+                endpoint.public_urls = endpoint.public_urls.iter().flat_map(with).collect();
+            }
             (endpoint.path(), endpoint)
         });
         let endpoints: HashMap<String, Endpoint> = endpoints.collect();

@@ -166,6 +166,17 @@ pub enum Reply {
     Document(String),
 }
 
+/// What of an endpoint's proofs stands in the URL to paste.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InUrl {
+    /// The variable `BASIC_AUTH`, before the host.
+    pub credentials: bool,
+    /// The variable `URL_TOKEN`, at the end of the path.
+    pub token: bool,
+    /// The variable `WEBHOOK_SECRET`, as a parameter.
+    pub secret: bool,
+}
+
 /// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {
     /// Whether a request with this head, its body not read yet, may turn out to be genuine. If not, the body is not read.
@@ -189,6 +200,16 @@ pub trait Provider: Send + Sync {
 
     /// The tokens any of which may stand at the end of the URL.
     fn url_tokens(&self) -> &[Secret] {
+        &[]
+    }
+
+    /// What of its proofs stands in the URL to paste.
+    fn in_url(&self) -> InUrl {
+        InUrl { token: !self.url_tokens().is_empty(), ..InUrl::default() }
+    }
+
+    /// Credentials that the provider takes from the URL, and may sign with it.
+    fn url_credentials(&self) -> &[Secret] {
         &[]
     }
 

@@ -28,6 +28,12 @@ impl PublicUrl {
         &self.host
     }
 
+    /// The same with those credentials, unless it has some.
+    #[must_use]
+    pub fn with_userinfo(&self, userinfo: &str) -> Self {
+        Self { userinfo: self.userinfo.clone().or_else(|| Some(userinfo.to_owned())), ..self.clone() }
+    }
+
     /// The URL as configured, with the raw path and query of a request.
     pub fn join(&self, target: &str) -> String {
         self.spell(self.userinfo.as_deref(), self.port, target)

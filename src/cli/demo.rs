@@ -18,7 +18,8 @@ use crate::{
 
 pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     let failed = |error: &dyn std::fmt::Display| CommandError::Other(error.to_string());
-    let loaded = Config::load(&environment(env)?).map_err(|problems| failed(&problems))?;
+    let throw_away = environment(env)?;
+    let loaded = Config::load(&throw_away).map_err(|problems| failed(&problems))?;
     crate::telemetry::start(crate::config::LogConfig { level: tracing::Level::ERROR, json: false });
     let running = Server::start(loaded.config, Clock::System)?;
     let fixtures = Fixture::all().map_err(|error| failed(&error))?;
@@ -31,7 +32,7 @@ pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     say(format_args!(
         "Stored       {requests} requests, {events} events, {messages} messages, {inbound} inbound messages, {calls} calls, {rooms} rooms\n"
     ));
-    describe(&running, env);
+    describe(&running, env, &throw_away);
     if exit {
         running.stop();
         Ok(())
@@ -131,13 +132,16 @@ fn post(running: &Running, outgoing: Outgoing) -> Result<u16, CommandError> {
     Ok(response.status().as_u16())
 }
 
-fn describe(running: &Running, env: &Env) {
+fn describe(running: &Running, env: &Env, throw_away: &Env) {
     let Running { public, ops, ops_token, .. } = running;
     let token = ops_token.secret.text();
     say(format_args!("Callbacks   http://{public}"));
     let address = PublicUrl::of_listener(*public);
     for endpoint in running.gateway.endpoints() {
         for url in endpoint.urls_to_paste(&address) {
+            // Only here a secret is shown: it is thrown away.
+            let filled = |url: String, name: &str| url.replace(&format!("${{{name}}}"), throw_away.get(name).unwrap_or_default());
+            let url = throw_away.names().fold(url, filled);
             say(format_args!("  {:<12} {url}", endpoint.spec.title));
         }
     }

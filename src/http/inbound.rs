@@ -1,6 +1,11 @@
 //! From an HTTP request to a [`Callback`] and back: route, limits, body with a deadline; nothing else.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -121,7 +126,9 @@ fn client(request: &HttpRequest, gateway: &Gateway) -> Option<IpAddr> {
         if !gateway.trusts(client) {
             break;
         }
-        client = address.trim().parse::<IpAddr>().ok()?.to_canonical();
+        let address = address.trim();
+        let with_port = || address.parse::<SocketAddr>().ok().map(|address| address.ip());
+        client = address.parse::<IpAddr>().ok().or_else(with_port)?.to_canonical();
     }
     Some(client)
 }

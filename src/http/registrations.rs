@@ -7,15 +7,15 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json as object};
 
-use super::answer;
+use super::answer::{self, Unacceptable};
 use crate::{
     address,
     endpoint::Account,
     event::ExternalId,
     gateway::Gateway,
-    providers,
+    json, providers,
     status::Channel,
     store::{Registration, StoreError},
     time::Timestamp,
@@ -56,7 +56,10 @@ impl Told {
             reference: Some(self.reference).filter(|reference| fits(reference)).ok_or("reference")?,
             service_type: spec.name,
             account: account.as_str().to_owned(),
-            external_id: self.external_id.map(|id| ExternalId::new(&id).ok_or("external_id")).transpose()?,
+            external_id: self
+                .external_id
+                .map(|id| ExternalId::new(&id).filter(|_| fits(&id)).ok_or("external_id"))
+                .transpose()?,
             recipient: match self.recipient {
                 None => None,
                 Some(recipient) if fits(&recipient) => normalized(&recipient),
@@ -70,7 +73,7 @@ impl Told {
 
 /// Reads one message or a list of them; otherwise what is wrong, without quoting it.
 fn read(body: &[u8]) -> Result<(Vec<Registration>, bool), String> {
-    let told: Value = serde_json::from_slice(body).map_err(|_| "expected JSON".to_owned())?;
+    let told = json::read(body).map_err(|_| "expected JSON, and each field once".to_owned())?;
     let (list, is_list) = match told {
         Value::Array(list) => (list, true),
         one => (vec![one], false),
@@ -87,18 +90,19 @@ fn read(body: &[u8]) -> Result<(Vec<Registration>, bool), String> {
     Ok((list.into_iter().enumerate().map(one).collect::<Result<_, _>>()?, is_list))
 }
 
-pub(super) async fn register(body: Bytes, gateway: Data<Gateway>) -> HttpResponse {
+pub(super) async fn register(body: Result<Bytes, actix_web::Error>, gateway: Data<Gateway>) -> HttpResponse {
+    let Ok(body) = body else { return answer::unacceptable(Unacceptable::TooLarge) };
     let (registrations, is_list) = match read(&body) {
         Ok(read) => read,
         Err(detail) => {
-            let answer = json!({ "success": false, "error": "invalid_registration", "detail": detail });
+            let answer = object!({ "success": false, "error": "invalid_registration", "detail": detail });
             return HttpResponse::build(StatusCode::BAD_REQUEST).json(answer);
         }
     };
     let references: Vec<String> = registrations.iter().map(|one| one.reference.clone()).collect();
     match gateway.store.register(registrations).await {
         Ok(ids) => {
-            let one = |(reference, id)| json!({ "reference": reference, "id": id });
+            let one = |(reference, id)| object!({ "reference": reference, "id": id });
             let mut told: Vec<Value> = references.into_iter().zip(ids).map(one).collect();
             HttpResponse::Ok().json(if is_list { Value::Array(told) } else { told.pop().unwrap_or_default() })
         }

@@ -23,6 +23,9 @@ pub static SCHEME: Scheme = Scheme {
 /// Verifies the signature. With a tolerance in seconds the signed time must be within it.
 pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], tolerance: Option<u64>) -> Result<Proof<'c>, Rejected> {
     let parameters = Parameters::of(callback)?;
+    if !parameters.are_plain() {
+        return Err(Rejected::Shape);
+    }
     let signed = join(parameters.signed(Blanks::Kept));
     let index = matching(secrets, |secret| mac::equal(&mac::md5(&[&signed, secret]), &parameters.signature))?;
     sms::is_fresh(&parameters, callback, tolerance)?;

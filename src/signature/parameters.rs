@@ -36,13 +36,12 @@ pub(super) enum Blanks {
 }
 
 impl Parameters {
-    /// Takes the signature out of the parameters. A name that is not plain could be confused with a delimiter, and of two
-    /// values of one name nothing says which is meant: neither is ever sent.
+    /// Takes the signature out of the parameters. A name with a delimiter in it could be cut anew, and of two values of one name
+    /// nothing says which is meant: neither is ever sent.
     pub(super) fn of(callback: &Callback) -> Result<Self, Rejected> {
         let mut pairs = read(callback)?;
         pairs.sort();
-        let is_plain =
-            |name: &[u8]| !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte));
+        let is_plain = |name: &[u8]| !name.is_empty() && !name.iter().any(|byte| b"&=".contains(byte));
         if !pairs.iter().all(|(name, _)| is_plain(name)) {
             return Err(Rejected::Shape);
         }
@@ -53,6 +52,12 @@ impl Parameters {
         let (_, signature) = pairs.remove(place);
         let signature = hex::decode(signature.unwrap_or_default()).map_err(|_| Rejected::Malformed)?;
         Ok(Self { pairs, signature })
+    }
+
+    /// Whether all names are of letters, digits, `-` and `_`.
+    pub(super) fn are_plain(&self) -> bool {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+        self.pairs.iter().all(|(name, _)| name.iter().all(is_plain))
     }
 
     /// Whether the request carries a signature among its parameters.

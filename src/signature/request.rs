@@ -58,14 +58,28 @@ impl Key {
     }
 }
 
+/// How a vendor signs several parameters of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// The distinct values, sorted, as Twilio does.
+    Sorted,
+    /// That, or all values as they were sent: SignalWire's own libraries disagree.
+    SortedOrAsSent,
+}
+
 /// Verifies the signature in the header of that name (lower case).
-pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key]) -> Result<Proof<'c>, Rejected> {
+pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key], repeated: Repeated) -> Result<Proof<'c>, Rejected> {
     let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
     let given = STANDARD.decode(value).map_err(|_| Rejected::Malformed)?;
-    let parameters = covered_parameters(callback)?;
+    let mut readings = vec![covered_parameters(callback, joined_parameters)?];
+    if repeated == Repeated::SortedOrAsSent {
+        readings.push(covered_parameters(callback, joined_as_sent)?);
+        readings.dedup();
+    }
     let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
-    let is_genuine = |key: &&Key| urls.iter().any(|url| key.matches(&[url.as_bytes(), &parameters], &given));
-    let key = keys.iter().copied().find(is_genuine).ok_or(Rejected::Mismatch)?;
+    let is_genuine = |key: &Key, read: &[u8]| urls.iter().any(|url| key.matches(&[url.as_bytes(), read], &given));
+    let matching = |read: &Vec<u8>| Some((keys.iter().copied().find(|key| is_genuine(key, read))?, read.clone()));
+    let (key, parameters) = readings.iter().find_map(matching).ok_or(Rejected::Mismatch)?;
     // The parameters of a URL are signed with their delimiters.
     if let (false, Payload::Form(form)) = (callback.body.is_empty(), callback.payload())
         && !form.pairs().all(|(name, _)| is_plain_name(name))
@@ -79,12 +93,12 @@ pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key]) -> R
 }
 
 /// What is signed after the URL. A body that nothing covers is refused: a signature over the bare URL must not vouch for it.
-fn covered_parameters(callback: &Callback) -> Result<Vec<u8>, Rejected> {
+fn covered_parameters(callback: &Callback, join: fn(&Form<'_>) -> Vec<u8>) -> Result<Vec<u8>, Rejected> {
     match callback.payload() {
         _ if callback.body.is_empty() => Ok(Vec::new()),
         // No provider sends a GET with a body; it is a POST in another guise.
         _ if callback.method == "GET" => Err(Rejected::NotCovered),
-        Payload::Form(form) => Ok(joined_parameters(&form)),
+        Payload::Form(form) => Ok(join(&form)),
         Payload::Document(body) if is_hashed(callback.query(), body) => Ok(Vec::new()),
         Payload::Document(_) => Err(Rejected::NotCovered),
     }
@@ -117,6 +131,13 @@ fn joined_parameters(form: &Form<'_>) -> Vec<u8> {
     let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
     pairs.sort_unstable();
     pairs.dedup();
+    pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
+}
+
+/// Names in byte order, of a repeated name all values in the order sent.
+fn joined_as_sent(form: &Form<'_>) -> Vec<u8> {
+    let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
+    pairs.sort_by_key(|(name, _)| *name);
     pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
 }
 

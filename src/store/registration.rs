@@ -14,6 +14,7 @@ use super::{
     correlation::{DATABASE, EMBEDDED, LinkRow},
     locks::Lock,
     schema::{communication_metrics as c, message_external_ids as m},
+    sweep,
 };
 use crate::{event::ExternalId, status::Channel, time::Timestamp};
 
@@ -86,6 +87,7 @@ pub(super) fn register(writer: &mut impl Writer, registrations: &[Registration],
         for (row, (id, word)) in &matches {
             writer.set_match(row.id, *id, word)?;
         }
+        sweep::guess_newest(writer, options)?;
         Ok(ids.into_values().collect())
     })
 }

@@ -84,18 +84,29 @@ pub(super) fn match_unmatched(writer: &mut impl Writer, before: Option<i64>, opt
     if options.matches_embedded {
         link_embedded(writer, &rows.iter().filter_map(|(.., reference, _)| reference.clone()).collect())?;
     }
-    if options.timestamp_window.is_some() {
-        let mut guesses: BTreeMap<i64, i64> = BTreeMap::new();
-        for (id, channel, recipient, _, at) in &rows {
-            let message =
-                at.map(|at| guess(writer, channel.as_deref(), recipient.as_deref(), at, options)).transpose()?.flatten();
-            guesses.extend(message.map(|message| (*id, message)));
-        }
-        for (id, message) in guesses {
-            writer.match_by_time(id, message)?;
-        }
-    }
+    guess_all(writer, &rows, options)?;
     Ok(rows.last().map(|(id, ..)| *id).filter(|_| is_full(rows.len())))
+}
+
+/// Guesses for the newest rows without a match, if that is asked for.
+pub(super) fn guess_newest(writer: &mut impl Writer, options: &Options) -> QueryResult<()> {
+    if options.timestamp_window.is_none() {
+        return Ok(());
+    }
+    let rows = writer.unmatched_before(i64::MAX, STEP)?;
+    guess_all(writer, &rows, options)
+}
+
+fn guess_all(writer: &mut impl Writer, rows: &[Unmatched], options: &Options) -> QueryResult<()> {
+    if options.timestamp_window.is_none() {
+        return Ok(());
+    }
+    let mut guesses: BTreeMap<i64, i64> = BTreeMap::new();
+    for (id, channel, recipient, _, at) in rows {
+        let message = at.map(|at| guess(writer, channel.as_deref(), recipient.as_deref(), at, options)).transpose()?.flatten();
+        guesses.extend(message.map(|message| (*id, message)));
+    }
+    guesses.into_iter().try_for_each(|(id, message)| writer.match_by_time(id, message))
 }
 
 /// Matches rows that carry one of these texts, in the order in which their table is written.

@@ -233,6 +233,19 @@ fn an_address_list_alone_switches_on_only_where_the_contract_says_so() {
 #[test]
 fn a_url_to_paste_names_the_variable_of_its_token() {
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let basic = ("SIGNALWIRE_BASIC_AUTH", "user:0123456789abcdef");
+    let secret = ("SIGNALWIRE_WEBHOOK_SECRET", TOKEN);
+    for (variables, url) in [
+        (vec![basic], "https://${SIGNALWIRE_BASIC_AUTH}@h/webhooks/signalwire"),
+        (vec![basic, secret], "https://h/webhooks/signalwire?secret=${SIGNALWIRE_WEBHOOK_SECRET}"),
+        (
+            vec![basic, secret, ("SIGNALWIRE_REQUIRE", "all")],
+            "https://${SIGNALWIRE_BASIC_AUTH}@h/webhooks/signalwire?secret=${SIGNALWIRE_WEBHOOK_SECRET}",
+        ),
+    ] {
+        let endpoint = load(&variables).expect("a configuration").config.endpoints.remove(0);
+        assert_eq!(endpoint.urls_to_paste(&"https://h".parse().expect("a URL"))[0], url);
+    }
     let variables = [
         ("SIGNALWIRE_URL_TOKEN", TOKEN),
         ("VONAGE__ACME_EU__URL_TOKEN", TOKEN),

@@ -129,6 +129,8 @@ crate::databases! {
             (json!({ "reference": "", "service_type": "twilio" }), "reference"),
             (json!({ "reference": "a\u{0}", "service_type": "twilio" }), "reference"),
             (json!({ "reference": "a", "service_type": "nobody" }), "service_type"),
+            (json!({ "reference": "a", "service_type": "twilio", "account": "Bad Account" }), "account"),
+            (json!({ "reference": "a", "service_type": "twilio", "external_id": "a\u{0}" }), "external_id"),
             (json!({ "reference": "a", "service_type": "twilio", "sent_at": "yesterday" }), "sent_at"),
             (json!({ "reference": "a", "service_type": "twilio", "external_id": "" }), "external_id"),
             (json!({ "reference": "a", "service_type": "twilio", "recipents": "x" }), "recipient"),
@@ -257,6 +259,17 @@ crate::databases! {
         assert_eq!(matched(&on, "SM1"), by(1, "timestamp", "delivered"));
         status(&on, "SM2", None);
         assert_eq!(matched(&on, "SM2"), by(1, "timestamp", "delivered"));
+        // Told after the callback, it is matched with that.
+        on.database.execute("DELETE FROM message_external_ids; DELETE FROM communication_metrics");
+        status(&on, "SM7", None);
+        let told = json!({
+            "reference": "later", "service_type": "twilio", "channel": "sms", "recipient": "+15558675310",
+            "sent_at": "2023-11-14T22:13:00Z",
+        });
+        let later = registered(&on, &told);
+        assert_eq!(matched(&on, "SM7"), by(later, "timestamp", "delivered"));
+        on.database.execute("DELETE FROM message_external_ids; DELETE FROM communication_metrics");
+        on.database.execute(&format!("{sent} (1, 'a', 'sms', '+15558675310', '2023-11-14 22:13:00')"));
         // Two messages to one recipient are one too many, and what was guessed gives way to what was told.
         on.database.execute(&format!("{sent} (2, 'b', 'sms', '+15558675310', '2023-11-14 22:13:40')"));
         status(&on, "SM3", None);

@@ -89,9 +89,8 @@ fn curl(spec: &'static Spec) -> Outgoing {
 }
 
 fn provider_table() -> String {
-    let mut text = String::from(
-        "| provider | URL | switched on by | proofs | account of one's own |\n| --- | --- | --- | --- | --- |\n",
-    );
+    let mut text =
+        String::from("| provider | URL | switched on by | proofs | account of one's own |\n| --- | --- | --- | --- | --- |\n");
     for spec in providers::ALL {
         let schemes: Vec<String> = spec.schemes.iter().map(|scheme| format!("`{}`", scheme.name)).collect();
         let (variable, _) = proof(spec);

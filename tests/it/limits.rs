@@ -139,7 +139,9 @@ fn only_listed_addresses_may_call_and_proxies_are_believed_only_if_trusted() {
         ("203.0.113.7, 192.0.2.1", 403),
         ("203.0.113.7, 192.0.2.1, 198.51.100.1", 403),
         ("unknown", 403),
-        ("203.0.113.7:443", 403),
+        ("203.0.113.7:443", 200),
+        ("[2001:db8::1]:443", 200),
+        ("192.0.2.1:443", 403),
         ("", 403),
     ] {
         let answer = message(&behind, 1, &[("X-Forwarded-For", forwarded)]).status;
@@ -206,6 +208,26 @@ fn an_empty_request_of_vonage_is_a_probe() {
     }
     assert_eq!(client::get(gateway.address(), "/webhooks/vonage?a", &[]).status, 401);
     assert_eq!(gateway.row_counts(), before);
+}
+
+/// Messages are signed with the credentials in the URL, calls without.
+#[test]
+fn credentials_in_the_url_may_be_signed_or_not() {
+    let gateway = start(&[
+        ("SIGNALWIRE_SIGNING_KEY", "PSKtest1234567890abcdef"),
+        ("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"),
+        ("SIGNALWIRE_REQUIRE", "all"),
+    ]);
+    let endpoint = gateway.endpoint("/webhooks/signalwire");
+    for (number, url) in
+        ["https://waybill:sw-basic-password-01@hooks.example.com", "https://hooks.example.com"].into_iter().enumerate()
+    {
+        let body = format!(r#"{{"id":"m{number}","project_id":"p","status":"sent"}}"#);
+        let mut outgoing = endpoint.outgoing("POST", "/webhooks/signalwire", "application/json", body);
+        outgoing.public_url = Some(url.parse().expect("a URL"));
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        assert_eq!(gateway.send(&outgoing).status, 200, "{url}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ use crate::{
     event::{Event, EventType},
     form::Form,
     json::{self, text as word},
-    provider::{InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
+    provider::{InUrl, InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{Outgoing, Proof, Rejected, Scheme, basic, ip, request, url_body, url_secret, url_token},
 };
@@ -160,6 +160,14 @@ impl Provider for SignalWire {
 
     fn allowed_ips(&self) -> &[IpNet] {
         &self.proofs.allowed_ips
+    }
+
+    fn in_url(&self) -> InUrl {
+        self.proofs.in_url()
+    }
+
+    fn url_credentials(&self) -> &[Secret] {
+        &self.proofs.credentials
     }
 
     fn challenge(&self) -> Option<&'static str> {

@@ -6,10 +6,11 @@ use super::{SWML, cxml::shape};
 use crate::{
     callback::{Callback, Payload},
     config::settings::Settings,
+    provider::InUrl,
     secret::Secret,
     signature::{
         Outgoing, Proof, Rejected, Scheme, basic, ip,
-        request::{self, Algorithm, Key},
+        request::{self, Algorithm, Key, Repeated},
         url_body, url_secret, url_token,
     },
 };
@@ -70,6 +71,13 @@ impl Proofs {
         self.has_secret() || !self.allowed_ips.is_empty()
     }
 
+    /// All that is required or, of several ways, the one that does not depend on a parser of queries or headers.
+    pub(super) fn in_url(&self) -> InUrl {
+        let [token, secret, credentials] = [&self.url_tokens, &self.secrets, &self.credentials].map(|list| !list.is_empty());
+        let is_all = self.require == Require::All;
+        InUrl { token, secret: secret && (is_all || !token), credentials: credentials && (is_all || !(token || secret)) }
+    }
+
     fn has_secret(&self) -> bool {
         [&self.signing_keys, &self.credentials, &self.secrets, &self.url_tokens].iter().any(|secrets| !secrets.is_empty())
     }
@@ -120,7 +128,7 @@ impl Proofs {
                 url_body::verify(callback, header, &url_body::SHA1, &self.signing_keys)?
             } else {
                 self.if_on(&request::SCHEME)?;
-                request::verify(callback, header, &self.keys.iter().collect::<Vec<_>>())?
+                request::verify(callback, header, &self.keys.iter().collect::<Vec<_>>(), Repeated::SortedOrAsSent)?
             }
         };
         if is_known_shape(callback, proof.scheme()) { Ok(proof) } else { Err(Rejected::Shape) }

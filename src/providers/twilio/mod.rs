@@ -40,7 +40,7 @@ use crate::{
     signature::{
         Outgoing, Proof, Rejected, Scheme,
         body_sha256::{self, Prefix},
-        request::{self, Algorithm, Key},
+        request::{self, Algorithm, Key, Repeated},
     },
 };
 
@@ -131,7 +131,7 @@ impl Twilio {
             return Err(Rejected::SchemeOff);
         }
         let keys = shared_key::select(callback, &self.keys, &self.shared_keys)?;
-        let proof = request::verify(callback, SIGNATURE, &keys)?;
+        let proof = request::verify(callback, SIGNATURE, &keys, Repeated::Sorted)?;
         if shape::is_known(callback) { Ok(proof) } else { Err(Rejected::Shape) }
     }
 

@@ -175,12 +175,14 @@ impl<'c> Fields<'c> {
     fn read(callback: &'c Callback) -> Result<Self, Unparsable> {
         // `sig` is over the parameters and verified by their type; all else by the bytes.
         let payload = if sms_scheme::claimed(callback) { callback.payload() } else { callback.payload_by_bytes() };
+        // A blank may have been left out of what was signed, so that only what is none is read: it decides nothing.
         match payload {
-            Payload::Form(form) => Ok(Self { form, document: None }),
+            Payload::Form(form) => Ok(Self { form: form.without_blanks("text"), document: None }),
             Payload::Document(body) => {
                 let document = json::read(body)?;
                 let nothing = serde_json::Map::new();
-                Ok(Self { form: Form::of_members(document.as_object().unwrap_or(&nothing)), document: Some(document) })
+                let form = Form::of_members(document.as_object().unwrap_or(&nothing)).without_blanks("text");
+                Ok(Self { form, document: Some(document) })
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
     let id = id.ok_or(Unparsable::Invalid("a receipt or message without messageId of 1 to 255 bytes"))?;
     let mut event = match present(form, "status") {
         Some(word) => receipt(form, &word),
-        None if form.has("status") || form.has("err-code") => return Err(Unparsable::Invalid("a receipt without status")),
+        None if form.has("err-code") => return Err(Unparsable::Invalid("a receipt without status")),
         None => inbound(form),
     };
     event.external_id = Some(id);

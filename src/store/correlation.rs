@@ -92,7 +92,7 @@ pub(super) fn share(writer: &mut impl Writer, rows: &mut BTreeMap<Identity, Mess
     }
     // What is written below as well would be folded into the same.
     for row in there.iter().filter(|row| row.message_id.is_none()) {
-        writer.set_match(row.id, number, word.unwrap_or(DATABASE))?;
+        writer.set_match(row, number, word.unwrap_or(DATABASE))?;
     }
     Ok(())
 }
@@ -153,8 +153,8 @@ pub(super) trait Correlation {
     /// Rows that carry one of these references and are not matched by it: not at all, by time, or by a text that is not the
     /// reference of the message it led to.
     fn rows_carrying(&mut self, references: &[&str]) -> QueryResult<Vec<(String, LinkRow)>>;
-    /// Matches one row.
-    fn set_match(&mut self, row: i64, message: i64, matched_by: &str) -> QueryResult<()>;
+    /// Matches one row, unless the application has mapped it since it was read.
+    fn set_match(&mut self, row: &LinkRow, message: i64, matched_by: &str) -> QueryResult<()>;
 }
 
 for_both! {
@@ -227,8 +227,10 @@ for_both! {
                 .load(self)
         }
 
-        fn set_match(&mut self, row: i64, message: i64, matched_by: &str) -> QueryResult<()> {
-            diesel::update(m::table.filter(m::id.eq(row)))
+        fn set_match(&mut self, row: &LinkRow, message: i64, matched_by: &str) -> QueryResult<()> {
+            let is_as_read = m::message_id.is_null().or(m::message_id.eq(row.message_id));
+            let as_read = m::table.filter(m::id.eq(row.id)).filter(is_as_read);
+            diesel::update(as_read)
                 .set((m::message_id.eq(message), m::matched_id.eq(message), m::matched_by.eq(matched_by)))
                 .execute(self)
                 .map(drop)

@@ -85,7 +85,7 @@ pub(super) fn register(writer: &mut impl Writer, registrations: &[Registration],
             matches.extend(rows.into_iter().map(|row| (row, (*id, DATABASE))));
         }
         for (row, (id, word)) in &matches {
-            writer.set_match(row.id, *id, word)?;
+            writer.set_match(row, *id, word)?;
         }
         sweep::guess_newest(writer, options)?;
         Ok(ids.into_values().collect())

@@ -55,7 +55,7 @@ pub(super) fn explain(writer: &mut impl Writer) -> QueryResult<bool> {
         writer.lock(&locks)?;
         for (id, message) in &mapped {
             for row in writer.rows_of(id)? {
-                writer.set_match(row.id, *message, DATABASE)?;
+                writer.set_match(&row, *message, DATABASE)?;
             }
         }
         Ok(is_full(mappings.len()))
@@ -122,7 +122,7 @@ fn link_embedded(writer: &mut impl Writer, texts: &BTreeSet<String>) -> QueryRes
         let rows = waiting(writer)?.into_iter().filter_map(|(text, row)| Some((row, *messages.get(&text)?)));
         for (row, message) in rows.collect::<BTreeMap<LinkRow, i64>>() {
             if row.message_id != Some(message) {
-                writer.set_match(row.id, message, EMBEDDED)?;
+                writer.set_match(&row, message, EMBEDDED)?;
             }
         }
         Ok(())

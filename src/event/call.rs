@@ -50,7 +50,7 @@ impl From<Option<CallState>> for EventType {
     }
 }
 
-/// What an event tells of a call. Both numbers and the direction are among its [`Facts`].
+/// What an event tells of a call. Both numbers and the direction are among its [`super::Facts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The state it has reached, if the event is about one.

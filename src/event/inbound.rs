@@ -5,7 +5,7 @@ use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use crate::status::Channel;
 
-/// What an inbound message carries. Sender, recipient and channel are among the event's [`Facts`].
+/// What an inbound message carries. Sender, recipient and channel are among the event's [`super::Facts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inbound {
     /// The text, blanks and all.

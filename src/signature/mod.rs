@@ -154,13 +154,12 @@ pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'
 /// What stands for a request that no signature covers: its body or, without one, its query without the credential in it. Beside
 /// a body only the parameter `event` of the query is read: two events of a video room may differ in nothing else.
 fn uncovered(callback: &Callback) -> Vec<u8> {
-    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
     let of_query =
-        |is_kept: fn(&str) -> bool| callback.query().split('&').filter(|pair| is_kept(&name(pair))).collect::<Vec<_>>().join("&");
+        |is_kept: fn(&str) -> bool| callback.query().split('&').filter(|pair| is_kept(pair)).collect::<Vec<_>>().join("&");
     if callback.body.is_empty() {
-        return of_query(|name| name != url_secret::PARAMETER).into_bytes();
+        return of_query(|pair| !url_secret::is_parameter(pair)).into_bytes();
     }
-    let event = of_query(|name| name == "event");
+    let event = of_query(|pair| pair.split('=').next() == Some("event"));
     if event.is_empty() { callback.body.to_vec() } else { [&callback.body, &b"\0"[..], event.as_bytes()].concat() }
 }
 

@@ -92,3 +92,18 @@ fn a_form_as_a_document_is_refused_or_unreadable() {
     let verified = endpoint.verify(&cut).expect("the digest is right");
     assert!(endpoint.parse(&verified).is_err(), "what sorts behind it spoils it");
 }
+
+/// A repetition with the other secret of a rotation, its name escaped, is the same request.
+#[test]
+fn a_secret_in_the_url_is_no_part_of_the_request_however_it_is_spelt() {
+    let variables = [("SIGNALWIRE_WEBHOOK_SECRET", "an-old-secret-0123456789,a-new-secret-0123456789")];
+    let endpoint = Config::load(&variables.into_iter().collect::<Env>()).expect("a configuration").config.endpoints.remove(0);
+    let key = |query: &str| {
+        let outgoing = endpoint.outgoing("GET", format!("{PATH}?{query}"), FORM, "");
+        endpoint.verify(&taken(&endpoint, outgoing)).expect("the secret").proof().request_key()
+    };
+    let plain = key("secret=an-old-secret-0123456789&x=1");
+    assert_eq!(key("%73ecret=a-new-secret-0123456789&x=1"), plain);
+    assert_eq!(key("x=1&secre%74=an-old-secret-0123456789"), plain);
+    assert_ne!(key("secret=an-old-secret-0123456789&x=2"), plain);
+}

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper,
+};
 
 use super::{
     Options,
@@ -116,7 +118,8 @@ pub(super) fn guess(
 }
 
 /// A message's row as correlation sees it; ordered as the table is written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, diesel::Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, diesel::Queryable, diesel::Selectable)]
+#[diesel(table_name = m)]
 pub(super) struct LinkRow {
     pub service_type: String,
     pub account: String,
@@ -191,16 +194,7 @@ for_both! {
                 .filter(m::account.eq(account))
                 .filter(m::external_id.eq(external_id))
                 .order(m::recipient_key)
-                .select((
-                    m::service_type,
-                    m::account,
-                    m::external_id,
-                    m::recipient_key,
-                    m::id,
-                    m::message_id,
-                    m::matched_id,
-                    m::matched_by,
-                ))
+                .select(LinkRow::as_select())
                 .load(self)
         }
 
@@ -211,19 +205,7 @@ for_both! {
                 .left_join(c::table)
                 .filter(m::embedded_id.eq_any(references))
                 .filter(m::message_id.is_null().or(is_own.and(m::matched_by.eq(TIMESTAMP).or(is_other))))
-                .select((
-                    m::embedded_id.assume_not_null(),
-                    (
-                        m::service_type,
-                        m::account,
-                        m::external_id,
-                        m::recipient_key,
-                        m::id,
-                        m::message_id,
-                        m::matched_id,
-                        m::matched_by,
-                    ),
-                ))
+                .select((m::embedded_id.assume_not_null(), LinkRow::as_select()))
                 .load(self)
         }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
-use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
 use super::{
     Options,
@@ -48,15 +48,17 @@ pub(super) fn start(writer: &mut impl Writer, progress: Progress) -> QueryResult
 pub(super) fn explain(writer: &mut impl Writer) -> QueryResult<bool> {
     let mappings = writer.unexplained(STEP)?;
     let identity = |row: &LinkRow| Identity::of(&row.service_type, &row.account, &row.external_id, "");
-    let mapped: BTreeMap<Identity, i64> = mappings.iter().filter_map(|row| Some((identity(row), row.message_id?))).collect();
+    let mapped: BTreeSet<Identity> = mappings.iter().map(identity).collect();
     let lock = |row: &LinkRow| Lock::message(&row.service_type, &row.account, &row.external_id);
     let locks: BTreeSet<Lock> = mappings.iter().map(lock).collect();
     writer.atomically(|writer| {
         writer.lock(&locks)?;
-        for (id, message) in &mapped {
-            for row in writer.rows_of(id)? {
-                writer.set_match(&row, *message, DATABASE)?;
-            }
+        for id in &mapped {
+            // Read again under the lock: the application may have changed its mapping in between.
+            let rows = writer.rows_of(id)?;
+            let message = rows.iter().filter(|row| row.matched_id != row.message_id).find_map(|row| row.message_id);
+            let Some(message) = message else { continue };
+            rows.iter().try_for_each(|row| writer.set_match(row, message, DATABASE))?;
         }
         Ok(is_full(mappings.len()))
     })
@@ -158,16 +160,7 @@ for_both! {
                 .filter(m::message_id.is_not_null())
                 .filter(m::matched_id.is_null().or(m::matched_id.ne(m::message_id)))
                 .limit(limit)
-                .select((
-                    m::service_type,
-                    m::account,
-                    m::external_id,
-                    m::recipient_key,
-                    m::id,
-                    m::message_id,
-                    m::matched_id,
-                    m::matched_by,
-                ))
+                .select(LinkRow::as_select())
                 .load(self)
         }
 

@@ -8,6 +8,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     config::settings::Settings,
     event::Event,
+    form::Form,
     json,
     limiter::Limits,
     secret::Secret,
@@ -144,6 +145,11 @@ pub enum Unparsable {
     /// A field that may be there once has two different values, and nothing says which is meant.
     #[error("ambiguous: {0}")]
     Ambiguous(&'static str),
+}
+
+/// Refuses a form in which one of these fields has two different values: which of them comes first is not signed.
+pub(crate) fn check_scalars(form: &Form<'_>, names: &[&'static str]) -> Result<(), Unparsable> {
+    names.iter().find(|name| form.is_ambiguous(name)).map_or(Ok(()), |name| Err(Unparsable::Ambiguous(name)))
 }
 
 impl From<json::Unreadable> for Unparsable {

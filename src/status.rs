@@ -127,6 +127,13 @@ pub enum Direction {
     Outbound,
 }
 
+impl Direction {
+    /// The direction that providers give a call: `inbound`, or one of the several words for the other way.
+    pub fn of_call(word: &str) -> Self {
+        if word == "inbound" { Self::Inbound } else { Self::Outbound }
+    }
+}
+
 /// What kind of trouble an error code means.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, serde::Serialize, serde::Deserialize,

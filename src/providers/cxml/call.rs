@@ -1,18 +1,17 @@
 //! Callbacks about calls: progress events, requests for instructions, recordings and conferences.
 
-use super::message;
 use crate::{
     address,
     event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::Unparsable,
+    provider::{self, Unparsable},
     status::{Channel, Direction},
     time::Timestamp,
 };
 
 /// Reads one callback: a progress event, a request for instructions, or one about a recording or a conference.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    message::check_scalars(
+    provider::check_scalars(
         form,
         &["CallSid", "CallStatus", "CallbackSource", "Direction", "From", "To", "Timestamp", "CallDuration", "HangupBy"],
     )?;
@@ -36,10 +35,7 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
         sender: form.text("From").as_deref().and_then(address::phone),
         recipient: form.text("To").as_deref().and_then(address::phone),
         channel: Some(Channel::Voice),
-        direction: form.text("Direction").map(|word| match word.as_ref() {
-            "inbound" => Direction::Inbound,
-            _ => Direction::Outbound,
-        }),
+        direction: form.text("Direction").map(|word| Direction::of_call(&word)),
         ..Facts::default()
     };
     Ok(event)

@@ -4,7 +4,7 @@ use super::{message, shape::IDS};
 use crate::{
     event::{Effect, Event, EventType, Inbound, MAX_MEDIA, Media},
     form::Form,
-    provider::Unparsable,
+    provider::{self, Unparsable},
     status::{Channel, Direction},
 };
 
@@ -14,7 +14,7 @@ const SCALARS: [&str; 10] =
 
 /// Reads one message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, are about our primary URL.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    message::check_scalars(form, &SCALARS)?;
+    provider::check_scalars(form, &SCALARS)?;
     let id = IDS.iter().find_map(|name| form.text(name));
     let id = id.ok_or(Unparsable::Invalid("an inbound message without MessageSid, SmsSid or SmsMessageSid"))?;
     let media = media(form)?;

@@ -5,7 +5,7 @@ use crate::{
     errors::ErrorTable,
     event::{DeliveryError, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::Unparsable,
+    provider::{self, Unparsable},
     status::{Channel, Direction, Evidence, Status},
     text,
 };
@@ -29,7 +29,7 @@ const SCALARS: [&str; 10] = [
 
 /// Reads a status callback. `query` holds the parameters of the URL if the scheme signed it.
 pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>, errors: &ErrorTable) -> Result<Event, Unparsable> {
-    check_scalars(form, &SCALARS)?;
+    provider::check_scalars(form, &SCALARS)?;
     if query.is_some_and(|query| query.is_ambiguous("message_id")) {
         return Err(Unparsable::Ambiguous("message_id"));
     }
@@ -62,11 +62,6 @@ pub(super) fn read_unknown(form: &Form<'_>) -> Result<Event, Unparsable> {
         return Err(Unparsable::Invalid("a message without MessageStatus or SmsStatus"));
     }
     Ok(Event::aside(EventType::Unknown, ""))
-}
-
-/// Which of two different values comes first is not signed.
-pub(super) fn check_scalars(form: &Form<'_>, names: &[&'static str]) -> Result<(), Unparsable> {
-    names.iter().find(|name| form.is_ambiguous(name)).map_or(Ok(()), |name| Err(Unparsable::Ambiguous(name)))
 }
 
 pub(in super::super) fn external_id(id: &str) -> Result<ExternalId, Unparsable> {

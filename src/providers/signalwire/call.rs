@@ -33,10 +33,7 @@ pub(super) fn read(about: &Value, payload: &Value, kind: &str) -> Result<Event, 
         sender: text_of(&["/device/params/from_number", "/from_number", "/from"]).and_then(address::phone),
         recipient: text_of(&["/device/params/to_number", "/to_number", "/to"]).and_then(address::phone),
         channel: Some(Channel::Voice),
-        direction: text_of(&["/direction"]).map(|word| match word {
-            "inbound" => Direction::Inbound,
-            _ => Direction::Outbound,
-        }),
+        direction: text_of(&["/direction"]).map(Direction::of_call),
         ..Facts::default()
     };
     Ok(event)

@@ -5,7 +5,7 @@ use crate::{
     address,
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, Part},
     form::Form,
-    provider::Unparsable,
+    provider::{self, Unparsable},
     status::{Channel, Direction, ErrorCategory, Evidence, Permanence, Status},
     text,
     time::Timestamp,
@@ -32,9 +32,7 @@ const SCALARS: [&str; 15] = [
 
 /// Reads a receipt, which has a status, or an inbound message, which has none.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    if let Some(name) = SCALARS.iter().find(|name| form.is_ambiguous(name)) {
-        return Err(Unparsable::Ambiguous(name));
-    }
+    provider::check_scalars(form, &SCALARS)?;
     let id = form.text("messageId").as_deref().and_then(ExternalId::new);
     let id = id.ok_or(Unparsable::Invalid("a receipt or message without messageId of 1 to 255 bytes"))?;
     let mut event = match present(form, "status") {

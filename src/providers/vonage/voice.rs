@@ -5,7 +5,7 @@ use crate::{
     address,
     event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::Unparsable,
+    provider::{self, Unparsable},
     status::{Channel, Direction},
     text,
     time::Timestamp,
@@ -13,9 +13,7 @@ use crate::{
 
 /// Reads one event, or the request for instructions of a call.
 pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    if let Some(name) = ["uuid", "status", "direction", "from", "to", "timestamp"].iter().find(|name| form.is_ambiguous(name)) {
-        return Err(Unparsable::Ambiguous(name));
-    }
+    provider::check_scalars(form, &["uuid", "status", "direction", "from", "to", "timestamp"])?;
     let id = present(form, "uuid").or_else(|| present(form, "call_uuid")).as_deref().and_then(ExternalId::new);
     let word = present(form, "status");
     let state = word.as_deref().and_then(of_status);
@@ -35,10 +33,7 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
         sender: number("from"),
         recipient: number("to"),
         channel: Some(Channel::Voice),
-        direction: present(form, "direction").map(|word| match word.as_str() {
-            "inbound" => Direction::Inbound,
-            _ => Direction::Outbound,
-        }),
+        direction: present(form, "direction").map(|word| Direction::of_call(&word)),
         price: present(form, "price").filter(|price| text::is_decimal(price)),
         ..Facts::default()
     };

@@ -214,6 +214,8 @@ diesel::table! {
         url -> Text,
         headers -> Text,
         received_at -> Timestamp,
+        duplicate_count -> BigInt,
+        last_duplicate_at -> Nullable<Timestamp>,
     }
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE webhook_requests DROP COLUMN last_duplicate_at;
+ALTER TABLE webhook_requests DROP COLUMN duplicate_count;

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod api;
 mod calls_rooms;
 mod check;
 mod config;
@@ -20,6 +21,7 @@ mod cross_scheme;
 mod development;
 mod docs;
 mod event_stream;
+mod feed;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -27,6 +29,7 @@ mod guides_signalwire;
 mod http;
 mod inbound;
 mod limits;
+mod lists;
 mod migrations;
 mod parts;
 mod privacy;

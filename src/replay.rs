@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     callback::VerifiedCallback,
     endpoint::Endpoint,
-    store::{Change, Record, Rederived, Rereading, Store, StoreError, AuthenticRequest},
+    store::{AuthenticRequest, Change, Record, Rederived, Rereading, Store, StoreError},
     time::Timestamp,
 };
 

@@ -12,6 +12,7 @@ mod correlation;
 mod failure;
 mod fold;
 mod inbound;
+mod lists;
 mod locks;
 mod migrations;
 mod parts;
@@ -45,7 +46,12 @@ use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use change::Change;
-pub use reads::{Counts, Message, MessageFilter, Page};
+pub use lists::{
+    Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
+    MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
+    StoredEvent, StoredRequest,
+};
+pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
@@ -125,6 +131,18 @@ pub enum StoreError {
     /// The folder or file of the database cannot be made.
     #[error("cannot prepare the database's folder: {0}")]
     Folder(Arc<std::io::Error>),
+}
+
+impl StoreError {
+    /// A name for the log: the text of a failed statement can quote a row.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Statement(error) => failure::kind(error),
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            _ => "start",
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {
@@ -296,16 +314,15 @@ impl Store {
         })
     }
 
-    /// One page of messages, newest first. Blocks.
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::messages(&mut connection, filter)?)
-    }
-
     /// Number of stored requests, events and messages. Blocks.
     pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(reads::counts)
+    }
+
+    /// Asks something of the database. Blocks.
+    fn read<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::counts(&mut connection)?)
+        Ok(body(&mut connection)?)
     }
 
     /// The file of an embedded database.

@@ -40,12 +40,7 @@ impl Store {
 
 /// Replaces the events of these stored callbacks by those that are read out of them now, and makes the rows of the messages that
 /// either are about anew. An event that differs takes its siblings with it: their keys are their places.
-fn reread(
-    writer: &mut impl Writer,
-    requests: &[Rereading],
-    options: &Options,
-    is_dry: bool,
-) -> QueryResult<Rederived> {
+fn reread(writer: &mut impl Writer, requests: &[Rereading], options: &Options, is_dry: bool) -> QueryResult<Rederived> {
     let mut stored: BTreeMap<i64, Vec<FoldedEvent>> = BTreeMap::new();
     for (id, _) in requests {
         stored.insert(*id, writer.events_of_request(*id)?);

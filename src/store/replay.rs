@@ -38,13 +38,7 @@ impl Store {
 }
 
 /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more.
-fn apply(
-    writer: &mut impl Writer,
-    id: i64,
-    record: &Record,
-    options: &Options,
-    is_dry: bool,
-) -> QueryResult<Option<Applied>> {
+fn apply(writer: &mut impl Writer, id: i64, record: &Record, options: &Options, is_dry: bool) -> QueryResult<Option<Applied>> {
     let messages: Vec<Identity> = messages(record).into_iter().collect();
     let (was_quarantined, changes) = observed(writer, &messages, is_dry, |writer| {
         writer.lock(&locks(&[record], options))?;

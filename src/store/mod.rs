@@ -18,6 +18,7 @@ mod postgres_url;
 mod reads;
 mod record;
 mod registration;
+mod rejected;
 mod rooms;
 mod rows;
 mod schema;
@@ -38,6 +39,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
 pub use registration::Registration;
+pub use rejected::{Kept, Rejection, Ring};
 
 use self::{
     connection::{Connection, Manager, on_either},

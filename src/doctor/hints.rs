@@ -17,12 +17,16 @@ pub(super) fn of(endpoints: &Endpoints, endpoint: &Endpoint, callback: &Callback
     let says = match cause {
         Rejected::Missing => return missing(endpoints, endpoint, callback),
         Rejected::Repeated => "a proxy in front doubles it or joins two requests",
-        Rejected::Forwarded => "nothing is verified here (VERIFY_WEBHOOK_SIGNATURES=false); WEBHOOK_ALLOW_TUNNEL=true lets a tunnel in",
+        Rejected::Forwarded => {
+            "nothing is verified here (VERIFY_WEBHOOK_SIGNATURES=false); WEBHOOK_ALLOW_TUNNEL=true lets a tunnel in"
+        }
         Rejected::Unsigned => "it was answered 503, so that it comes again, signed",
         Rejected::Probe => "nothing is wrong",
         Rejected::Shape => "no setting changes that: it is of a kind that is not known, or it was cut anew",
         Rejected::SchemeOff | Rejected::UnknownKey | Rejected::OtherAccount => "and no near miss matches",
-        Rejected::NotCovered => "no near miss matches: a proxy has changed the body or its Content-Type, or the request is forged",
+        Rejected::NotCovered => {
+            "no near miss matches: a proxy has changed the body or its Content-Type, or the request is forged"
+        }
         Rejected::Malformed | Rejected::Mismatch | Rejected::Stale => "no near miss matches: the secret is probably another one",
     };
     format!("{cause}; {says}")
@@ -39,7 +43,9 @@ fn missing(endpoints: &Endpoints, endpoint: &Endpoint, callback: &Callback) -> S
         .filter(|other| other.spec.name != endpoint.spec.name)
         .find_map(|other| Some((other.spec.title, other.provider.proof_headers().into_iter().find(is_telling)?)));
     if let Some((other, header)) = other {
-        return format!("it carries `{header}`, which {other} sends, and nothing that {title} signs with: it may belong to {other}'s URL");
+        return format!(
+            "it carries `{header}`, which {other} sends, and nothing that {title} signs with: it may belong to {other}'s URL"
+        );
     }
     let is_configurable = endpoint.spec.settings.iter().any(|setting| setting.name == "SIGNATURE_HEADER");
     if let Some(header) = SIGNATURE_HEADERS.iter().find(|name| is_configurable && headers.has(name)) {

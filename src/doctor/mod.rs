@@ -10,13 +10,7 @@ mod urls;
 
 use self::trial::Trial;
 use crate::{
-    callback::Callback,
-    endpoint::Endpoint,
-    endpoints::Endpoints,
-    form,
-    provider::NearMiss,
-    signature::Rejected,
-    time::Timestamp,
+    callback::Callback, endpoint::Endpoint, endpoints::Endpoints, form, provider::NearMiss, signature::Rejected, time::Timestamp,
 };
 
 /// Other endpoints whose secrets are tried.
@@ -103,6 +97,9 @@ fn content_type(trial: &mut Trial<'_>) -> Option<String> {
     }
     let as_form = Callback { headers: callback.headers.with("content-type", form::MEDIA_TYPE), ..callback.clone() };
     trial.is_right(trial.endpoint, &as_form).then(|| {
-        format!("the signature is right for a body of Content-Type {}: a proxy has changed or dropped the header", form::MEDIA_TYPE)
+        format!(
+            "the signature is right for a body of Content-Type {}: a proxy has changed or dropped the header",
+            form::MEDIA_TYPE
+        )
     })
 }

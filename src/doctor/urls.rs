@@ -46,7 +46,8 @@ fn configured(callback: &Callback) -> Vec<PublicUrl> {
 /// Changes of path and query at the configured addresses.
 fn paths(trial: &mut Trial<'_>) -> Option<String> {
     let callback = trial.callback;
-    let (path, query) = callback.target.split_once('?').map_or((callback.target.as_str(), None), |(path, query)| (path, Some(query)));
+    let (path, query) =
+        callback.target.split_once('?').map_or((callback.target.as_str(), None), |(path, query)| (path, Some(query)));
     let with = |path: &str, query: Option<&str>| query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let slash = path.strip_suffix('/').map_or_else(
         || (with(&format!("{path}/"), query), "with a slash at the end of its path: paste it at the provider without"),
@@ -73,10 +74,11 @@ fn elsewhere(callback: &Callback, url: &PublicUrl, listener: &PublicUrl) -> Vec<
     let own = authority(url.host(), url.port());
     let hosts: Vec<String> =
         [Some(own.clone()), forwarded("x-forwarded-host"), forwarded("host")].into_iter().flatten().collect();
-    let ports: Vec<u16> = [Some(443), Some(80), forwarded("x-forwarded-port").and_then(|port| port.parse().ok()), listener.port()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let ports: Vec<u16> =
+        [Some(443), Some(80), forwarded("x-forwarded-port").and_then(|port| port.parse().ok()), listener.port()]
+            .into_iter()
+            .flatten()
+            .collect();
     let prefixes = [Some(String::new()), forwarded("x-forwarded-prefix"), Some(url.prefix().repeat(2))];
     let at = |scheme: &str, authority: &str, prefix: &str| url.moved(scheme, authority, prefix);
     let mut places = Vec::new();
@@ -105,6 +107,7 @@ fn first<'c>(callback: &'c Callback, name: &str) -> Option<&'c str> {
     let value = std::str::from_utf8(callback.headers.sole(name).ok()??).ok()?;
     let first = value.split(',').next()?.trim();
     let is_path = name == "x-forwarded-prefix";
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte) || (byte == b'/') == is_path && b"/:[]".contains(&byte);
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte) || (byte == b'/') == is_path && b"/:[]".contains(&byte);
     ((1..=255).contains(&first.len()) && first.bytes().all(is_plain) && first.starts_with('/') == is_path).then_some(first)
 }

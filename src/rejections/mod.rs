@@ -133,7 +133,8 @@ impl Keeper {
         let Refused { path, callback, cause } = refused;
         let endpoint = self.endpoints.at(path)?;
         let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
-        let finding = self.examined.admit(callback.received_at).ok().map(|_| doctor::examine(&self.endpoints, endpoint, callback, *cause));
+        let finding =
+            self.examined.admit(callback.received_at).ok().map(|_| doctor::examine(&self.endpoints, endpoint, callback, *cause));
         if let Some(finding) = finding.as_ref().filter(|finding| finding.is_near_miss) {
             tracing::warn!(provider, account, "a near miss: {}", finding.sentence);
         }

@@ -15,8 +15,7 @@ pub fn near_miss(callback: &Callback, header_name: &str, setting: &'static str, 
     if callback.body.is_empty() {
         return None;
     }
-    let (prefix, digits) =
-        PREFIXES.iter().find_map(|prefix| Some((*prefix, value.strip_prefix(prefix)?))).unwrap_or(("", value));
+    let (prefix, digits) = PREFIXES.iter().find_map(|prefix| Some((*prefix, value.strip_prefix(prefix)?))).unwrap_or(("", value));
     let spellings = [("hex", hex::decode(digits).ok()), ("base64", STANDARD.decode(digits).ok())];
     let found = |(spelling, given): (&'static str, Option<Vec<u8>>)| {
         let given = given?;

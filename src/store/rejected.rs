@@ -87,7 +87,7 @@ impl Rejection {
 /// Whether an `Authorization` header holds a signed token, which is worth nothing elsewhere, and no password.
 fn is_signed_token(value: &[u8]) -> bool {
     let is_bearer = value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
-    is_bearer && value.iter().filter(|byte| **byte == b'.').count() == 2
+    is_bearer && value.split(|byte| *byte == b'.').count() == 3
 }
 
 /// A row of `rejected_requests` that may be verified again.
@@ -196,9 +196,7 @@ impl Store {
 
     /// Deletes a kept request that was not genuine; whether it was there.
     pub async fn discard_rejection(&self, id: i64) -> Result<bool, StoreError> {
-        let delete = move |connection: &mut Connection| {
-            on_either!(connection, c => diesel::delete(r::table.filter(r::id.eq(id))).execute(c))
-        };
+        let delete = move |connection: &mut Connection| on_either!(connection, c => diesel::delete(r::table.filter(r::id.eq(id))).execute(c));
         Ok(self.task(delete).await? > 0)
     }
 }

@@ -19,6 +19,7 @@ mod correlation;
 mod cross_scheme;
 mod development;
 mod docs;
+mod doctor;
 mod event_stream;
 mod guides;
 mod guides_conversation;
@@ -30,6 +31,7 @@ mod limits;
 mod migrations;
 mod parts;
 mod privacy;
+mod rejected;
 mod shutdown;
 mod store;
 #[path = "../support/mod.rs"]

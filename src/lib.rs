@@ -30,6 +30,7 @@ pub mod rejections;
 pub mod replay;
 pub mod secret;
 pub mod signature;
+pub mod silence;
 pub mod status;
 pub mod store;
 pub mod telemetry;

@@ -11,6 +11,7 @@ mod connection;
 mod correlation;
 mod failure;
 mod fold;
+mod heard;
 mod inbound;
 mod lists;
 mod locks;
@@ -47,6 +48,7 @@ use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use change::Change;
+pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
     MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,

@@ -6,7 +6,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{Problems, query};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Whether to do it.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ReplayQuery {

@@ -28,6 +28,7 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod packaging;
 mod parts;
 mod privacy;
 mod shutdown;

@@ -30,6 +30,7 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod packaging;
 mod parts;
 mod privacy;
 mod rejected;

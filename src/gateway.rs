@@ -59,16 +59,8 @@ pub struct Routed<'g> {
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
-        let endpoints = config.endpoints.into_iter().map(|mut endpoint| {
-            if endpoint.public_urls.is_empty() {
-                endpoint.public_urls = Arc::from([fallback.clone()]);
-            }
-            // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
-            let credentials = endpoint.provider.url_credentials();
-            if !credentials.is_empty() {
-                let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
-                endpoint.public_urls = endpoint.public_urls.iter().flat_map(with).collect();
-            }
+        let endpoints = config.endpoints.into_iter().map(|endpoint| {
+            let endpoint = endpoint.addressed(fallback);
             (endpoint.path(), endpoint)
         });
         let endpoints: HashMap<String, Endpoint> = endpoints.collect();

@@ -15,6 +15,16 @@ pub(super) fn urls(urls: &[ToPaste]) -> Table {
     table
 }
 
+/// Events that can be sent.
+pub(super) fn events(events: &[(&str, &str)]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "event"]);
+    for (provider, event) in events {
+        table.add_row([provider, event]);
+    }
+    table
+}
+
 /// The status table.
 pub(super) fn messages(messages: &[Message]) -> Table {
     let mut table = Table::new();

@@ -13,6 +13,7 @@
 
 mod calls_rooms;
 mod check;
+mod cli;
 mod config;
 mod convergence;
 mod correlation;
@@ -31,6 +32,7 @@ mod migrations;
 mod parts;
 mod privacy;
 mod shutdown;
+mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,8 +3,10 @@
 mod check;
 mod copies;
 mod demo;
+mod erase;
 mod migrate;
 mod progress;
+mod prune;
 mod sender;
 mod serve;
 mod shell;
@@ -14,11 +16,12 @@ mod table;
 use std::{fmt::Display, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::{
     config::{Config, Env, Loaded, Problems},
     http::StartError,
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 /// What `--help` and the man page say about exit codes.
@@ -62,6 +65,10 @@ enum Command {
     },
     /// Send correctly signed callbacks to a running gateway.
     Simulate(simulate::Arguments),
+    /// Delete what has expired: raw bodies after RETENTION_DAYS, events after EVENT_RETENTION_DAYS.
+    Prune(prune::Arguments),
+    /// Erase a person: their number or address, and whatever tells of them, in every table.
+    Erase(erase::Arguments),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -123,6 +130,8 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(env, arguments),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man => shell::manual(),
+        Command::Prune(arguments) => configured(env).and_then(|config| prune::run(&config, arguments)),
+        Command::Erase(arguments) => erase::run(env, arguments),
         Command::Serve => configured(env).and_then(serve::run),
         Command::Migrate { dry_run } => configured(env).and_then(|config| migrate::run(&config, *dry_run)),
     };
@@ -149,6 +158,20 @@ fn configured(env: &Env) -> Result<Config, CommandError> {
 pub fn configuration_failed(problems: &dyn Display) -> ExitCode {
     complain(&format_args!("the configuration has problems:\n{problems}"));
     ExitCode::from(CONFIGURATION)
+}
+
+/// Does something with the database beside a gateway that may be running, and lets what is queued be written.
+fn attached<T>(config: &Config, work: impl FnOnce(&Store) -> Result<T, CommandError>) -> Result<T, CommandError> {
+    let store = Store::attach(&config.database, config.store)?;
+    let outcome = work(&store);
+    store.close();
+    outcome
+}
+
+/// Prints a result for programs.
+fn print_json(result: &impl Serialize) -> Result<(), CommandError> {
+    say(serde_json::to_string_pretty(result).map_err(|error| CommandError::Other(error.to_string()))?);
+    Ok(())
 }
 
 /// Waits for something that takes its time.

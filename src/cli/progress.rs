@@ -8,3 +8,9 @@ pub(super) fn bar(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}, {eta} left");
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
+
+/// For rows of unknown number.
+pub(super) fn counter() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {pos} rows, {elapsed}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

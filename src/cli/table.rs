@@ -57,3 +57,13 @@ pub(super) fn messages(messages: &[Message]) -> Table {
     }
     table
 }
+
+/// Rows by table.
+pub(super) fn counts(counts: &[(&str, u64)]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["table", "rows"]);
+    for (name, rows) in counts {
+        table.add_row([(*name).to_owned(), rows.to_string()]);
+    }
+    table
+}

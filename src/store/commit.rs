@@ -12,9 +12,11 @@ use super::{
     Committed, Options,
     calls::CallRow,
     correlation::{self, Correlation},
+    erase::Erase,
     inbound::InboundRow,
     locks::{Lock, Locking},
     parts::{self, PartRow, Parts},
+    prune::Prune,
     record::{Answer, Record},
     registration::Registering,
     rooms::RoomRow,
@@ -32,7 +34,7 @@ pub(super) struct BodyRow<'r> {
 }
 
 /// What a database must be able to do for a commit.
-pub(super) trait Writer: Shared + Locking + Correlation + Parts + Registering + Sweep {
+pub(super) trait Writer: Shared + Locking + Correlation + Erase + Parts + Prune + Registering + Sweep {
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;
     /// Inserts the requests whose key is new; for each row its id, or `None` if the key was known.

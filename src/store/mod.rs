@@ -7,6 +7,7 @@ mod calls;
 mod commit;
 mod connection;
 mod correlation;
+mod erase;
 mod failure;
 mod fold;
 mod inbound;
@@ -15,6 +16,7 @@ mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
+mod prune;
 mod reads;
 mod record;
 mod registration;
@@ -23,7 +25,9 @@ mod rows;
 mod schema;
 mod shared;
 mod sqlite;
+mod steps;
 mod sweep;
+mod telling;
 mod writer;
 
 use std::{
@@ -35,6 +39,8 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use erase::{Erased, Table};
+pub use prune::{Pruned, Retention};
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
 pub use registration::Registration;
@@ -94,6 +100,9 @@ pub enum StoreError {
     /// The database was migrated by a newer version.
     #[error("the database has migrations that this version does not know; use the newer version")]
     NewerSchema,
+    /// Migrations are pending where none is applied.
+    #[error("the database is not migrated for this version; run `waybill migrate`")]
+    NotMigrated,
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(Arc<dyn std::error::Error + Send + Sync>),
@@ -131,11 +140,19 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// How long what was received is kept.
+    pub retention: Retention,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+        Self {
+            max_retries: 3,
+            matches_embedded: true,
+            timestamp_window: None,
+            part_timeout: Duration::from_hours(1),
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -159,6 +176,15 @@ impl Store {
     /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         migrate(url)?;
+        Self::start(url, options)
+    }
+
+    /// Opens a database that is migrated already, for a command beside the gateway.
+    pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
+    }
+
+    fn start(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         let mut connection = open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));

@@ -215,8 +215,16 @@ for_both! {
         }
 
         fn erase(&mut self, table: Table, row: i64, person: &Person) -> QueryResult<()> {
-            if table == Table::MessageExternalIds {
-                self.rename_recipient(row, person)?;
+            match table {
+                Table::MessageExternalIds => self.rename_recipient(row, person)?,
+                // Without its parameters it must not be read again, nor what the event was read out of.
+                Table::WebhookRequests => self.forget(&[row])?,
+                Table::WebhookEvents => {
+                    use webhook_events::{id, request_id, table};
+                    let request: Option<i64> = table.filter(id.eq(row)).select(request_id).first(self)?;
+                    self.forget(&request.into_iter().collect::<Vec<i64>>())?;
+                }
+                _ => {}
             }
             in_table!(table, erase!(self, row, person))
         }
@@ -224,7 +232,6 @@ for_both! {
         fn erase_events_of(&mut self, message: i64, after: i64, limit: i64, person: &Person) -> QueryResult<Option<i64>> {
             use message_external_ids as m;
             use webhook_events as e;
-            use webhook_requests as r;
             let message = m::table.filter(m::id.eq(message));
             let key: Option<(String, String, String, String)> =
                 message.select((m::service_type, m::account, m::external_id, m::recipient_key)).first(self).optional()?;
@@ -240,12 +247,7 @@ for_both! {
                 .select((EventRow::as_select(), e::request_id))
                 .load(self)?;
             let requests: Vec<i64> = events.iter().filter_map(|(_, request)| *request).collect();
-            let urls: Vec<(i64, String)> =
-                r::table.filter(r::id.eq_any(&requests)).order(r::id).select((r::id, r::url)).load(self)?;
-            for (id, url) in urls {
-                diesel::update(r::table.filter(r::id.eq(id))).set((r::url.eq(path_of(&url)), r::headers.eq("{}"))).execute(self)?;
-            }
-            diesel::delete(webhook_bodies::table.filter(webhook_bodies::request_id.eq_any(&requests))).execute(self)?;
+            self.forget(&requests)?;
             for (event, _) in &events {
                 let detail = detail_of_theirs(&event.detail, person);
                 diesel::update(e::table.filter(e::id.eq(event.id))).set(e::detail.eq(detail)).execute(self)?;
@@ -255,14 +257,27 @@ for_both! {
     }
 }
 
-/// What the erasure of a message asks besides.
-trait Rename {
+/// What an erasure asks besides.
+trait Beside {
+    /// Takes from requests whatever they carried.
+    fn forget(&mut self, requests: &[i64]) -> QueryResult<()>;
     /// Gives the events of a message the key that it gets itself, so that they stay its own.
     fn rename_recipient(&mut self, message: i64, person: &Person) -> QueryResult<()>;
 }
 
 for_both! {
-    impl Rename for Connection {
+    impl Beside for Connection {
+        fn forget(&mut self, requests: &[i64]) -> QueryResult<()> {
+            use webhook_requests::{headers, id, table, url};
+            let urls: Vec<(i64, String)> = table.filter(id.eq_any(requests)).order(id).select((id, url)).load(self)?;
+            for (request, of_request) in urls {
+                diesel::update(table.filter(id.eq(request)))
+                    .set((url.eq(path_of(&of_request)), headers.eq("{}")))
+                    .execute(self)?;
+            }
+            diesel::delete(webhook_bodies::table.filter(webhook_bodies::request_id.eq_any(requests))).execute(self).map(drop)
+        }
+
         fn rename_recipient(&mut self, message: i64, person: &Person) -> QueryResult<()> {
             use message_external_ids as m;
             use webhook_events as e;

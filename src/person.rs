@@ -163,9 +163,13 @@ mod tests {
     #[test]
     fn an_address_is_found_in_every_spelling_and_in_no_longer_one() {
         let ada = person("Ada <Ada@Dest.Example>");
-        for text in
-            ["ada@dest.example", "Ada@DEST.example.", "to=ada%40dest.example", "\\u003cada@dest.example\\u003e", "x, ada@dest.example, y"]
-        {
+        for text in [
+            "ada@dest.example",
+            "Ada@DEST.example.",
+            "to=ada%40dest.example",
+            "\\u003cada@dest.example\\u003e",
+            "x, ada@dest.example, y",
+        ] {
             assert!(ada.is_in(text), "{text}");
         }
         for text in ["nada@dest.example", "x.ada@dest.example", "ada@dest.example.org", "ada@dest.examples", "ada"] {

@@ -24,7 +24,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let person = Person::parse(&arguments.recipient).ok_or_else(|| CommandError::Usage(unclear.to_owned()))?;
     let config = configured(env)?;
     let counter = progress::counter();
-    let erased = attached(&config, |store| {
+    let erased = attached(&config.database, config.store, |store| {
         wait(store.erase(&person, arguments.dry_run, |rows| counter.inc(rows)))?.map_err(CommandError::from)
     })?;
     counter.finish_and_clear();

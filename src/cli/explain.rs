@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<(), CommandError> {
-    let stories = attached(config, |store| Ok(store.stories(&arguments.external_id)?))?;
+    let stories = attached(&config.database, config.store, |store| Ok(store.stories(&arguments.external_id)?))?;
     if stories.is_empty() {
         return Err(CommandError::Other("no message has that external id".to_owned()));
     }
@@ -55,6 +55,10 @@ fn tell(entry: &Entry) {
     say(format_args!("  {}  {}  [{}]", entry.received_at, entry.event_type, said.join(", ")));
     say(format_args!("    {}", entry.sentence));
     if let Some(request) = &entry.request {
-        say(format_args!("    Request {}{}.", request.id, if request.has_body { ", whose body is kept" } else { ", whose body has expired" }));
+        say(format_args!(
+            "    Request {}{}.",
+            request.id,
+            if request.has_body { ", whose body is kept" } else { ", whose body has expired" }
+        ));
     }
 }

@@ -1,12 +1,15 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 usage, 75 database away, 78 configuration.
 
+mod changes;
 mod check;
 mod copies;
 mod demo;
 mod erase;
+mod explain;
 mod migrate;
 mod progress;
 mod prune;
+mod rederive;
 mod sender;
 mod serve;
 mod shell;
@@ -19,9 +22,11 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::{
-    config::{Config, Env, Loaded, Problems},
+    config::{Config, DatabaseUrl, Env, Loaded, Problems},
+    endpoint::Endpoint,
     http::StartError,
-    store::{Store, StoreError},
+    public_url::PublicUrl,
+    store::{self, Store, StoreError},
 };
 
 /// What `--help` and the man page say about exit codes.
@@ -65,6 +70,10 @@ enum Command {
     },
     /// Send correctly signed callbacks to a running gateway.
     Simulate(simulate::Arguments),
+    /// Tell the whole story of one message: each event, what it did to the status and why, and where its raw callback is.
+    Explain(explain::Arguments),
+    /// Make message rows anew out of what is stored; shows the difference first.
+    Rederive(rederive::Arguments),
     /// Delete what has expired: raw bodies after RETENTION_DAYS, events after EVENT_RETENTION_DAYS.
     Prune(prune::Arguments),
     /// Erase a person: their number or address, and whatever tells of them, in every table.
@@ -130,6 +139,8 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(env, arguments),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man => shell::manual(),
+        Command::Explain(arguments) => configured(env).and_then(|config| explain::run(&config, arguments)),
+        Command::Rederive(arguments) => configured(env).and_then(|config| rederive::run(config, arguments)),
         Command::Prune(arguments) => configured(env).and_then(|config| prune::run(&config, arguments)),
         Command::Erase(arguments) => erase::run(env, arguments),
         Command::Serve => configured(env).and_then(serve::run),
@@ -161,11 +172,21 @@ pub fn configuration_failed(problems: &dyn Display) -> ExitCode {
 }
 
 /// Does something with the database beside a gateway that may be running, and lets what is queued be written.
-fn attached<T>(config: &Config, work: impl FnOnce(&Store) -> Result<T, CommandError>) -> Result<T, CommandError> {
-    let store = Store::attach(&config.database, config.store)?;
+fn attached<T>(
+    database: &DatabaseUrl,
+    options: store::Options,
+    work: impl FnOnce(&Store) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let store = Store::attach(database, options)?;
     let outcome = work(&store);
     store.close();
     outcome
+}
+
+/// The endpoints as the gateway has them.
+fn endpoints(config: Config) -> Vec<Endpoint> {
+    let fallback = PublicUrl::of_listener(config.listen);
+    config.endpoints.into_iter().map(|endpoint| endpoint.addressed(&fallback)).collect()
 }
 
 /// Prints a result for programs.

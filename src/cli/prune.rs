@@ -19,7 +19,9 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<(), CommandE
     let retention = config.store.retention;
     let counter = progress::counter();
     let tell = |Pruned { bodies, events, requests }| counter.set_position(bodies + events + requests);
-    let pruned = attached(config, |store| wait(store.prune(Clock::System.now(), arguments.dry_run, tell))?.map_err(Into::into))?;
+    let pruned = attached(&config.database, config.store, |store| {
+        wait(store.prune(Clock::System.now(), arguments.dry_run, tell))?.map_err(Into::into)
+    })?;
     counter.finish_and_clear();
     if arguments.json {
         return print_json(&pruned);

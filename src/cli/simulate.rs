@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZero, time::Duration};
 use clap::Args;
 use tokio::time::MissedTickBehavior;
 
-use super::{CommandError, copies::Copies, progress, say, sender::Sender, table, wait};
+use super::{CommandError, copies::Copies, endpoints, progress, say, sender::Sender, table, wait};
 use crate::{
     config::{Config, Env},
     endpoint::Endpoint,
@@ -93,11 +93,9 @@ fn origin(to: Option<&str>, config: &Config) -> Result<String, CommandError> {
 }
 
 fn endpoint(config: Config, provider: &str, account: &str) -> Result<Endpoint, CommandError> {
-    let fallback = PublicUrl::of_listener(config.listen);
-    let mut endpoints = config.endpoints.into_iter();
+    let mut endpoints = endpoints(config).into_iter();
     let endpoint = endpoints.find(|endpoint| endpoint.spec.name == provider && endpoint.account.as_str() == account);
-    let off = || CommandError::Usage(format!("{provider}/{account} is off: this environment has no secret for it"));
-    Ok(endpoint.ok_or_else(off)?.addressed(&fallback))
+    endpoint.ok_or_else(|| CommandError::Usage(format!("{provider}/{account} is off: this environment has no secret for it")))
 }
 
 /// Sends all of them and says how they were answered.

@@ -193,7 +193,8 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
 }
 
 fn retention(reader: &mut Reader<'_>) -> store::Retention {
-    let days = |number: u64| (number > 0).then(|| Duration::from_hours(number.saturating_mul(24).min(MAX_SECONDS.as_secs() / 3600)));
+    let days =
+        |number: u64| (number > 0).then(|| Duration::from_hours(number.saturating_mul(24).min(MAX_SECONDS.as_secs() / 3600)));
     let events: u64 = reader.parsed(&variables::EVENT_RETENTION_DAYS, "days, a whole number");
     if (1..MIN_EVENT_DAYS).contains(&events) {
         reader.problem("EVENT_RETENTION_DAYS", "expected 0 (for ever) or 7 days or more: a callback may be repeated for days");

@@ -86,9 +86,7 @@ impl Store {
         let mut next = (table == Table::MessageExternalIds).then_some(0);
         while let Some(after) = next {
             let who = person.clone();
-            let erase = move |c: &mut _, limit| {
-                on_either!(c, c => c.atomically(|c| c.erase_events_of(row, after, limit, &who)))
-            };
+            let erase = move |c: &mut _, limit| on_either!(c, c => c.atomically(|c| c.erase_events_of(row, after, limit, &who)));
             next = self.step(&mut steps, erase).await?;
         }
         let who = person.clone();

@@ -52,7 +52,7 @@ macro_rules! gone {
 
 telling! { MetricRow of communication_metrics by id: [reference, recipient] [] }
 telling! { MessageRow of message_external_ids by id:
-    [recipient, sender, provider_status, error_code, error_message, embedded_id] [recipient_key: String] }
+[recipient, sender, provider_status, error_code, error_message, embedded_id] [recipient_key: String] }
 telling! { EventRow of webhook_events by id: [provider_type, provider_status, error_code] [recipient_key: String, detail: String] }
 telling! { RequestRow of webhook_requests by id: [reason] [url: String, headers: String] }
 telling! { InboundRow of inbound_messages by id: [sender, recipient, text, provider_status] [media: String] }

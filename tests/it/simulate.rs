@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A secret for everything that takes one.
-fn secrets() -> Vec<(String, String)> {
+pub(crate) fn secrets() -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for spec in providers::ALL {
         for setting in spec.settings {

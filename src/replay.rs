@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     callback::VerifiedCallback,
     endpoint::Endpoint,
-    store::{Change, Record, Rederived, Rereading, Store, StoreError, StoredRequest},
+    store::{AuthenticRequest, Change, Record, Rederived, Rereading, Store, StoreError},
     time::Timestamp,
 };
 
@@ -58,7 +58,7 @@ const STEP: i64 = 20;
 
 /// Applies one quarantined request, or tells what that would change.
 pub async fn replay(store: &Store, endpoints: &[&Endpoint], id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
-    let stored = store.stored_request(id)?.ok_or(NotApplied::NotFound)?;
+    let stored = store.authentic_request(id)?.ok_or(NotApplied::NotFound)?;
     if stored.state != "quarantined" {
         return Err(NotApplied::State(stored.state).into());
     }
@@ -75,7 +75,7 @@ pub async fn replay(store: &Store, endpoints: &[&Endpoint], id: i64, is_dry: boo
 }
 
 /// What a stored callback says now.
-fn read(endpoints: &[&Endpoint], stored: &StoredRequest) -> Result<Record, NotApplied> {
+fn read(endpoints: &[&Endpoint], stored: &AuthenticRequest) -> Result<Record, NotApplied> {
     let is_its = |endpoint: &&&Endpoint| endpoint.spec.name == stored.service_type && endpoint.account.as_str() == stored.account;
     let off = || NotApplied::Off(format!("{}/{}", stored.service_type, stored.account));
     let endpoint = endpoints.iter().find(is_its).ok_or_else(off)?;
@@ -107,10 +107,10 @@ pub async fn rederive(
     after: i64,
     is_dry: bool,
 ) -> Result<Option<Progress>, StoreError> {
-    let stored = store.stored_requests("processed", after, Some(since), STEP)?;
+    let stored = store.authentic_requests("processed", after, Some(since), STEP)?;
     let Some(last) = stored.last().map(|request| request.id) else { return Ok(None) };
     // One that was read when it came and cannot be read now keeps its events.
-    let readable = |request: &StoredRequest| read(endpoints, request).ok().filter(|record| record.unread().is_none());
+    let readable = |request: &AuthenticRequest| read(endpoints, request).ok().filter(|record| record.unread().is_none());
     let readings: Vec<Rereading> = stored.iter().map(|request| (request.id, readable(request))).collect();
     let unread = readings.iter().filter(|(_, record)| record.is_none()).count();
     let rederived = store.reread(readings, is_dry).await?;

@@ -6,10 +6,13 @@ mod copies;
 mod demo;
 mod erase;
 mod explain;
+mod lists;
+mod messages;
 mod migrate;
 mod progress;
 mod prune;
 mod rederive;
+mod requests;
 mod sender;
 mod serve;
 mod shell;
@@ -70,14 +73,21 @@ enum Command {
     },
     /// Send correctly signed callbacks to a running gateway.
     Simulate(simulate::Arguments),
+    /// Show the status table, newest first.
+    Messages(messages::Arguments),
     /// Tell the whole story of one message: each event, what it did to the status and why, and where its raw callback is.
     Explain(explain::Arguments),
+    /// List, show, replay or discard callbacks that were not applied.
+    #[command(subcommand)]
+    Requests(requests::Command),
     /// Make message rows anew out of what is stored; shows the difference first.
     Rederive(rederive::Arguments),
     /// Delete what has expired: raw bodies after RETENTION_DAYS, events after EVENT_RETENTION_DAYS.
     Prune(prune::Arguments),
     /// Erase a person: their number or address, and whatever tells of them, in every table.
     Erase(erase::Arguments),
+    /// Print the OpenAPI document of the ops listener.
+    Openapi,
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -91,7 +101,7 @@ impl Arguments {
     /// Whether the command takes nothing from `.env`: a demonstration must not write into the database of a configured folder.
     pub fn ignores_env_file(&self) -> bool {
         match &self.command {
-            Command::Demo { .. } | Command::Completions { .. } | Command::Man => true,
+            Command::Demo { .. } | Command::Completions { .. } | Command::Man | Command::Openapi => true,
             Command::Simulate(arguments) => arguments.is_list(),
             _ => false,
         }
@@ -132,19 +142,22 @@ impl CommandError {
 }
 
 /// Runs the command.
-pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
-    let result = match &arguments.command {
-        Command::Demo { exit } => demo::run(env, *exit),
-        Command::Check { json } => return check::run(env, *json),
-        Command::Simulate(arguments) => simulate::run(env, arguments),
-        Command::Completions { shell } => shell::completions(*shell),
+pub fn run(arguments: Arguments, env: &Env) -> ExitCode {
+    let result = match arguments.command {
+        Command::Demo { exit } => demo::run(env, exit),
+        Command::Check { json } => return check::run(env, json),
+        Command::Simulate(arguments) => simulate::run(env, &arguments),
+        Command::Completions { shell } => shell::completions(shell),
         Command::Man => shell::manual(),
-        Command::Explain(arguments) => configured(env).and_then(|config| explain::run(&config, arguments)),
-        Command::Rederive(arguments) => configured(env).and_then(|config| rederive::run(config, arguments)),
-        Command::Prune(arguments) => configured(env).and_then(|config| prune::run(&config, arguments)),
-        Command::Erase(arguments) => erase::run(env, arguments),
+        Command::Explain(arguments) => configured(env).and_then(|config| explain::run(&config, &arguments)),
+        Command::Messages(arguments) => configured(env).and_then(|config| messages::run(&config, arguments)),
+        Command::Requests(command) => configured(env).and_then(|config| requests::run(config, command)),
+        Command::Openapi => print_json(&crate::http::openapi()),
+        Command::Rederive(arguments) => configured(env).and_then(|config| rederive::run(config, &arguments)),
+        Command::Prune(arguments) => configured(env).and_then(|config| prune::run(&config, &arguments)),
+        Command::Erase(arguments) => erase::run(env, &arguments),
         Command::Serve => configured(env).and_then(serve::run),
-        Command::Migrate { dry_run } => configured(env).and_then(|config| migrate::run(&config, *dry_run)),
+        Command::Migrate { dry_run } => configured(env).and_then(|config| migrate::run(&config, dry_run)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, attached, changes, endpoints, print_json, progress, say, wait};
+use super::{CommandError, attached, changes, endpoints, lists, print_json, progress, say, wait};
 use crate::{
     config::Config,
     endpoint::Endpoint,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Callbacks received at this instant or later are read anew, such as 2026-11-22T00:00:00Z.
-    #[arg(long, value_parser = instant)]
+    #[arg(long, value_parser = lists::instant)]
     since: Timestamp,
     /// Apply the difference after it is shown; without it nothing is changed.
     #[arg(long)]
@@ -105,8 +105,4 @@ fn pass(store: &Store, endpoints: &[Endpoint], arguments: &Arguments, is_dry: bo
     })?;
     counter.finish_and_clear();
     read.map(|()| report)
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "expected an instant such as 2026-11-22T00:00:00Z".to_owned())
 }

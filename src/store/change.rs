@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     commit::{Identity, Writer},
     connection::for_both,
-    reads::Message,
+    lists::Message,
     schema::message_external_ids as m,
 };
 

@@ -26,6 +26,7 @@ use super::{
     rows::{EventRow, MessageRow, RequestRow},
     shared::Shared,
     sweep::Sweep,
+    unconfirmed::Waiting,
 };
 use crate::endpoint::UnknownMessage;
 
@@ -38,7 +39,19 @@ pub(super) struct BodyRow<'r> {
 
 /// What a database must be able to do for a commit.
 pub(super) trait Writer:
-    Shared + Locking + Correlation + Parts + Registering + Sweep + Looking + Erase + Prune + Quarantine + Rebuilding + Rederiving
+    Shared
+    + Locking
+    + Correlation
+    + Parts
+    + Registering
+    + Sweep
+    + Looking
+    + Erase
+    + Prune
+    + Quarantine
+    + Rebuilding
+    + Rederiving
+    + Waiting
 {
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;

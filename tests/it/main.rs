@@ -22,6 +22,7 @@ mod development;
 mod docs;
 mod erase;
 mod event_stream;
+mod explain;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -30,15 +31,18 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod operations;
 mod parts;
 mod privacy;
 mod prune;
+mod replay;
 mod shutdown;
 mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unconfirmed;
 mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.

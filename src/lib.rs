@@ -22,6 +22,7 @@ pub mod http;
 pub mod json;
 pub mod limiter;
 pub mod ops_token;
+pub mod person;
 pub mod provider;
 pub mod providers;
 pub mod public_url;

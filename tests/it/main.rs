@@ -13,6 +13,7 @@
 
 mod calls_rooms;
 mod check;
+mod cli;
 mod config;
 mod convergence;
 mod correlation;
@@ -20,6 +21,7 @@ mod cross_scheme;
 mod development;
 mod docs;
 mod doctor;
+mod erase;
 mod event_stream;
 mod explain;
 mod guides;
@@ -30,12 +32,17 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod operations;
 mod packaging;
 mod parts;
+mod parts;
 mod privacy;
+mod privacy;
+mod prune;
 mod rejected;
 mod replay;
 mod shutdown;
+mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -65,8 +65,8 @@ fn diagnosis(case: &Case, seconds: i64) -> Finding {
     let all = endpoints(case.configured);
     let endpoint = endpoint(&all, case.provider);
     let callback = received(endpoint, outgoing(case, &endpoint.path()), Timestamp::from_seconds(seconds).expect("an instant"));
-    let cause = endpoint.verify(&callback).map(drop).expect_err(case.says);
-    doctor::examine(&all, endpoint, &callback, cause)
+    let why = endpoint.verify(&callback).map(drop).expect_err(case.says);
+    doctor::examine(&all, endpoint, &callback, why)
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! answer. `ARCHITECTURE.md` has the picture and the invariants.
 
 pub mod address;
+pub mod advice;
 pub mod callback;
 pub mod cli;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod endpoint;
 pub mod endpoints;
 pub mod errors;
 pub mod event;
+pub mod explain;
 pub mod fixture;
 pub mod form;
 pub mod gateway;
@@ -25,8 +27,10 @@ pub mod providers;
 pub mod public_url;
 pub mod receive;
 pub mod rejections;
+pub mod replay;
 pub mod secret;
 pub mod signature;
+pub mod silence;
 pub mod status;
 pub mod store;
 pub mod telemetry;

@@ -3,28 +3,39 @@
 //! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
+mod apply;
 mod calls;
+mod change;
 mod commit;
 mod connection;
 mod correlation;
 mod failure;
 mod fold;
+mod heard;
 mod inbound;
+mod lists;
 mod locks;
 mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
 mod reads;
+mod rebuild;
 mod record;
+mod rederive;
 mod registration;
 mod rejected;
+mod replay;
 mod rooms;
 mod rows;
+mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod stored;
+mod story;
 mod sweep;
+mod unconfirmed;
 mod writer;
 
 use std::{
@@ -36,13 +47,26 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
-pub use reads::{Counts, Message, MessageFilter, Page};
+pub use change::Change;
+pub use heard::Heard;
+pub use lists::{
+    Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
+    MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
+    StoredEvent, StoredRequest,
+};
+pub use reads::Counts;
 pub use record::{Answer, Record};
+pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
 pub use rejected::{Kept, Rejection, Ring};
+pub use replay::Applied;
+pub use rule::Rule;
+pub use stored::AuthenticRequest;
+pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
     connection::{Connection, Manager, on_either},
+    failure::Failure,
     writer::{Job, Writer},
 };
 use crate::{config::DatabaseUrl, time::Timestamp};
@@ -87,6 +111,9 @@ pub enum StoreError {
     /// The queue stayed full.
     #[error("too many requests wait for the database")]
     Busy,
+    /// The database refuses a row.
+    #[error("the database refuses a row")]
+    Refused,
     /// The database is away, or whether it committed is unknown.
     #[error("the database is not available")]
     Unavailable,
@@ -108,6 +135,18 @@ pub enum StoreError {
     /// The folder or file of the database cannot be made.
     #[error("cannot prepare the database's folder: {0}")]
     Folder(Arc<std::io::Error>),
+}
+
+impl StoreError {
+    /// A name for the log: the text of a failed statement can quote a row.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Statement(error) => failure::kind(error),
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            _ => "start",
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {
@@ -133,11 +172,19 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
+    pub unconfirmed_after: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+        Self {
+            max_retries: 3,
+            matches_embedded: true,
+            timestamp_window: None,
+            part_timeout: Duration::from_hours(1),
+            unconfirmed_after: Some(Duration::from_hours(72)),
+        }
     }
 }
 
@@ -206,12 +253,13 @@ impl Store {
         Ok(ids)
     }
 
-    /// Releases parts that have waited long enough and links what plain SQL left, in short steps. Neither keeps the other from
-    /// being done.
+    /// Releases parts that have waited long enough, links what plain SQL left and marks what was never confirmed, in short steps.
+    /// None keeps the others from being done.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         let released = self.release(now).await;
         let linked = self.link().await;
-        released.and(linked)
+        let marked = self.mark_unconfirmed(now).await;
+        released.and(linked).and(marked)
     }
 
     async fn release(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -254,7 +302,10 @@ impl Store {
         let (waiter, outcome) = oneshot::channel();
         let task = move |writer: &mut Writer| {
             // Nobody is left to tell if the caller hung up.
-            drop(waiter.send(writer.transact(body).map_err(|_| StoreError::Unavailable)));
+            drop(waiter.send(writer.transact(body).map_err(|failure| match failure {
+                Failure::Refused => StoreError::Refused,
+                _ => StoreError::Unavailable,
+            })));
         };
         self.queue(Job::Task(Box::new(task))).await?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
@@ -267,16 +318,15 @@ impl Store {
         })
     }
 
-    /// One page of messages, newest first. Blocks.
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::messages(&mut connection, filter)?)
-    }
-
     /// Number of stored requests, events and messages. Blocks.
     pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(reads::counts)
+    }
+
+    /// Asks something of the database. Blocks.
+    fn read<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::counts(&mut connection)?)
+        Ok(body(&mut connection)?)
     }
 
     /// The file of an embedded database.

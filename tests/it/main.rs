@@ -21,6 +21,7 @@ mod development;
 mod docs;
 mod doctor;
 mod event_stream;
+mod explain;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -29,14 +30,17 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod packaging;
 mod parts;
 mod privacy;
 mod rejected;
+mod replay;
 mod shutdown;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unconfirmed;
 mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.

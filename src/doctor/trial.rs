@@ -27,3 +27,39 @@ impl<'c> Trial<'c> {
         endpoint.provider.verify(changed).is_ok_and(|proof| proof.scheme().covers_payload)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        config::{Config, Env},
+        time::Timestamp,
+    };
+
+    /// A genuine request is as good as any to see when the trying ends.
+    #[test]
+    fn attempts_are_bounded_and_fewer_for_a_large_body() {
+        let env: Env = [("MIFUMO_WEBHOOK_SECRET", "5e8c1f04a9b7d3626c0f8e1d4b7a9053")].into_iter().collect();
+        let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+        for (length, attempts) in [(1, MAX_ATTEMPTS), (MAX_BYTES / MAX_ATTEMPTS, MAX_ATTEMPTS), (256 << 10, 16)] {
+            let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", vec![b'x'; length]);
+            endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+            let callback = Callback {
+                method: outgoing.method,
+                target: outgoing.target,
+                route: "",
+                url_token: None,
+                client: None,
+                public_urls: std::sync::Arc::from([]),
+                headers: outgoing.headers.into_iter().collect(),
+                body: Bytes::from(outgoing.body),
+                received_at: Timestamp::from_seconds(0).expect("an instant"),
+            };
+            let mut trial = Trial::new(&endpoint, &callback);
+            let right = (0..2 * MAX_ATTEMPTS).filter(|_| trial.is_right(&endpoint, &callback)).count();
+            assert_eq!(right, attempts, "{length} bytes");
+        }
+    }
+}

@@ -106,8 +106,7 @@ fn authority(host: &str, port: Option<u16>) -> String {
 fn first<'c>(callback: &'c Callback, name: &str) -> Option<&'c str> {
     let value = std::str::from_utf8(callback.headers.sole(name).ok()??).ok()?;
     let first = value.split(',').next()?.trim();
-    let is_path = name == "x-forwarded-prefix";
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte) || (byte == b'/') == is_path && b"/:[]".contains(&byte);
-    ((1..=255).contains(&first.len()) && first.bytes().all(is_plain) && first.starts_with('/') == is_path).then_some(first)
+    let (starts, more) = if name == "x-forwarded-prefix" { ("/", "/") } else { ("", ":[]") };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c) || more.contains(c);
+    ((1..=255).contains(&first.len()) && first.starts_with(starts) && first.chars().all(is_plain)).then_some(first)
 }

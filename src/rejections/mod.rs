@@ -81,7 +81,11 @@ impl Rejections {
     /// What is to be done now and then: tells how many were refused without a word, and lets go of what is too old.
     pub fn tidy(&self, now: Timestamp) {
         if let Some((requests, networks)) = self.networks.turned_away(now) {
-            tracing::warn!(requests, networks, "refused without looking: more than their networks' share of forged requests");
+            tracing::warn!(
+                requests,
+                networks,
+                "turned away with 429: more requests that are not genuine than a network may send"
+            );
         }
         drop(self.jobs.try_send(Job::Trim(now)));
     }

@@ -1,6 +1,8 @@
 //! Requests that were not genuine, kept for diagnosis in a ring. It has a connection of its own and never waits: what cannot
 //! be written now is dropped, so that nobody can hold up the writer by sending what nobody believes.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use chrono::NaiveDateTime;
 use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl};
@@ -27,6 +29,9 @@ use crate::{
 const MAX_ROWS: usize = 1_000;
 const MAX_BYTES: usize = 10 << 20;
 const MAX_AGE: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// How long a database that is away is left alone.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Headers from which it can be told what a proxy changed.
 const ROUTE_HEADERS: [&str; 5] = ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"];
@@ -108,20 +113,23 @@ pub struct Ring {
     url: DatabaseUrl,
     /// Opened when it is needed, and again when it was lost.
     connection: Option<Connection>,
+    /// When it could not be opened.
+    failed: Option<Instant>,
 }
 
 impl Ring {
     /// A ring in that database.
     pub fn new(url: &DatabaseUrl) -> Self {
-        Self { url: url.clone(), connection: None }
+        Self { url: url.clone(), connection: None, failed: None }
     }
 
     /// Keeps the rows and lets go of what is too much or too old at that instant.
     pub fn keep(&mut self, rows: &[Rejection], now: Timestamp) -> Result<(), StoreError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(Connection::open_casually(&self.url).map_err(|_| StoreError::Unavailable)?),
-        };
+        if self.connection.is_none() && self.failed.is_none_or(|failed| failed.elapsed() > PAUSE) {
+            self.connection = Connection::open_casually(&self.url).ok();
+            self.failed = self.connection.is_none().then(Instant::now);
+        }
+        let connection = self.connection.as_mut().ok_or(StoreError::Unavailable)?;
         let kept = on_either!(connection, c => keep(c, rows, now));
         kept.map_err(|error| {
             if classify(&error) == Failure::Unavailable {

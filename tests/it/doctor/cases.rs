@@ -70,53 +70,55 @@ fn sha256(key: &str, body: &[u8]) -> Vec<u8> {
     <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()).expect("a key").chain_update(body).finalize().into_bytes().to_vec()
 }
 
-fn urls() -> Vec<Case> {
+fn origins() -> Vec<Case> {
     let twilio = |sender: Variables, says| case("twilio", TWILIO, sender, "request", says);
-    let to_base = |base: Variables, says| twilio(base, says);
     vec![
-        to_base(
+        twilio(
             &[("WEBHOOK_BASE_URL", "http://hooks.example.com")],
             "right for http://hooks.example.com: WEBHOOK_BASE_URL must say that (it says https://hooks.example.com)",
         ),
-        to_base(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:80")], "right for https://hooks.example.com:80:"),
-        to_base(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8080")], "right for https://hooks.example.com:8080:"),
-        to_base(&[("WEBHOOK_BASE_URL", "http://hooks.example.com:8080")], "right for http://hooks.example.com:8080:"),
+        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:80")], "right for https://hooks.example.com:80:"),
+        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8080")], "right for https://hooks.example.com:8080:"),
+        twilio(&[("WEBHOOK_BASE_URL", "http://hooks.example.com:8080")], "right for http://hooks.example.com:8080:"),
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Port", "8443"),
-            ..to_base(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8443")], "right for https://hooks.example.com:8443:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8443")], "right for https://hooks.example.com:8443:")
         },
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Host", "other.example.com"),
-            ..to_base(&[("WEBHOOK_BASE_URL", "https://other.example.com")], "right for https://other.example.com:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://other.example.com")], "right for https://other.example.com:")
         },
         Case {
             change: |outgoing| {
                 header(outgoing, "X-Forwarded-Host", "other.example.com:9000, inner");
                 header(outgoing, "X-Forwarded-Proto", "http");
             },
-            ..to_base(&[("WEBHOOK_BASE_URL", "http://other.example.com:9000")], "right for http://other.example.com:9000:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "http://other.example.com:9000")], "right for http://other.example.com:9000:")
         },
         Case {
             change: |outgoing| header(outgoing, "Host", "tunnel.example.net"),
-            ..to_base(&[("WEBHOOK_BASE_URL", "https://tunnel.example.net")], "right for https://tunnel.example.net:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://tunnel.example.net")], "right for https://tunnel.example.net:")
         },
+    ]
+}
+
+fn prefixes_and_paths() -> Vec<Case> {
+    let twilio = |sender: Variables, says| case("twilio", TWILIO, sender, "request", says);
+    vec![
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com/in")],
-            ..to_base(
+            ..twilio(
                 &[BASE],
                 "right for https://hooks.example.com: WEBHOOK_BASE_URL must say that (it says https://hooks.example.com/in)",
             )
         },
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com/in")],
-            ..to_base(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/in/in")], "right for https://hooks.example.com/in/in:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/in/in")], "right for https://hooks.example.com/in/in:")
         },
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Prefix", "/gateway"),
-            ..to_base(
-                &[("WEBHOOK_BASE_URL", "https://hooks.example.com/gateway")],
-                "right for https://hooks.example.com/gateway:",
-            )
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/gateway")], "right for https://hooks.example.com/gateway:")
         },
         Case {
             behind: "/",
@@ -260,7 +262,7 @@ fn settings() -> Vec<Case> {
     ]
 }
 
-fn bodies_and_times() -> Vec<Case> {
+fn bodies() -> Vec<Case> {
     vec![
         Case {
             change: |outgoing| header(outgoing, "X-Twilio-Signature", &hex::encode(sha256(TOKEN, &outgoing.body))),
@@ -296,12 +298,17 @@ fn bodies_and_times() -> Vec<Case> {
                 "MIFUMO_WEBHOOK_SECRET gives this signature over the body alone (HMAC-SHA256 in base64",
             )
         },
+    ]
+}
+
+fn hints() -> Vec<Case> {
+    vec![
         Case {
             change: |outgoing| outgoing.headers.retain(|(name, _)| name == "Content-Type"),
             ..case("twilio", TWILIO, TWILIO, "request", "it carries no signature: Twilio signs every callback")
         },
         Case {
-            change: |outgoing| outgoing.headers[1].0 = "X-Hub-Signature-256".to_owned(),
+            change: |outgoing| "X-Hub-Signature-256".clone_into(&mut outgoing.headers[1].0),
             ..case(
                 "mifumo",
                 MIFUMO,
@@ -312,7 +319,7 @@ fn bodies_and_times() -> Vec<Case> {
         },
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("RESEND_WEBHOOK_SECRET", SVIX), BASE],
-            change: |outgoing| outgoing.headers[1].0 = "svix-id".to_owned(),
+            change: |outgoing| "svix-id".clone_into(&mut outgoing.headers[1].0),
             ..case("twilio", TWILIO, TWILIO, "request", "it carries `svix-id`, which Resend sends")
         },
         Case {
@@ -327,5 +334,5 @@ fn bodies_and_times() -> Vec<Case> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [urls(), accounts(), settings(), bodies_and_times()].into_iter().flatten().collect()
+    [origins(), prefixes_and_paths(), accounts(), settings(), bodies(), hints()].into_iter().flatten().collect()
 }

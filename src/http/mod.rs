@@ -5,6 +5,7 @@ mod health;
 mod inbound;
 mod messages;
 mod ops;
+mod pages;
 mod registrations;
 mod server;
 

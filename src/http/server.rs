@@ -19,7 +19,7 @@ use actix_web::{
 use futures_util::future::Either;
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, messages, ops, registrations};
+use super::{HEALTH_PATH, health, inbound, messages, ops, pages, registrations};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -175,6 +175,7 @@ fn serve(
                         .route("/messages", web::get().to(messages::list))
                         .route("/messages", web::post().to(registrations::register)),
                 )
+                .configure(pages::routes)
         })
         .workers(1)
         .max_connections(MAX_OPS_CONNECTIONS)

@@ -1,0 +1,88 @@
+//! Who may look at the pages: the ops token as the password of HTTP Basic, which browsers ask for, or as a bearer token.
+//! No cookies: nothing that a browser would send from another page on its own but the password, and for that there is the
+//! form's field.
+
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest, ResponseError,
+    body::MessageBody,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{AUTHORIZATION, HeaderMap},
+    middleware::Next,
+    web::{Data, Form},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use serde::Deserialize;
+
+use super::{
+    problem::{Problem, Trouble},
+    visit::Visit,
+};
+use crate::gateway::Gateway;
+
+/// What a visitor showed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Login {
+    pub(super) may_write: bool,
+    pub(super) by_password: bool,
+}
+
+/// Lets through who carries a token.
+pub(super) async fn require(
+    gateway: Data<Gateway>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let given = token(request.headers()).filter(|(token, _)| gateway.may_read(token));
+    let Some((token, by_password)) = given else {
+        return Ok(request.into_response(Problem::bare().error_response()).map_into_right_body());
+    };
+    let login = Login { may_write: gateway.may_write(&token), by_password };
+    request.extensions_mut().insert(login);
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// The token, and whether it came as a password.
+fn token(headers: &HeaderMap) -> Option<(Vec<u8>, bool)> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some((rest.as_bytes().to_vec(), false));
+    }
+    let pair = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok()).flatten()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some((pair.get(colon + 1..)?.to_vec(), true))
+}
+
+/// A form of ours, sent from a page of ours, by someone who may change something. Whatever changes something takes one.
+pub(super) struct Confirmed(pub(super) Visit);
+
+#[derive(Deserialize)]
+struct Fields {
+    csrf: String,
+}
+
+impl FromRequest for Confirmed {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visit = Visit::extract(request).into_inner();
+        let by_password = request.extensions().get::<Login>().is_none_or(|login| login.by_password);
+        let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes() == b"same-origin");
+        let form = Form::<Fields>::from_request(request, payload);
+        async move {
+            let visit = visit?;
+            let field = form.await.map(|form| form.into_inner().csrf).unwrap_or_default();
+            if visit.form_field().is_none() {
+                return Err(visit.problem(Trouble::ReadOnly));
+            }
+            if by_password && site != Some(true) {
+                return Err(visit.problem(Trouble::OtherSite));
+            }
+            if visit.accepts(&field) { Ok(Self(visit)) } else { Err(visit.problem(Trouble::OldForm)) }
+        }
+        .boxed_local()
+    }
+}

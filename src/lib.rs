@@ -5,12 +5,14 @@
 //! answer. `ARCHITECTURE.md` has the picture and the invariants.
 
 pub mod address;
+pub mod advice;
 pub mod callback;
 pub mod cli;
 pub mod config;
 pub mod endpoint;
 pub mod errors;
 pub mod event;
+pub mod explain;
 pub mod fixture;
 pub mod form;
 pub mod gateway;

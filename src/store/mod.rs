@@ -3,6 +3,7 @@
 //! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
+mod apply;
 mod calls;
 mod commit;
 mod connection;
@@ -20,9 +21,11 @@ mod record;
 mod registration;
 mod rooms;
 mod rows;
+mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod story;
 mod sweep;
 mod writer;
 
@@ -38,6 +41,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
 pub use registration::Registration;
+pub use rule::Rule;
+pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
     connection::{Connection, Manager, on_either},
@@ -269,6 +274,23 @@ impl Store {
     pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
         Ok(reads::messages(&mut connection, filter)?)
+    }
+
+    /// Everything that is stored about the message of that row. Blocks.
+    pub fn story(&self, id: i64) -> Result<Option<Story>, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(story::tell(&mut connection, id)?)
+    }
+
+    /// The same of every message with that external id: of any provider, account and recipient. Blocks.
+    pub fn stories(&self, external_id: &str) -> Result<Vec<Story>, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        let ids = story::find(&mut connection, external_id)?;
+        let mut stories = Vec::with_capacity(ids.len());
+        for id in ids {
+            stories.extend(story::tell(&mut connection, id)?);
+        }
+        Ok(stories)
     }
 
     /// Number of stored requests, events and messages. Blocks.

@@ -56,6 +56,7 @@ pub(super) struct EventRow {
     pub occurred_at: Option<NaiveDateTime>,
     pub received_at: NaiveDateTime,
     pub detail: String,
+    pub applied_rule: Option<&'static str>,
 }
 
 /// A row of `message_external_ids` as one event, or the fold of several, makes it.
@@ -147,6 +148,7 @@ impl EventRow {
             occurred_at: event.occurred_at.map(crate::time::Timestamp::naive),
             received_at: record.received_at.naive(),
             detail: detail(event),
+            applied_rule: None,
         }
     }
 }

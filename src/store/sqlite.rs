@@ -1,9 +1,9 @@
 //! The writer on SQLite: loops of cached single-row statements, and one upsert per batch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryResult, RunQueryDsl, SqliteConnection,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
     dsl::case_when,
     sql_types::{Bool, Integer, Nullable, Text},
     upsert::excluded,
@@ -51,6 +51,21 @@ impl Writer for SqliteConnection {
                 .execute(self)?;
         }
         Ok(())
+    }
+
+    fn states(&mut self, messages: &BTreeSet<Identity>) -> QueryResult<BTreeMap<Identity, Vec<u8>>> {
+        let mut states = BTreeMap::new();
+        for message in messages {
+            let [service_type, account, external_id, recipient_key] = message.parts();
+            let row = m::table
+                .filter(m::service_type.eq(service_type))
+                .filter(m::account.eq(account))
+                .filter(m::external_id.eq(external_id))
+                .filter(m::recipient_key.eq(recipient_key));
+            let state: Option<Vec<u8>> = row.select(m::state_key).first(self).optional()?;
+            states.extend(state.map(|state| (message.clone(), state)));
+        }
+        Ok(states)
     }
 
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>> {

@@ -1,2 +1,3 @@
+ALTER TABLE webhook_events DROP COLUMN duplicate_count;
 ALTER TABLE webhook_requests DROP COLUMN last_duplicate_at;
 ALTER TABLE webhook_requests DROP COLUMN duplicate_count;

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{
     frame::{Frame, Section},
-    part::{Badge, Tone},
+    part::{Badge, Prose, Tone},
     problem::Problem,
     visit::Visit,
 };
@@ -21,50 +21,37 @@ struct Page {
 
 /// One endpoint as it is shown.
 struct View {
-    anchor: String,
+    health: Health,
     title: &'static str,
-    account: String,
     verification: Badge,
     urls: Vec<String>,
     unsigned: &'static str,
-    console: Vec<Vec<Piece>>,
+    console: Vec<Prose>,
 }
 
-/// A piece of a step at a provider's console.
-enum Piece {
-    Text(&'static str),
-    /// What is to be clicked.
-    Label(&'static str),
-    Code(&'static str),
-}
-
-/// Steps are written as the README shows them.
-fn pieces(step: &'static str) -> Vec<Piece> {
-    let every_other = || [false, true].into_iter().cycle();
-    let prose = |text: &'static str| {
-        text.split('*').zip(every_other()).map(|(text, is_label)| if is_label { Piece::Label(text) } else { Piece::Text(text) })
-    };
-    let split = step.split('`').zip(every_other());
-    split.flat_map(|(text, is_code)| if is_code { vec![Piece::Code(text)] } else { prose(text).collect() }).collect()
+/// Whether an endpoint's callbacks come.
+pub(super) struct Health {
+    pub(super) anchor: String,
+    pub(super) name: String,
+    pub(super) state: Badge,
 }
 
 impl View {
-    fn new(endpoint: &Endpoint) -> Option<Self> {
+    fn new(endpoint: &Endpoint, health: Health) -> Option<Self> {
         // Every endpoint of a running gateway has a public address.
-        let fallback = endpoint.public_urls.first()?;
+        let address = endpoint.public_urls.first()?;
         let verification = match (endpoint.unverified, endpoint.spec.unsigned) {
             (Some(_), _) => Badge::new(Tone::Bad, "nothing is verified"),
             (None, "") => Badge::new(Tone::Good, "every callback is signed"),
-            (None, _) => Badge::new(Tone::Warn, "some callbacks come unsigned"),
+            (None, _) => Badge::new(Tone::Flow, "some callbacks come unsigned"),
         };
         Some(Self {
-            anchor: format!("{}-{}", endpoint.spec.name, endpoint.account.as_str()),
+            health,
             title: endpoint.spec.title,
-            account: endpoint.account.as_str().to_owned(),
             verification,
-            urls: endpoint.urls_to_paste(fallback),
+            urls: endpoint.urls_to_paste(address),
             unsigned: endpoint.spec.unsigned,
-            console: endpoint.spec.console.iter().copied().map(pieces).collect(),
+            console: endpoint.spec.console.iter().map(|step| Prose::new(step)).collect(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What stands around every page: navigation, search, and the warning that nothing is verified.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use strum::{EnumIter, IntoEnumIterator};
 
 use crate::time::Timestamp;
@@ -40,12 +41,20 @@ impl Section {
             Self::Endpoints => "Endpoints",
         }
     }
+
+    /// Its page with these parameters; empty ones are left out.
+    pub(super) fn with(self, parameters: &[(&str, &str)]) -> String {
+        let given = parameters.iter().filter(|(_, value)| !value.is_empty());
+        let pairs: Vec<String> =
+            given.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+        if pairs.is_empty() { self.path().to_owned() } else { format!("{}?{}", self.path(), pairs.join("&")) }
+    }
 }
 
-/// A link of the navigation, or one of several choices.
-pub(super) struct Link {
+/// One of several choices, the navigation's included.
+pub(super) struct Choice {
     pub(super) path: String,
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) is_here: bool,
 }
 
@@ -62,16 +71,28 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn links(&self) -> impl Iterator<Item = Link> {
+    fn pages(&self) -> impl Iterator<Item = Choice> {
         let here = self.section;
-        Section::iter().map(move |section| Link {
+        Section::iter().map(move |section| Choice {
             path: section.path().to_owned(),
-            title: section.title(),
+            title: section.title().to_owned(),
             is_here: here == Some(section),
         })
     }
 
     fn clock(&self) -> String {
         self.now.naive().format("%H:%M:%S UTC").to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_link_cannot_end_it() {
+        let link = Section::Messages.with(&[("q", "+1 5&status=\"<#"), ("account", "")]);
+        assert_eq!(link, "/messages?q=%2B1%205%26status%3D%22%3C%23");
+        assert_eq!(Section::Messages.with(&[("q", "")]), "/messages");
     }
 }

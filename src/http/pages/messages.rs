@@ -2,13 +2,13 @@
 
 use actix_web::{Error, HttpResponse, web::Query};
 use askama::Template;
-use serde::{Deserialize, Serialize};
-use strum::{AsRefStr, VariantArray};
+use strum::{AsRefStr, EnumMessage, EnumString, VariantArray};
 
 use super::{
     frame::{Frame, Section},
-    part::{Badge, Moment},
+    part::{Badge, Moment, endpoint},
     problem::{Problem, Trouble},
+    query::{Filters, LIMIT},
     visit::Visit,
 };
 use crate::{
@@ -17,78 +17,54 @@ use crate::{
     store::{Message, MessageFilter, Page, Store, StoreError},
 };
 
-/// Rows on a page.
-const LIMIT: i64 = 50;
-
-/// The longest text that is searched for.
-const MAX_TEXT: usize = 255;
-
 /// What a message was found by, in the order in which it is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, VariantArray, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, EnumMessage, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 enum By {
-    #[strum(serialize = "the provider's id")]
+    #[strum(message = "the provider’s id")]
     ExternalId,
-    #[strum(serialize = "the application's id")]
+    #[strum(message = "the application’s id")]
     MessageId,
-    #[strum(serialize = "reference")]
+    #[strum(message = "reference")]
     Reference,
-    #[strum(serialize = "recipient")]
+    #[strum(message = "recipient")]
     Recipient,
-}
-
-/// The query. A form sends what is left out as an empty text.
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Parameters {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    q: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<By>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    provider: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    account: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    status: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<i64>,
 }
 
 #[derive(Template)]
 #[template(path = "messages.html")]
 struct List {
     frame: Frame,
-    asked: Parameters,
-    found_by: Option<By>,
+    asked: Filters,
+    found_by: Option<&'static str>,
     rows: Vec<Row>,
     older: Option<String>,
 }
 
 /// One message in a list.
 pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) external_id: String,
-    pub(super) endpoint: String,
-    pub(super) status: Badge,
-    pub(super) provider_status: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) recipient: Option<String>,
-    pub(super) message_id: Option<i64>,
-    pub(super) is_unverified: bool,
-    pub(super) at: Moment,
+    id: i64,
+    external_id: String,
+    endpoint: String,
+    status: Badge,
+    provider_status: Option<String>,
+    error: Option<String>,
+    recipient: Option<String>,
+    message_id: Option<i64>,
+    is_unverified: bool,
+    at: Moment,
 }
 
 impl Row {
     pub(super) fn new(message: Message, visit: &Visit) -> Self {
-        let error = [message.error_category, message.error_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let error: Vec<String> = [message.error_category, message.error_code].into_iter().flatten().collect();
         Self {
             id: message.id,
             endpoint: endpoint(&message.service_type, &message.account),
             external_id: message.external_id,
-            status: Badge::status(&message.status),
             provider_status: message.provider_status.filter(|word| *word != message.status),
-            error: Some(error.replace('_', " ")).filter(|error| !error.is_empty()),
+            status: Badge::status(&message.status),
+            error: Some(error.join(" ").replace('_', " ")).filter(|error| !error.is_empty()),
             recipient: message.recipient,
             message_id: message.message_id,
             is_unverified: message.verified_by.as_deref() == Some("none"),
@@ -97,16 +73,10 @@ impl Row {
     }
 }
 
-/// A provider and its account in words; the unnamed account goes without saying.
-pub(super) fn endpoint(service_type: &str, account: &str) -> String {
-    let title = providers::find(service_type).map_or(service_type, |spec| spec.title);
-    if account == "default" { title.to_owned() } else { format!("{title} / {account}") }
-}
-
 impl List {
     #[expect(clippy::unused_self, reason = "the template calls it so")]
-    fn providers(&self) -> Vec<(&'static str, &'static str)> {
-        providers::ALL.into_iter().map(|spec| (spec.name, spec.title)).collect()
+    fn providers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        providers::ALL.into_iter().map(|spec| (spec.name, spec.title))
     }
 
     #[expect(clippy::unused_self, reason = "the template calls it so")]
@@ -115,47 +85,52 @@ impl List {
     }
 
     fn is_filtered(&self) -> bool {
-        let Parameters { q, provider, account, status, .. } = &self.asked;
+        let Filters { q, provider, account, status, .. } = &self.asked;
         [q, provider, account, status].into_iter().any(|text| !text.is_empty())
     }
 }
 
-pub(super) async fn list(visit: Visit, query: Result<Query<Parameters>, Error>) -> Result<HttpResponse, Problem> {
-    let mut asked = query.map_err(|_| visit.problem(Trouble::Query))?.into_inner();
-    asked.q = asked.q.trim().to_owned();
-    let filter = filter(&asked).ok_or_else(|| visit.problem(Trouble::Query))?;
-    let (sought, by) = (asked.q.clone(), asked.by);
+pub(super) async fn list(visit: Visit, query: Result<Query<Filters>, Error>) -> Result<HttpResponse, Problem> {
+    let unread = || visit.problem(Trouble::Query);
+    let asked = query.ok().and_then(|query| query.into_inner().tidy()).ok_or_else(unread)?;
+    let filter = filter(&asked).map_err(|()| unread())?;
+    let by = if asked.by.is_empty() { None } else { Some(asked.by.parse().map_err(|_| unread())?) };
+    let sought = asked.q.clone();
     let (found_by, page) = visit.ask(move |store| find(store, &filter, &sought, by)).await?;
-    let older = page.next_cursor.and_then(|cursor| {
-        let next = Parameters { cursor: Some(cursor), by: found_by, ..asked.clone() };
-        Some(format!("/messages?{}", serde_urlencoded::to_string(next).ok()?))
+    let older = page.next_cursor.map(|cursor| {
+        let by = found_by.map(|by| by.as_ref().to_owned()).unwrap_or_default();
+        let Filters { q, provider, account, status, .. } = &asked;
+        let filters = [("q", q), ("by", &by), ("provider", provider), ("account", account), ("status", status)];
+        let cursor = cursor.to_string();
+        Section::Messages.with(&[&filters.map(|(name, value)| (name, value.as_str()))[..], &[("cursor", &cursor)]].concat())
     });
-    let rows = page.messages.into_iter().map(|message| Row::new(message, &visit)).collect();
+    let rows = page.items.into_iter().map(|message| Row::new(message, &visit)).collect();
     let frame = Frame { sought: asked.q.clone(), ..visit.frame(Section::Messages, "Messages") };
-    visit.show(&List { frame, asked, found_by, rows, older })
+    visit.show(&List { frame, asked, found_by: found_by.and_then(|by| by.get_message()), rows, older })
 }
 
-fn filter(asked: &Parameters) -> Option<MessageFilter> {
-    let text = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let all = [&asked.q, &asked.provider, &asked.account, &asked.status];
-    // No stored text holds a NUL, and Postgres refuses to be asked for one.
-    let fits = all.into_iter().all(|text| text.len() <= MAX_TEXT && !text.contains('\0'));
-    fits.then(|| MessageFilter {
-        service_type: text(&asked.provider),
-        account: text(&asked.account),
-        status: text(&asked.status),
-        cursor: asked.cursor,
+fn filter(asked: &Filters) -> Result<MessageFilter, ()> {
+    Ok(MessageFilter {
+        service_type: asked.service_type()?,
+        account: asked.account(),
+        status: asked.status()?,
+        cursor: asked.cursor()?,
         limit: LIMIT,
         ..MessageFilter::default()
     })
 }
 
-/// The page of messages that the text names in the first of the ways in which it names any.
-fn find(store: &Store, filter: &MessageFilter, sought: &str, by: Option<By>) -> Result<(Option<By>, Page), StoreError> {
+/// The page of messages that the text names, in the first of the ways in which it names any.
+fn find(
+    store: &Store,
+    filter: &MessageFilter,
+    sought: &str,
+    by: Option<By>,
+) -> Result<(Option<By>, Page<Message>), StoreError> {
     if sought.is_empty() {
         return Ok((None, store.messages(filter)?));
     }
-    let mut found = Page { messages: Vec::new(), next_cursor: None };
+    let mut found = Page { items: Vec::new(), next_cursor: None };
     for way in By::VARIANTS.iter().copied().filter(|way| by.is_none_or(|by| by == *way)) {
         let mut filter = filter.clone();
         match way {
@@ -169,7 +144,7 @@ fn find(store: &Store, filter: &MessageFilter, sought: &str, by: Option<By>) -> 
             },
         }
         found = store.messages(&filter)?;
-        if !found.messages.is_empty() {
+        if !found.items.is_empty() {
             return Ok((Some(way), found));
         }
     }

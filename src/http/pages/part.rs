@@ -3,7 +3,7 @@
 use askama::{Template, filters::HtmlSafe};
 use strum::AsRefStr;
 
-use crate::{status::Status, time::Timestamp};
+use crate::{providers, status::Status, time::Timestamp};
 
 /// What a status means to whoever looks: the colour and the shape of its badge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsRefStr)]
@@ -93,6 +93,38 @@ impl Moment {
     }
 }
 
+/// A sentence in which words between backticks are code, and between asterisks what is to be clicked: as Markdown has it.
+#[derive(Clone, Debug, Template)]
+#[template(path = "part/prose.html")]
+pub(super) struct Prose(Vec<Piece>);
+
+impl HtmlSafe for Prose {}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Label(String),
+    Code(String),
+}
+
+impl Prose {
+    pub(super) fn new(text: &str) -> Self {
+        let every_other = || [false, true].into_iter().cycle();
+        let plain = |text: &str| -> Vec<Piece> {
+            let split = text.split('*').map(str::to_owned).zip(every_other());
+            split.map(|(text, is_label)| if is_label { Piece::Label(text) } else { Piece::Text(text) }).collect()
+        };
+        let split = text.split('`').zip(every_other());
+        Self(split.flat_map(|(text, is_code)| if is_code { vec![Piece::Code(text.to_owned())] } else { plain(text) }).collect())
+    }
+}
+
+/// A provider and its account in words; the unnamed account goes without saying.
+pub(super) fn endpoint(service_type: &str, account: &str) -> String {
+    let title = providers::find(service_type).map_or(service_type, |spec| spec.title);
+    if account == "default" { title.to_owned() } else { format!("{title} / {account}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +141,13 @@ mod tests {
         let old = Moment::new(at(-90 * DAY), at(0)).to_string();
         assert!(old.contains("14 Dec 2025") && old.contains(r#"datetime="2025-12-14T15:30:00Z""#), "{old}");
         assert!(!Moment::new(None, at(0)).to_string().contains("time"));
+    }
+
+    #[test]
+    fn prose_marks_code_and_labels() {
+        let shown = Prose::new("Tick every `email.*` event in *Webhooks* <now>").to_string();
+        assert!(shown.starts_with("Tick every <code>email.*</code> event in <b>Webhooks</b> "), "{shown}");
+        assert!(!shown.contains("<now>"), "{shown}");
     }
 
     #[test]

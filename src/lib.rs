@@ -24,6 +24,7 @@ pub mod provider;
 pub mod providers;
 pub mod public_url;
 pub mod receive;
+pub mod replay;
 pub mod secret;
 pub mod signature;
 pub mod status;

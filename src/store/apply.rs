@@ -43,7 +43,7 @@ impl Candidate {
         Self {
             place,
             is_shared: event.recipient_key.is_some(),
-            message: MessageRow::of(record, event, state_key),
+            message: MessageRow::of(record.source(), event, state_key),
             inbound: InboundRow::of(record, event),
             part: PartRow::of(record, event),
             call: CallRow::of(record, event, state_key),
@@ -59,8 +59,22 @@ struct Brought {
     times: i64,
 }
 
+/// Why events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Their requests came.
+    Arrival,
+    /// Requests that came before are read anew: nothing came again, and no rule decides between an event and itself.
+    Rereading,
+}
+
 /// Writes the events and folds the new ones; for each record what they came to.
-pub(super) fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)], options: &Options) -> QueryResult<Vec<Effects>> {
+pub(super) fn write_events(
+    writer: &mut impl Writer,
+    fresh: &[(i64, &Record)],
+    options: &Options,
+    occasion: Occasion,
+) -> QueryResult<Vec<Effects>> {
     let mut events: BTreeMap<(&str, &str, Vec<u8>), Brought> = BTreeMap::new();
     // In the order in which they came.
     let mut keys = Vec::new();
@@ -76,14 +90,16 @@ pub(super) fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)], o
             events.entry(key).and_modify(|brought| brought.times += 1).or_insert(Brought { row, candidate, times: 1 });
         }
     }
-    judge(writer, &mut events, &keys)?;
+    if occasion == Occasion::Arrival {
+        judge(writer, &mut events, &keys)?;
+    }
     let (rows, brought): (Vec<EventRow>, Vec<(Candidate, i64)>) =
         events.into_values().map(|Brought { row, candidate, times }| (row, (candidate, times))).unzip();
     let inserted = writer.insert_events(&rows)?;
     let mut new = Vec::new();
     for ((row, (candidate, times)), is_new) in rows.iter().zip(brought).zip(inserted) {
         let again = times - i64::from(is_new);
-        if again > 0 {
+        if again > 0 && occasion == Occasion::Arrival {
             writer.count_known_event(row, again)?;
         }
         new.extend(is_new.then_some(candidate));

@@ -10,11 +10,15 @@ use diesel::QueryResult;
 
 use super::{
     Committed, Options,
-    apply::{Effects, write_events},
+    apply::{Effects, Occasion, write_events},
     correlation::{self, Correlation},
     inbound::InboundRow,
     locks::{Lock, Locking},
+    change::Looking,
     parts::{PartRow, Parts},
+    rebuild::Rebuilding,
+    rederive::Rederiving,
+    replay::Quarantine,
     record::{Answer, Record},
     registration::Registering,
     rows::{EventRow, MessageRow, RequestRow},
@@ -31,7 +35,9 @@ pub(super) struct BodyRow<'r> {
 }
 
 /// What a database must be able to do for a commit.
-pub(super) trait Writer: Shared + Locking + Correlation + Parts + Registering + Sweep {
+pub(super) trait Writer:
+    Shared + Locking + Correlation + Parts + Registering + Sweep + Looking + Quarantine + Rebuilding + Rederiving
+{
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;
     /// Inserts the requests whose key is new; for each row its id, or `None` if the key was known.
@@ -156,7 +162,7 @@ fn write<'r>(writer: &mut impl Writer, batch: &Batch<'r>, options: &Options) -> 
         .map(|(id, record)| BodyRow { request_id: *id, body: &record.body, received_at: record.received_at.naive() })
         .collect();
     writer.insert_bodies(&bodies)?;
-    let effects = write_events(writer, &fresh, options)?;
+    let effects = write_events(writer, &fresh, options, Occasion::Arrival)?;
     let mut not_found: Vec<i64> = Vec::new();
     for ((id, record), Effects { all_known, unmatched }) in fresh.iter().zip(effects) {
         let is_not_found = unmatched && record.unknown_message == UnknownMessage::NotFound;

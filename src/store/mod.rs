@@ -5,6 +5,7 @@
 
 mod apply;
 mod calls;
+mod change;
 mod commit;
 mod connection;
 mod correlation;
@@ -17,14 +18,18 @@ mod parts;
 mod postgres;
 mod postgres_url;
 mod reads;
+mod rebuild;
 mod record;
+mod rederive;
 mod registration;
+mod replay;
 mod rooms;
 mod rows;
 mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod stored;
 mod story;
 mod sweep;
 mod writer;
@@ -38,14 +43,19 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use change::Change;
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
+pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use replay::Applied;
 pub use rule::Rule;
+pub use stored::StoredRequest;
 pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
     connection::{Connection, Manager, on_either},
+    failure::Failure,
     writer::{Job, Writer},
 };
 use crate::{config::DatabaseUrl, time::Timestamp};
@@ -90,6 +100,9 @@ pub enum StoreError {
     /// The queue stayed full.
     #[error("too many requests wait for the database")]
     Busy,
+    /// The database refuses a row.
+    #[error("the database refuses a row")]
+    Refused,
     /// The database is away, or whether it committed is unknown.
     #[error("the database is not available")]
     Unavailable,
@@ -257,10 +270,48 @@ impl Store {
         let (waiter, outcome) = oneshot::channel();
         let task = move |writer: &mut Writer| {
             // Nobody is left to tell if the caller hung up.
-            drop(waiter.send(writer.transact(body).map_err(|_| StoreError::Unavailable)));
+            drop(waiter.send(writer.transact(body).map_err(|failure| match failure {
+                Failure::Refused => StoreError::Refused,
+                _ => StoreError::Unavailable,
+            })));
         };
         self.queue(Job::Task(Box::new(task))).await?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more. A dry run takes it back.
+    pub async fn apply(&self, id: i64, record: Record, is_dry: bool) -> Result<Option<Applied>, StoreError> {
+        let options = self.options;
+        self.task(move |c| on_either!(c, c => replay::apply(c, id, &record, &options, is_dry))).await
+    }
+
+    /// Puts a quarantined request aside for good; whether it was quarantined.
+    pub async fn discard(&self, id: i64) -> Result<bool, StoreError> {
+        self.task(move |c| on_either!(c, c => replay::Quarantine::leave_quarantine(c, id, "discarded", None))).await
+    }
+
+    /// Takes what is now read out of stored callbacks for what was read when they came. A dry run takes it back.
+    pub async fn reread(&self, requests: Vec<Rereading>, is_dry: bool) -> Result<Rederived, StoreError> {
+        let options = self.options;
+        self.task(move |c| on_either!(c, c => rederive::reread(c, &requests, &options, is_dry))).await
+    }
+
+    /// One authentic callback as it is stored. Blocks.
+    pub fn stored_request(&self, id: i64) -> Result<Option<StoredRequest>, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(stored::one(&mut connection, id)?)
+    }
+
+    /// Authentic callbacks in that state behind a number, oldest first. Blocks.
+    pub fn stored_requests(
+        &self,
+        state: &str,
+        after: i64,
+        since: Option<Timestamp>,
+        limit: i64,
+    ) -> Result<Vec<StoredRequest>, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(stored::after(&mut connection, state, after, since, limit)?)
     }
 
     async fn queue(&self, job: Job) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod browser;
 mod calls_rooms;
 mod check;
 mod config;
@@ -28,6 +29,7 @@ mod http;
 mod inbound;
 mod limits;
 mod migrations;
+mod pages;
 mod parts;
 mod privacy;
 mod shutdown;

@@ -5,7 +5,8 @@ use askama::Template;
 
 use super::{
     frame::{Frame, Section},
-    part::{Badge, Prose, Tone},
+    health::{self, Health},
+    part::Prose,
     problem::Problem,
     visit::Visit,
 };
@@ -16,39 +17,28 @@ use crate::{endpoint::Endpoint, providers};
 struct Page {
     frame: Frame,
     endpoints: Vec<View>,
+    /// Providers that are off, and the variables that would switch them on.
     off: Vec<(&'static str, Vec<String>)>,
 }
 
 /// One endpoint as it is shown.
 struct View {
     health: Health,
+    name: &'static str,
     title: &'static str,
-    verification: Badge,
     urls: Vec<String>,
     unsigned: &'static str,
     console: Vec<Prose>,
-}
-
-/// Whether an endpoint's callbacks come.
-pub(super) struct Health {
-    pub(super) anchor: String,
-    pub(super) name: String,
-    pub(super) state: Badge,
 }
 
 impl View {
     fn new(endpoint: &Endpoint, health: Health) -> Option<Self> {
         // Every endpoint of a running gateway has a public address.
         let address = endpoint.public_urls.first()?;
-        let verification = match (endpoint.unverified, endpoint.spec.unsigned) {
-            (Some(_), _) => Badge::new(Tone::Bad, "nothing is verified"),
-            (None, "") => Badge::new(Tone::Good, "every callback is signed"),
-            (None, _) => Badge::new(Tone::Flow, "some callbacks come unsigned"),
-        };
         Some(Self {
             health,
+            name: endpoint.spec.name,
             title: endpoint.spec.title,
-            verification,
             urls: endpoint.urls_to_paste(address),
             unsigned: endpoint.spec.unsigned,
             console: endpoint.spec.console.iter().map(|step| Prose::new(step)).collect(),
@@ -57,8 +47,12 @@ impl View {
 }
 
 pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Problem> {
-    let mut endpoints: Vec<View> = visit.gateway.endpoints().filter_map(View::new).collect();
-    endpoints.sort_by(|one, other| one.anchor.cmp(&other.anchor));
+    let healths = health::all(&visit).await?;
+    let of = |health: Health| {
+        let endpoint = visit.gateway.endpoints().find(|endpoint| health::anchor(endpoint) == health.anchor)?;
+        View::new(endpoint, health)
+    };
+    let endpoints = healths.into_iter().filter_map(of).collect();
     let is_on = |name: &str| visit.gateway.endpoints().any(|endpoint| endpoint.spec.name == name);
     let off = providers::ALL.into_iter().filter(|spec| !is_on(spec.name)).map(|spec| (spec.title, spec.proofs())).collect();
     visit.show(&Page { frame: visit.frame(Section::Endpoints, "Endpoints"), endpoints, off })

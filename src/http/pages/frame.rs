@@ -71,7 +71,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn pages(&self) -> impl Iterator<Item = Choice> {
+    pub(super) fn pages(&self) -> impl Iterator<Item = Choice> {
         let here = self.section;
         Section::iter().map(move |section| Choice {
             path: section.path().to_owned(),
@@ -80,7 +80,7 @@ impl Frame {
         })
     }
 
-    fn clock(&self) -> String {
+    pub(super) fn clock(&self) -> String {
         self.now.naive().format("%H:%M:%S UTC").to_string()
     }
 }

@@ -43,16 +43,16 @@ struct List {
 
 /// One message in a list.
 pub(super) struct Row {
-    id: i64,
-    external_id: String,
-    endpoint: String,
-    status: Badge,
-    provider_status: Option<String>,
-    error: Option<String>,
-    recipient: Option<String>,
-    message_id: Option<i64>,
-    is_unverified: bool,
-    at: Moment,
+    pub(super) id: i64,
+    pub(super) external_id: String,
+    pub(super) endpoint: String,
+    pub(super) status: Badge,
+    pub(super) provider_status: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) recipient: Option<String>,
+    pub(super) message_id: Option<i64>,
+    pub(super) is_unverified: bool,
+    pub(super) at: Moment,
 }
 
 impl Row {

@@ -1,13 +1,23 @@
 //! The pages of the ops listener, for people: rendered here, without a script, in one style sheet.
 
+mod actions;
+mod body;
 mod csrf;
 mod endpoints;
 mod frame;
+mod health;
 mod login;
+mod message;
 mod messages;
+mod overview;
 mod part;
+mod period;
 mod plot;
 mod problem;
+mod query;
+mod request;
+mod requests;
+mod tables;
 mod visit;
 
 use actix_web::{
@@ -15,7 +25,7 @@ use actix_web::{
     dev::HttpServiceFactory,
     http::header,
     middleware::{DefaultHeaders, from_fn},
-    web::{ServiceConfig, get, resource},
+    web::{ServiceConfig, get, post, resource},
 };
 
 /// No script at all, nothing from elsewhere, no frame around it, forms to here only.
@@ -28,7 +38,17 @@ const ICON: &str = include_str!("../../../templates/icon.svg");
 /// The pages' routes.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
+        .service(page(resource("/").route(get().to(overview::show))))
         .service(page(resource("/messages").route(get().to(messages::list))))
+        .service(page(resource("/messages/{id}").route(get().to(message::show))))
+        .service(page(resource("/requests").route(get().to(requests::list))))
+        .service(page(resource("/requests/{id}").route(get().to(request::show))))
+        .service(page(resource("/requests/{id}/preview").route(post().to(actions::preview))))
+        .service(page(resource("/requests/{id}/replay").route(post().to(actions::apply))))
+        .service(page(resource("/requests/{id}/discard").route(post().to(actions::discard))))
+        .service(page(resource("/inbound").route(get().to(tables::inbound))))
+        .service(page(resource("/calls").route(get().to(tables::calls))))
+        .service(page(resource("/rooms").route(get().to(tables::rooms))))
         .service(page(resource("/endpoints").route(get().to(endpoints::list))))
         .service(page(resource("/page.css").route(get().to(async || file("text/css; charset=utf-8", STYLE)))))
         .service(page(resource("/icon.svg").route(get().to(async || file("image/svg+xml", ICON)))));

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use strum::{EnumMessage, VariantArray};
 
 use super::{
-    endpoints::{Health, healths},
     frame::{Choice, Frame, Section},
+    health::{self, Health},
     messages::Row,
     part::{Tone, endpoint},
     period::Period,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Failures that are shown.
-const FAILURES: usize = 8;
+const FAILURES: i64 = 8;
 
 const HOUR: i64 = 3_600;
 
@@ -96,7 +96,7 @@ pub(super) async fn show(visit: Visit, asked: Result<Query<Asked>, Error>) -> Re
             Ok((store.stats(&filter, starts)?, store.backlog(hour)?, failures(store)?))
         })
         .await?;
-    let endpoints = healths(&visit).await?;
+    let endpoints = health::all(&visit).await?;
     let lanes = lanes(period, &stats);
     let page = Page {
         frame: visit.frame(Section::Overview, "Overview"),
@@ -114,11 +114,11 @@ pub(super) async fn show(visit: Visit, asked: Result<Query<Asked>, Error>) -> Re
 fn failures(store: &Store) -> Result<Vec<Message>, StoreError> {
     let mut failures = Vec::new();
     for status in Status::VARIANTS.iter().copied().filter(|status| status.is_failure()) {
-        let filter = MessageFilter { status: Some(status), limit: FAILURES as i64, ..MessageFilter::default() };
+        let filter = MessageFilter { status: Some(status), limit: FAILURES, ..MessageFilter::default() };
         failures.extend(store.messages(&filter)?.items);
     }
     failures.sort_by_key(|message| std::cmp::Reverse((message.status_at.unwrap_or(message.created_at), message.id)));
-    failures.truncate(FAILURES);
+    failures.truncate(usize::try_from(FAILURES).unwrap_or_default());
     Ok(failures)
 }
 

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::{
+    actions::Done,
     body::Shown,
     frame::{Frame, Section},
     part::{Badge, Moment, Prose, endpoint},
@@ -11,7 +12,7 @@ use super::{
     requests::badge,
     visit::Visit,
 };
-use crate::store::{RequestId, StoredRequest};
+use crate::store::{RequestId, RequestRow};
 
 #[derive(Template)]
 #[template(path = "request.html")]
@@ -20,13 +21,14 @@ struct Page {
     id: String,
     state: Badge,
     endpoint: String,
-    request: StoredRequest,
+    request: RequestRow,
     finding: Option<Prose>,
     is_unverified: bool,
     received: Moment,
     again: Moment,
     headers: Vec<(String, String)>,
     body: Option<Shown>,
+    done: Done,
     /// The form's field, for who may change something.
     csrf: Option<String>,
 }
@@ -38,15 +40,20 @@ impl Page {
 }
 
 /// The kept headers, as pairs.
-fn headers(request: &StoredRequest) -> Vec<(String, String)> {
+fn headers(request: &RequestRow) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let fields = request.headers.0.as_object().into_iter().flatten();
     fields.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 pub(super) async fn show(visit: Visit, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = id.parse().map_err(|_| visit.problem(Trouble::NotFound))?;
+    page(&visit, id, Done::default()).await
+}
+
+/// The request's page as it is now, with what was just done to it.
+pub(super) async fn page(visit: &Visit, id: RequestId, done: Done) -> Result<HttpResponse, Problem> {
     let missing = || visit.problem(Trouble::NotFound);
-    let id: RequestId = id.parse().map_err(|_| missing())?;
     let found = visit.ask(move |store| Ok(store.request(id)?.zip(Some(store.request_body(id)?)))).await?;
     let (request, body) = found.ok_or_else(missing)?;
     let headers = headers(&request);
@@ -66,6 +73,7 @@ pub(super) async fn show(visit: Visit, id: web::Path<String>) -> Result<HttpResp
         csrf: visit.form_field(),
         headers,
         request,
+        done,
     };
     visit.show(&page)
 }

@@ -63,9 +63,10 @@ pub fn of(category: ErrorCategory) -> Advice {
         }
         ErrorCategory::RateLimited => ("too much at once for this sender or account", "Send more slowly, then again."),
         ErrorCategory::Funds => ("no credit", "Top up the account; for a prepaid recipient, try again later."),
-        ErrorCategory::Account => {
-            ("the account is suspended or misconfigured", "Look into the provider's console: nothing will be sent until it is mended.")
-        }
+        ErrorCategory::Account => (
+            "the account is suspended or misconfigured",
+            "Look into the provider's console: nothing will be sent until it is mended.",
+        ),
         ErrorCategory::MailboxFull => ("the mailbox is full", "Send again in a few days."),
         ErrorCategory::Expired => {
             ("its validity ran out before it could be delivered", "Send again if it still matters, or with a longer validity.")

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A message's story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// Its row.
     pub message: Message,
@@ -32,7 +32,7 @@ pub struct Explanation {
 }
 
 /// An error and what follows from it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[expect(missing_docs, reason = "the first four are the columns of the message")]
 pub struct ErrorInWords {
     pub code: Option<String>,
@@ -46,7 +46,7 @@ pub struct ErrorInWords {
 }
 
 /// One event of the story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[expect(missing_docs, reason = "those without words are the columns of the event")]
 pub struct Entry {
     pub id: i64,
@@ -150,11 +150,8 @@ impl State {
             Rule::LesserKey => format!("Did not move `{before}`: same rank and time, and of two keys the greater one counts."),
             Rule::NoStatus => format!("Added a fact ({}); it says nothing about delivery.", event.event_type),
         };
-        let inferred = if event.evidence.as_deref() == Some("inferred") {
-            " The delivery is concluded from it, not reported."
-        } else {
-            ""
-        };
+        let inferred =
+            if event.evidence.as_deref() == Some("inferred") { " The delivery is concluded from it, not reported." } else { "" };
         format!("{what}{inferred}{}{}", lag(event), again(event, request))
     }
 }
@@ -260,8 +257,14 @@ fn warnings(story: &Story, timeline: &[Entry]) -> Vec<String> {
     let unconfirmed: &str = EventType::MessageUnconfirmed.into();
     [
         (message.has_conflict, "Its reports contradict each other: a receipt and a failure, or two different references."),
-        (message.verified_by.as_deref() == Some("none"), "Nothing of it was verified: the gateway ran with VERIFY_WEBHOOK_SIGNATURES=false."),
-        (message.status == "unconfirmed", "No final report came before the deadline: ask the provider, or look whether its callbacks arrive at all."),
+        (
+            message.verified_by.as_deref() == Some("none"),
+            "Nothing of it was verified: the gateway ran with VERIFY_WEBHOOK_SIGNATURES=false.",
+        ),
+        (
+            message.status == "unconfirmed",
+            "No final report came before the deadline: ask the provider, or look whether its callbacks arrive at all.",
+        ),
         (is_full, "It has more events than are shown here."),
         (
             !is_full && last.is_some_and(|status| status != message.status),

@@ -13,13 +13,12 @@ use std::{
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
-    middleware::from_fn,
     web::{self, Data},
 };
 use futures_util::future::Either;
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, messages, ops, pages, registrations};
+use super::{HEALTH_PATH, health, inbound, ops};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -126,6 +125,7 @@ impl Running {
         if self.thread.join().is_err() {
             tracing::error!("the server ended by a panic");
         }
+        self.gateway.rejections.close();
         self.gateway.store.close();
     }
 }
@@ -164,26 +164,14 @@ fn serve(
         .listen(public)?
         .run();
         let shared = gateway.clone();
-        let ops = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .route("/livez", web::get().to(health::live))
-                .route("/readyz", web::get().to(health::ready))
-                .service(
-                    web::scope("/api")
-                        .wrap(from_fn(ops::require_token))
-                        .route("/messages", web::get().to(messages::list))
-                        .route("/messages", web::post().to(registrations::register)),
-                )
-                .configure(pages::routes)
-        })
-        .workers(1)
-        .max_connections(MAX_OPS_CONNECTIONS)
-        .client_request_timeout(HEADER_TIMEOUT)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .listen(ops)?
-        .run();
+        let ops = HttpServer::new(move || App::new().app_data(shared.clone()).configure(ops::routes))
+            .workers(1)
+            .max_connections(MAX_OPS_CONNECTIONS)
+            .client_request_timeout(HEADER_TIMEOUT)
+            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .disable_signals()
+            .listen(ops)?
+            .run();
         if started.send([public.handle(), ops.handle()]).is_err() {
             return Ok(());
         }
@@ -202,6 +190,7 @@ async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
     let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
     loop {
         timer.tick().await;
+        gateway.rejections.tidy(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
             tracing::warn!("the sweep did not finish: {error}");
         }

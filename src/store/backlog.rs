@@ -3,6 +3,7 @@
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
+    Store, StoreError,
     connection::{Connection, on_either},
     schema::{message_external_ids as m, rejected_requests as j, webhook_requests as r},
 };
@@ -22,7 +23,14 @@ pub struct Backlog {
     pub rejected: usize,
 }
 
-pub(super) fn count(connection: &mut Connection, since: Timestamp) -> QueryResult<Backlog> {
+impl Store {
+    /// What waits for somebody; of rejected requests those since that instant. Blocks.
+    pub fn backlog(&self, rejected_since: Timestamp) -> Result<Backlog, StoreError> {
+        self.read(|c| count(c, rejected_since))
+    }
+}
+
+fn count(connection: &mut Connection, since: Timestamp) -> QueryResult<Backlog> {
     let most = i64::try_from(COUNTED).unwrap_or(i64::MAX);
     on_either!(connection, c => {
         let unmatched: Vec<i64> = m::table.filter(m::message_id.is_null()).select(m::id).limit(most).load(c)?;

@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::{
     commit::{Identity, Writer},
     connection::for_both,
-    reads::Message,
+    lists::Message,
     schema::message_external_ids as m,
 };
 
 /// One message's row, and its columns that differ.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Change {
     /// The provider.
     pub service_type: String,
@@ -27,6 +27,7 @@ pub struct Change {
     /// Whether there was no row before.
     pub is_new: bool,
     /// Column → before and after.
+    #[schema(value_type = BTreeMap<String, Vec<Value>>)]
     pub columns: BTreeMap<String, (Value, Value)>,
 }
 

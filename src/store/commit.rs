@@ -11,19 +11,20 @@ use diesel::QueryResult;
 use super::{
     Committed, Options,
     apply::{Effects, Occasion, write_events},
+    change::Looking,
     correlation::{self, Correlation},
     inbound::InboundRow,
     locks::{Lock, Locking},
-    change::Looking,
     parts::{PartRow, Parts},
     rebuild::Rebuilding,
-    rederive::Rederiving,
-    replay::Quarantine,
     record::{Answer, Record},
+    rederive::Rederiving,
     registration::Registering,
+    replay::Quarantine,
     rows::{EventRow, MessageRow, RequestRow},
     shared::Shared,
     sweep::Sweep,
+    unconfirmed::Waiting,
 };
 use crate::endpoint::UnknownMessage;
 
@@ -36,7 +37,7 @@ pub(super) struct BodyRow<'r> {
 
 /// What a database must be able to do for a commit.
 pub(super) trait Writer:
-    Shared + Locking + Correlation + Parts + Registering + Sweep + Looking + Quarantine + Rebuilding + Rederiving
+    Shared + Locking + Correlation + Parts + Registering + Sweep + Looking + Quarantine + Rebuilding + Rederiving + Waiting
 {
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;

@@ -4,6 +4,7 @@
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
 mod apply;
+mod backlog;
 mod calls;
 mod change;
 mod commit;
@@ -12,6 +13,7 @@ mod correlation;
 mod failure;
 mod fold;
 mod inbound;
+mod lists;
 mod locks;
 mod migrations;
 mod parts;
@@ -22,6 +24,7 @@ mod rebuild;
 mod record;
 mod rederive;
 mod registration;
+mod rejected;
 mod replay;
 mod rooms;
 mod rows;
@@ -32,6 +35,7 @@ mod sqlite;
 mod stored;
 mod story;
 mod sweep;
+mod unconfirmed;
 mod writer;
 
 use std::{
@@ -43,14 +47,21 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backlog::{Backlog, COUNTED};
 pub use change::Change;
-pub use reads::{Counts, Message, MessageFilter, Page};
+pub use lists::{
+    Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
+    MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
+    StoredEvent, StoredRequest,
+};
+pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use rejected::{Kept, Rejection, Ring};
 pub use replay::Applied;
 pub use rule::Rule;
-pub use stored::StoredRequest;
+pub use stored::AuthenticRequest;
 pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
@@ -126,6 +137,18 @@ pub enum StoreError {
     Folder(Arc<std::io::Error>),
 }
 
+impl StoreError {
+    /// A name for the log: the text of a failed statement can quote a row.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Statement(error) => failure::kind(error),
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            _ => "start",
+        }
+    }
+}
+
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
         Self::Statement(Arc::new(error))
@@ -149,11 +172,19 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
+    pub unconfirmed_after: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+        Self {
+            max_retries: 3,
+            matches_embedded: true,
+            timestamp_window: None,
+            part_timeout: Duration::from_hours(1),
+            unconfirmed_after: Some(Duration::from_hours(72)),
+        }
     }
 }
 
@@ -222,12 +253,13 @@ impl Store {
         Ok(ids)
     }
 
-    /// Releases parts that have waited long enough and links what plain SQL left, in short steps. Neither keeps the other from
-    /// being done.
+    /// Releases parts that have waited long enough, links what plain SQL left and marks what was never confirmed, in short steps.
+    /// None keeps the others from being done.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         let released = self.release(now).await;
         let linked = self.link().await;
-        released.and(linked)
+        let marked = self.mark_unconfirmed(now).await;
+        released.and(linked).and(marked)
     }
 
     async fn release(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -279,41 +311,6 @@ impl Store {
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more. A dry run takes it back.
-    pub async fn apply(&self, id: i64, record: Record, is_dry: bool) -> Result<Option<Applied>, StoreError> {
-        let options = self.options;
-        self.task(move |c| on_either!(c, c => replay::apply(c, id, &record, &options, is_dry))).await
-    }
-
-    /// Puts a quarantined request aside for good; whether it was quarantined.
-    pub async fn discard(&self, id: i64) -> Result<bool, StoreError> {
-        self.task(move |c| on_either!(c, c => replay::Quarantine::leave_quarantine(c, id, "discarded", None))).await
-    }
-
-    /// Takes what is now read out of stored callbacks for what was read when they came. A dry run takes it back.
-    pub async fn reread(&self, requests: Vec<Rereading>, is_dry: bool) -> Result<Rederived, StoreError> {
-        let options = self.options;
-        self.task(move |c| on_either!(c, c => rederive::reread(c, &requests, &options, is_dry))).await
-    }
-
-    /// One authentic callback as it is stored. Blocks.
-    pub fn stored_request(&self, id: i64) -> Result<Option<StoredRequest>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(stored::one(&mut connection, id)?)
-    }
-
-    /// Authentic callbacks in that state behind a number, oldest first. Blocks.
-    pub fn stored_requests(
-        &self,
-        state: &str,
-        after: i64,
-        since: Option<Timestamp>,
-        limit: i64,
-    ) -> Result<Vec<StoredRequest>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(stored::after(&mut connection, state, after, since, limit)?)
-    }
-
     async fn queue(&self, job: Job) -> Result<(), StoreError> {
         self.jobs.send_timeout(job, QUEUE_PATIENCE).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Busy,
@@ -321,33 +318,15 @@ impl Store {
         })
     }
 
-    /// One page of messages, newest first. Blocks.
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::messages(&mut connection, filter)?)
-    }
-
-    /// Everything that is stored about the message of that row. Blocks.
-    pub fn story(&self, id: i64) -> Result<Option<Story>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(story::tell(&mut connection, id)?)
-    }
-
-    /// The same of every message with that external id: of any provider, account and recipient. Blocks.
-    pub fn stories(&self, external_id: &str) -> Result<Vec<Story>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        let ids = story::find(&mut connection, external_id)?;
-        let mut stories = Vec::with_capacity(ids.len());
-        for id in ids {
-            stories.extend(story::tell(&mut connection, id)?);
-        }
-        Ok(stories)
-    }
-
     /// Number of stored requests, events and messages. Blocks.
     pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(reads::counts)
+    }
+
+    /// Asks something of the database. Blocks.
+    fn read<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::counts(&mut connection)?)
+        Ok(body(&mut connection)?)
     }
 
     /// The file of an embedded database.

@@ -8,8 +8,12 @@ use std::{
     sync::LazyLock,
 };
 
+use chrono::NaiveDateTime;
 use diesel::{
     Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
+    deserialize::{self, FromSql},
+    pg::{Pg, PgValue},
+    serialize::{self, Output, ToSql},
     sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp},
 };
 use serde::Serialize;
@@ -19,6 +23,7 @@ use super::{
     correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    lists::{Horizon, Place},
     locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
 };
@@ -159,6 +164,34 @@ impl Locking for PgConnection {
             .bind::<Array<BigInt>, _>(locks.iter().map(|lock| lock.key()).collect::<Vec<_>>())
             .execute(self)
             .map(drop)
+    }
+}
+
+/// A number that was asked for.
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Horizon for PgConnection {
+    fn horizon(&mut self) -> QueryResult<i64> {
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        let query = diesel::sql_query("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS number");
+        query.get_result(self).map(|Number { number }| number)
+    }
+}
+
+impl FromSql<Timestamp, Pg> for Place {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(value).map(Self::of)
+    }
+}
+
+impl ToSql<Timestamp, Pg> for Place {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let instant = self.instant().ok_or("not an instant")?;
+        <NaiveDateTime as ToSql<Timestamp, Pg>>::to_sql(&instant, &mut out.reborrow())
     }
 }
 

@@ -1,7 +1,10 @@
 //! A message's row made anew out of its stored events. The only thing that may lower a row.
 
 use chrono::NaiveDateTime;
-use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper,
+};
 use serde_json::Value;
 
 use super::{

@@ -3,7 +3,13 @@
 use chrono::NaiveDateTime;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
-use super::{calls::CallRow, commit::Identity, connection::for_both, rooms::RoomRow, rows::{EventRow, RequestRow}};
+use super::{
+    calls::CallRow,
+    commit::Identity,
+    connection::for_both,
+    rooms::RoomRow,
+    rows::{EventRow, RequestRow},
+};
 
 /// What a commit asks and changes beside its inserts.
 pub(super) trait Shared {

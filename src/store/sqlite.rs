@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
+    backend::Backend,
+    deserialize::{self, FromSql},
     dsl::case_when,
-    sql_types::{Bool, Integer, Nullable, Text},
+    serialize::{self, Output, ToSql},
+    sql_types::{Bool, Integer, Nullable, Text, Timestamp},
+    sqlite::Sqlite,
     upsert::excluded,
 };
 
@@ -14,6 +18,7 @@ use super::{
     correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    lists::{Horizon, Place},
     locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
     schema::{inbound_messages as i, message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
@@ -102,6 +107,25 @@ impl Locking for SqliteConnection {
     /// A transaction that writes keeps everybody else out from its start.
     fn lock(&mut self, _locks: &BTreeSet<Lock>) -> QueryResult<()> {
         Ok(())
+    }
+}
+
+/// Writers come one after the other, and numbers with them.
+impl Horizon for SqliteConnection {
+    fn horizon(&mut self) -> QueryResult<i64> {
+        Ok(i64::MAX)
+    }
+}
+
+impl FromSql<Timestamp, Sqlite> for Place {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <String as FromSql<Timestamp, Sqlite>>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<Timestamp, Sqlite> for Place {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        <str as ToSql<Timestamp, Sqlite>>::to_sql(&self.0, out)
     }
 }
 

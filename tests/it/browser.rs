@@ -1,11 +1,6 @@
 //! The pages in a real browser. Its pictures are kept in `target/tmp/screenshots`.
 
-use waybill::{
-    fixture::Fixture,
-    provider::SettingKind,
-    providers,
-    time::Clock,
-};
+use waybill::{fixture::Fixture, provider::SettingKind, providers, time::Clock};
 
 use crate::support::{
     chromium::Browser,
@@ -103,7 +98,8 @@ fn people_find_their_way_in_a_real_browser() {
 /// Every page, light and dark and as narrow as a telephone; none is wider than its window.
 fn pictures(browser: &mut Browser, gateway: &Gateway, request: &str) {
     let ops = gateway.running().ops;
-    let longest = "SELECT CAST(m.id AS TEXT) AS row FROM message_external_ids m ORDER BY revision DESC, error_code IS NULL, id LIMIT 1";
+    let longest =
+        "SELECT CAST(m.id AS TEXT) AS row FROM message_external_ids m ORDER BY revision DESC, error_code IS NULL, id LIMIT 1";
     let message = gateway.database.query(longest).concat();
     let pages = [
         ("overview", "/".to_owned()),
@@ -135,7 +131,10 @@ fn external_of(gateway: &Gateway, status: &str) -> String {
 }
 
 fn recipient_of(gateway: &Gateway) -> String {
-    gateway.database.query("SELECT recipient AS row FROM message_external_ids WHERE recipient LIKE '+%' ORDER BY id DESC LIMIT 1").concat()
+    gateway
+        .database
+        .query("SELECT recipient AS row FROM message_external_ids WHERE recipient LIKE '+%' ORDER BY id DESC LIMIT 1")
+        .concat()
 }
 
 #[test]

@@ -20,7 +20,9 @@ mod correlation;
 mod cross_scheme;
 mod development;
 mod docs;
+mod doctor;
 mod event_stream;
+mod explain;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -32,11 +34,14 @@ mod migrations;
 mod pages;
 mod parts;
 mod privacy;
+mod rejected;
+mod replay;
 mod shutdown;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unconfirmed;
 mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.

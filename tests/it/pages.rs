@@ -11,8 +11,7 @@ use crate::support::{
 
 const READ_TOKEN: &str = "test-read-token-0123456789";
 
-const PAGES: [&str; 9] =
-    ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/page.css", "/icon.svg"];
+const PAGES: [&str; 9] = ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/page.css", "/icon.svg"];
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -101,7 +100,7 @@ crate::databases! {
                 assert_eq!(get(&gateway, target, &authorization).status, status, "{target} {authorization}");
             }
             let stranger = client::get(gateway.running().ops, target, &[]);
-            assert_eq!((stranger.status, stranger.header("WWW-Authenticate")), (401, Some(r#"Basic realm="Waybill", charset="UTF-8""#)));
+            assert_eq!((stranger.status, stranger.header("WWW-Authenticate")), (401, Some(r#"Basic realm="waybill", charset="UTF-8""#)));
         }
     }
 
@@ -223,7 +222,8 @@ fn what_nobody_verified_is_marked_on_every_page() {
     let variables = [("VERIFY_WEBHOOK_SIGNATURES".to_owned(), "false".to_owned())];
     let now = Clock::Fixed(noon()).now();
     let gateway = Gateway::on(Database::new(crate::support::database::Backend::Sqlite), now, &variables);
-    let answer = gateway.post("/webhooks/twilio", &[("Content-Type".to_owned(), FORM.to_owned())], b"MessageSid=SM1&MessageStatus=sent");
+    let answer =
+        gateway.post("/webhooks/twilio", &[("Content-Type".to_owned(), FORM.to_owned())], b"MessageSid=SM1&MessageStatus=sent");
     assert_eq!(answer.status, 200);
     for target in PAGES.into_iter().filter(|page| !page.contains('.')).chain(["/messages/1", "/requests/1"]) {
         assert!(page(&gateway, target).contains("Nothing is verified."), "{target}");
@@ -235,7 +235,8 @@ fn what_nobody_verified_is_marked_on_every_page() {
 
 #[test]
 fn no_secret_stands_in_an_endpoints_url() {
-    let variables = [("SIGNALWIRE_BASIC_AUTH", "canary-user:canary-word"), ("VONAGE_URL_TOKEN", "canary-0123456789abcdef0123456789")];
+    let variables =
+        [("SIGNALWIRE_BASIC_AUTH", "canary-user:canary-word"), ("VONAGE_URL_TOKEN", "canary-0123456789abcdef0123456789")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let gateway = Gateway::start(crate::support::database::Backend::Sqlite, noon(), &variables);
     let page = page(&gateway, "/endpoints");

@@ -1,8 +1,9 @@
 //! What can be done with a kept request. Every form is answered by its own page: what was done, or why it was not.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, http::header, web};
 
 use super::{
+    frame::Section,
     login::Confirmed,
     part::{Badge, Tone},
     problem::{Problem, Trouble},
@@ -10,8 +11,8 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    replay::{ReplayError, Replayed, replay},
-    store::{Change, RequestId},
+    replay::{self, ReplayError, Replayed},
+    store::{Change, RequestId, RequestState},
 };
 
 /// What was done, or would be, and the rows that it changes.
@@ -41,13 +42,17 @@ impl Done {
         Self { said: Some(Badge::new(tone, sentence)), changes: Vec::new() }
     }
 
-    fn replayed(Replayed { events, changes }: Replayed, is_dry: bool) -> Self {
-        let sentence = match (is_dry, events) {
-            (true, 0) => "Replaying would apply nothing: it carries no event.".to_owned(),
-            (true, events) => format!("Replaying would apply {events} event(s). Nothing was changed yet."),
-            (false, events) => format!("Replayed: {events} event(s) applied."),
+    fn replayed(Replayed { applied, duplicate, events, changes, verified_by }: Replayed) -> Self {
+        let (tone, sentence) = match (applied, duplicate, events, verified_by) {
+            (_, true, ..) => (Tone::Good, "It had come again meanwhile: nothing was left to do.".to_owned()),
+            (true, ..) => (Tone::Good, "Replayed: what it carries is applied.".to_owned()),
+            (false, _, Some(events), _) => {
+                (Tone::Flow, format!("It can be read now, events: {events}. Nothing was changed yet."))
+            }
+            (false, _, None, by) => {
+                (Tone::Flow, format!("It is genuine now, by {}. Nothing was changed yet.", by.unwrap_or_default()))
+            }
         };
-        let tone = if is_dry { Tone::Flow } else { Tone::Good };
         Self { changes: changes.into_iter().map(Row::from).collect(), ..Self::said(tone, sentence) }
     }
 }
@@ -61,29 +66,35 @@ pub(super) async fn apply(confirmed: Confirmed, id: web::Path<String>) -> Result
 }
 
 async fn reread(Confirmed(visit): Confirmed, id: &str, is_dry: bool) -> Result<HttpResponse, Problem> {
-    let id = authentic(&visit, id)?;
-    let endpoints: Vec<_> = visit.gateway.endpoints().collect();
-    let done = match replay(&visit.gateway.store, &endpoints, id, is_dry).await {
-        Ok(replayed) => Done::replayed(replayed, is_dry),
+    let id = number(&visit, id)?;
+    let done = match replay::replay(&visit.gateway.store, visit.gateway.all_endpoints(), id, is_dry).await {
+        Ok(replayed) => Done::replayed(replayed),
         Err(ReplayError::NotApplied(why)) => Done::said(Tone::Bad, format!("Not applied: {why}.")),
         Err(ReplayError::Store(_)) => return Err(visit.problem(Trouble::Unavailable)),
     };
-    request::page(&visit, RequestId::Authentic(id), done).await
+    after(&visit, id, done).await
 }
 
 pub(super) async fn discard(Confirmed(visit): Confirmed, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let id = authentic(&visit, &id)?;
-    let done = match visit.gateway.store.discard(id).await {
-        Ok(true) => Done::said(Tone::Good, "Discarded: it stays stored and is not applied."),
-        Ok(false) => Done::said(Tone::Bad, "Not discarded: it is not quarantined."),
+    let id = number(&visit, &id)?;
+    let done = match replay::discard(&visit.gateway.store, id).await {
+        Ok(true) => Done::said(Tone::Good, "Discarded: it is not applied."),
+        Ok(false) => Done::said(Tone::Bad, "Not discarded: nothing of it waits any more."),
         Err(_) => return Err(visit.problem(Trouble::Unavailable)),
     };
-    request::page(&visit, RequestId::Authentic(id), done).await
+    after(&visit, id, done).await
 }
 
-fn authentic(visit: &Visit, id: &str) -> Result<i64, Problem> {
-    match id.parse() {
-        Ok(RequestId::Authentic(id)) => Ok(id),
-        _ => Err(visit.problem(Trouble::NotFound)),
+/// The request as it is now; one that is let go leaves the list.
+async fn after(visit: &Visit, id: RequestId, done: Done) -> Result<HttpResponse, Problem> {
+    match request::page(visit, id, done).await {
+        Err(problem) if problem.is(Trouble::NotFound) => Ok(HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, Section::Requests.with(&[("state", RequestState::Rejected.as_ref())])))
+            .finish()),
+        shown => shown,
     }
+}
+
+fn number(visit: &Visit, id: &str) -> Result<RequestId, Problem> {
+    id.parse().map_err(|_| visit.problem(Trouble::NotFound))
 }

@@ -37,7 +37,9 @@ impl Shown {
         Self {
             text: text.map_or_else(|| dump(shown), pretty),
             is_dump: text.is_none(),
-            fields: fields.map(|form| form.pairs().map(|(name, value)| (lossy(name), lossy(value))).collect()).unwrap_or_default(),
+            fields: fields
+                .map(|form| form.pairs().map(|(name, value)| (lossy(name), lossy(value))).collect())
+                .unwrap_or_default(),
             length: body.len(),
             is_cut,
         }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     endpoint::Endpoint,
-    store::{RequestFilter, RequestRow, RequestState, Store, StoreError},
+    store::{RequestFilter, RequestState, Store, StoreError, StoredRequest},
 };
 
 /// One endpoint's health.
@@ -49,7 +49,7 @@ pub(super) fn anchor(endpoint: &Endpoint) -> String {
     format!("{}-{}", endpoint.spec.name, endpoint.account.as_str())
 }
 
-type Seen = (Asked, Option<RequestRow>, Option<RequestRow>);
+type Seen = (Asked, Option<StoredRequest>, Option<StoredRequest>);
 
 impl Asked {
     fn new(endpoint: &Endpoint) -> Self {
@@ -72,8 +72,8 @@ impl Asked {
         Ok((self, genuine.items.into_iter().next(), rejected.items.into_iter().next()))
     }
 
-    fn health(self, visit: &Visit, genuine: Option<RequestRow>, rejected: Option<RequestRow>) -> Health {
-        let at = |request: &Option<RequestRow>| request.as_ref().map(|request| request.received_at);
+    fn health(self, visit: &Visit, genuine: Option<StoredRequest>, rejected: Option<StoredRequest>) -> Health {
+        let at = |request: &Option<StoredRequest>| request.as_ref().map(|request| request.received_at);
         let (last_genuine, last_rejected) = (at(&genuine), at(&rejected));
         let state = match (self.is_unverified, last_genuine, last_rejected) {
             (true, ..) => Badge::new(Tone::Bad, "nothing is verified"),

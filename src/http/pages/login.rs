@@ -6,11 +6,9 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, ResponseError,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::{AUTHORIZATION, HeaderMap},
     middleware::Next,
     web::{Data, Form},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use serde::Deserialize;
 
@@ -18,7 +16,10 @@ use super::{
     problem::{Problem, Trouble},
     visit::Visit,
 };
-use crate::gateway::Gateway;
+use crate::{
+    gateway::Gateway,
+    http::ops::{self, Credentials},
+};
 
 /// What a visitor showed.
 #[derive(Clone, Copy, Debug)]
@@ -33,26 +34,13 @@ pub(super) async fn require(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let given = token(request.headers()).filter(|(token, _)| gateway.may_read(token));
-    let Some((token, by_password)) = given else {
+    let given = ops::credentials(request.headers()).filter(|given| gateway.may_read(&given.token));
+    let Some(Credentials { token, is_password }) = given else {
         return Ok(request.into_response(Problem::bare().error_response()).map_into_right_body());
     };
-    let login = Login { may_write: gateway.may_write(&token), by_password };
+    let login = Login { may_write: gateway.may_write(&token), by_password: is_password };
     request.extensions_mut().insert(login);
     Ok(next.call(request).await?.map_into_left_body())
-}
-
-/// The token, and whether it came as a password.
-fn token(headers: &HeaderMap) -> Option<(Vec<u8>, bool)> {
-    let mut values = headers.get_all(AUTHORIZATION);
-    let (value, None) = (values.next()?, values.next()) else { return None };
-    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some((rest.as_bytes().to_vec(), false));
-    }
-    let pair = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok()).flatten()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
-    Some((pair.get(colon + 1..)?.to_vec(), true))
 }
 
 /// A form of ours, sent from a page of ours, by someone who may change something. Whatever changes something takes one.

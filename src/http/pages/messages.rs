@@ -121,12 +121,7 @@ fn filter(asked: &Filters) -> Result<MessageFilter, ()> {
 }
 
 /// The page of messages that the text names, in the first of the ways in which it names any.
-fn find(
-    store: &Store,
-    filter: &MessageFilter,
-    sought: &str,
-    by: Option<By>,
-) -> Result<(Option<By>, Page<Message>), StoreError> {
+fn find(store: &Store, filter: &MessageFilter, sought: &str, by: Option<By>) -> Result<(Option<By>, Page<Message>), StoreError> {
     if sought.is_empty() {
         return Ok((None, store.messages(filter)?));
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     status::Status,
-    store::{Backlog, Figures, Message, MessageFilter, COUNTED, Stats, Store, StoreError},
+    store::{Backlog, COUNTED, Figures, Message, MessageFilter, Stats, Store, StoreError},
 };
 
 /// Failures that are shown.

@@ -46,7 +46,9 @@ impl Trouble {
             }
             Self::NotFound => "There is nothing under this address. It may have been removed after its time of retention.",
             Self::Query => "A filter has a value that does not exist. Go back and choose another one.",
-            Self::ReadOnly => "OPS_READ_TOKEN shows everything and changes nothing. Log in with the ops token to change something.",
+            Self::ReadOnly => {
+                "OPS_READ_TOKEN shows everything and changes nothing. Log in with the ops token to change something."
+            }
             Self::OtherSite => {
                 "The browser did not say that the form was sent from this very page. It does so over HTTPS, and over HTTP on localhost and 127.0.0.1 only."
             }
@@ -82,6 +84,10 @@ impl Problem {
         Self { trouble, frame: Frame { section: None, ..frame }, sentence: trouble.sentence() }
     }
 
+    pub(super) fn is(&self, trouble: Trouble) -> bool {
+        self.trouble == trouble
+    }
+
     /// For who is not logged in: it shows nothing of the gateway.
     pub(super) fn bare() -> Self {
         let trouble = Trouble::NotLoggedIn;
@@ -100,7 +106,7 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = visit::render(self.status_code(), self).unwrap_or_else(answer::unavailable);
         if self.trouble == Trouble::NotLoggedIn {
-            let challenge = header::HeaderValue::from_static(r#"Basic realm="Waybill", charset="UTF-8""#);
+            let challenge = header::HeaderValue::from_static(r#"Basic realm="waybill", charset="UTF-8""#);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

@@ -12,7 +12,7 @@ use super::{
     requests::badge,
     visit::Visit,
 };
-use crate::store::{RequestId, RequestRow};
+use crate::store::{RequestId, StoredRequest};
 
 #[derive(Template)]
 #[template(path = "request.html")]
@@ -21,7 +21,7 @@ struct Page {
     id: String,
     state: Badge,
     endpoint: String,
-    request: RequestRow,
+    request: StoredRequest,
     finding: Option<Prose>,
     is_unverified: bool,
     received: Moment,
@@ -40,7 +40,7 @@ impl Page {
 }
 
 /// The kept headers, as pairs.
-fn headers(request: &RequestRow) -> Vec<(String, String)> {
+fn headers(request: &StoredRequest) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let fields = request.headers.0.as_object().into_iter().flatten();
     fields.map(|(name, value)| (name.clone(), text(value))).collect()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     providers,
-    store::{RequestFilter, RequestState, RequestRow},
+    store::{RequestFilter, RequestState, StoredRequest},
 };
 
 #[derive(Template)]
@@ -51,7 +51,7 @@ pub(super) fn badge(state: &str) -> Badge {
 }
 
 impl Row {
-    fn new(request: RequestRow, visit: &Visit) -> Self {
+    fn new(request: StoredRequest, visit: &Visit) -> Self {
         Self {
             id: request.id.to_string(),
             state: badge(&request.state),

@@ -88,7 +88,9 @@ fn inbound_row(message: InboundMessage, visit: &Visit) -> Vec<Cell> {
         (text, many) => format!("{text} [{many} attachments]").trim().to_owned(),
     };
     let mark = match (message.opt_out.as_deref(), message.is_partial) {
-        (Some(word), _) => Cell::Badge(Badge::new(if word == "stop" { Tone::Bad } else { Tone::Flow }, format!("opt-out: {word}"))),
+        (Some(word), _) => {
+            Cell::Badge(Badge::new(if word == "stop" { Tone::Bad } else { Tone::Flow }, format!("opt-out: {word}")))
+        }
         (None, true) => {
             Cell::Badge(Badge::new(Tone::Warn, format!("{} of {} parts", message.parts_received, message.parts_total)))
         }

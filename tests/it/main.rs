@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod browser;
 mod calls_rooms;
 mod check;
 mod cli;
@@ -34,9 +35,8 @@ mod limits;
 mod migrations;
 mod operations;
 mod packaging;
+mod pages;
 mod parts;
-mod parts;
-mod privacy;
 mod privacy;
 mod prune;
 mod rejected;

@@ -6,6 +6,7 @@ mod health;
 mod inbound;
 mod openapi;
 mod ops;
+mod pages;
 mod problem;
 mod routes;
 mod server;

@@ -24,7 +24,7 @@ use crate::{
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    store::{Store, StoreError},
+    store::{Pruned, Store, StoreError},
     time::Clock,
 };
 
@@ -33,6 +33,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
@@ -125,6 +126,7 @@ impl Running {
         if self.thread.join().is_err() {
             tracing::error!("the server ended by a panic");
         }
+        self.gateway.rejections.close();
         self.gateway.store.close();
     }
 }
@@ -176,9 +178,10 @@ fn serve(
         }
         drop(started);
         let servers = futures_util::future::try_join(public, ops);
-        match futures_util::future::select(Box::pin(servers), Box::pin(sweep_now_and_then(gateway))).await {
+        let care = futures_util::future::join(sweep_now_and_then(gateway), prune_now_and_then(gateway));
+        match futures_util::future::select(Box::pin(servers), Box::pin(care)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right((never, _)) => match never {},
+            Either::Right(((never, _), _)) => match never {},
         }
     })
 }
@@ -189,8 +192,23 @@ async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
     let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
     loop {
         timer.tick().await;
+        gateway.rejections.tidy(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
             tracing::warn!("the sweep did not finish: {error}");
+        }
+    }
+}
+
+/// Deletes what has expired. Soon after the start as well: a gateway may never run for an hour.
+async fn prune_now_and_then(gateway: &Gateway) -> Infallible {
+    let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
+    let mut timer = actix_web::rt::time::interval_at(start, PRUNE_INTERVAL);
+    loop {
+        timer.tick().await;
+        match gateway.store.prune(gateway.clock.now(), false, drop).await {
+            Ok(pruned) if pruned == Pruned::default() => {}
+            Ok(Pruned { bodies, events, requests }) => tracing::info!(bodies, events, requests, "deleted what has expired"),
+            Err(error) => tracing::warn!("what has expired was not deleted: {error}"),
         }
     }
 }

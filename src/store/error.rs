@@ -22,6 +22,9 @@ pub enum StoreError {
     /// The database was migrated by a newer version.
     #[error("the database has migrations that this version does not know; use the newer version")]
     NewerSchema,
+    /// Migrations are pending where none is applied.
+    #[error("the database is not migrated for this version; run `waybill migrate`")]
+    NotMigrated,
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(Arc<dyn std::error::Error + Send + Sync>),

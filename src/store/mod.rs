@@ -4,14 +4,17 @@
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
 mod apply;
+mod backlog;
 mod calls;
 mod change;
 mod commit;
 mod connection;
 mod correlation;
+mod erase;
 mod error;
 mod failure;
 mod fold;
+mod heard;
 mod inbound;
 mod lists;
 mod locks;
@@ -19,11 +22,13 @@ mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
+mod prune;
 mod reads;
 mod rebuild;
 mod record;
 mod rederive;
 mod registration;
+mod rejected;
 mod replay;
 mod rooms;
 mod rows;
@@ -31,9 +36,12 @@ mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod steps;
 mod stored;
 mod story;
 mod sweep;
+mod telling;
+mod unconfirmed;
 mod writer;
 
 use std::{
@@ -45,20 +53,26 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backlog::{Backlog, COUNTED};
 pub use change::Change;
+pub use erase::{Erased, Table};
 pub use error::StoreError;
+pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
-    MessageFilter, NotACursor, NotARequestId, Page, Request, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats,
-    StatsFilter, StoredEvent,
+    MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
+    StoredEvent, StoredRequest,
 };
+pub use migrations::{migrate, pending_migrations, probe};
+pub use prune::{Pruned, Retention};
 pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use rejected::{Kept, Rejection, Ring};
 pub use replay::Applied;
 pub use rule::Rule;
-pub use stored::StoredRequest;
+pub use stored::AuthenticRequest;
 pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
@@ -113,11 +127,22 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// How long what was received is kept.
+    pub retention: Retention,
+    /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
+    pub unconfirmed_after: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+        Self {
+            max_retries: 3,
+            matches_embedded: true,
+            timestamp_window: None,
+            part_timeout: Duration::from_hours(1),
+            retention: Retention::default(),
+            unconfirmed_after: Some(Duration::from_hours(72)),
+        }
     }
 }
 
@@ -141,7 +166,16 @@ impl Store {
     /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         migrate(url)?;
-        let mut connection = open(url)?;
+        Self::start(url, options)
+    }
+
+    /// Opens a database that is migrated already, for a command beside the gateway.
+    pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
+    }
+
+    fn start(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
         let writer = Writer {
@@ -186,12 +220,13 @@ impl Store {
         Ok(ids)
     }
 
-    /// Releases parts that have waited long enough and links what plain SQL left, in short steps. Neither keeps the other from
-    /// being done.
+    /// Releases parts that have waited long enough, links what plain SQL left and marks what was never confirmed, in short steps.
+    /// None keeps the others from being done.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         let released = self.release(now).await;
         let linked = self.link().await;
-        released.and(linked)
+        let marked = self.mark_unconfirmed(now).await;
+        released.and(linked).and(marked)
     }
 
     async fn release(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -243,62 +278,11 @@ impl Store {
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
     }
 
-    /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more. A dry run takes it back.
-    pub async fn apply(&self, id: i64, record: Record, is_dry: bool) -> Result<Option<Applied>, StoreError> {
-        let options = self.options;
-        self.task(move |c| on_either!(c, c => replay::apply(c, id, &record, &options, is_dry))).await
-    }
-
-    /// Puts a quarantined request aside for good; whether it was quarantined.
-    pub async fn discard(&self, id: i64) -> Result<bool, StoreError> {
-        self.task(move |c| on_either!(c, c => replay::Quarantine::leave_quarantine(c, id, "discarded", None))).await
-    }
-
-    /// Takes what is now read out of stored callbacks for what was read when they came. A dry run takes it back.
-    pub async fn reread(&self, requests: Vec<Rereading>, is_dry: bool) -> Result<Rederived, StoreError> {
-        let options = self.options;
-        self.task(move |c| on_either!(c, c => rederive::reread(c, &requests, &options, is_dry))).await
-    }
-
-    /// One authentic callback as it is stored. Blocks.
-    pub fn stored_request(&self, id: i64) -> Result<Option<StoredRequest>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(stored::one(&mut connection, id)?)
-    }
-
-    /// Authentic callbacks in that state behind a number, oldest first. Blocks.
-    pub fn stored_requests(
-        &self,
-        state: &str,
-        after: i64,
-        since: Option<Timestamp>,
-        limit: i64,
-    ) -> Result<Vec<StoredRequest>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(stored::after(&mut connection, state, after, since, limit)?)
-    }
-
     async fn queue(&self, job: Job) -> Result<(), StoreError> {
         self.jobs.send_timeout(job, QUEUE_PATIENCE).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Busy,
             mpsc::error::SendTimeoutError::Closed(_) => StoreError::Unavailable,
         })
-    }
-
-    /// Everything that is stored about the message of that row. Blocks.
-    pub fn story(&self, id: i64) -> Result<Option<Story>, StoreError> {
-        self.read(|c| story::tell(c, id))
-    }
-
-    /// The same of every message with that external id: of any provider, account and recipient. Blocks.
-    pub fn stories(&self, external_id: &str) -> Result<Vec<Story>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        let ids = story::find(&mut connection, external_id)?;
-        let mut stories = Vec::with_capacity(ids.len());
-        for id in ids {
-            stories.extend(story::tell(&mut connection, id)?);
-        }
-        Ok(stories)
     }
 
     /// Number of stored requests, events and messages. Blocks.
@@ -355,28 +339,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Applies what migrations are pending and returns their names.
-pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    connection::prepare(url)?;
-    migrations::run(&mut open(url)?)
-}
-
-/// Whether the database answers and keeps what it commits. Creates nothing.
-pub fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
-    connection::probe(url)
-}
-
-/// Names of the migrations that [`migrate`] would apply.
-pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    match url {
-        // Looking would create it.
-        DatabaseUrl::Sqlite(path) if !path.exists() => migrations::all(),
-        _ => migrations::look(&mut open(url)?),
-    }
-}
-
-fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    Connection::open(url).map_err(|error| connection::unavailable(&error))
 }

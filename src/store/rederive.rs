@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
 use super::{
-    Options,
+    Options, Store, StoreError,
     apply::{Occasion, write_events},
     change::{Change, observed},
     commit::{Identity, Writer, locks},
-    connection::for_both,
+    connection::{for_both, on_either},
     rebuild::{FoldedEvent, rebuild},
     record::Record,
     replay::messages,
@@ -30,14 +30,17 @@ pub struct Rederived {
 /// A stored callback, and what is read out of it now; nothing if its bytes are gone or nobody can read them.
 pub type Rereading = (i64, Option<Record>);
 
+impl Store {
+    /// Takes what is now read out of stored callbacks for what was read when they came. A dry run takes it back.
+    pub async fn reread(&self, requests: Vec<Rereading>, is_dry: bool) -> Result<Rederived, StoreError> {
+        let options = self.options;
+        self.task(move |c| on_either!(c, c => reread(c, &requests, &options, is_dry))).await
+    }
+}
+
 /// Replaces the events of these stored callbacks by those that are read out of them now, and makes the rows of the messages that
 /// either are about anew. An event that differs takes its siblings with it: their keys are their places.
-pub(super) fn reread(
-    writer: &mut impl Writer,
-    requests: &[Rereading],
-    options: &Options,
-    is_dry: bool,
-) -> QueryResult<Rederived> {
+fn reread(writer: &mut impl Writer, requests: &[Rereading], options: &Options, is_dry: bool) -> QueryResult<Rederived> {
     let mut stored: BTreeMap<i64, Vec<FoldedEvent>> = BTreeMap::new();
     for (id, _) in requests {
         stored.insert(*id, writer.events_of_request(*id)?);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
-    Options,
+    Options, Store, StoreError,
     apply::{Occasion, write_events},
     change::{Change, observed},
     commit::{Identity, Writer, locks},
-    connection::for_both,
+    connection::{for_both, on_either},
     record::{Answer, Record},
     rows::{EventRow, MessageRow},
     schema::webhook_requests as r,
@@ -24,14 +24,21 @@ pub struct Applied {
     pub changes: Vec<Change>,
 }
 
+impl Store {
+    /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more. A dry run takes it back.
+    pub async fn apply(&self, id: i64, record: Record, is_dry: bool) -> Result<Option<Applied>, StoreError> {
+        let options = self.options;
+        self.task(move |c| on_either!(c, c => apply(c, id, &record, &options, is_dry))).await
+    }
+
+    /// Puts a quarantined request aside for good; whether it was quarantined.
+    pub async fn discard(&self, id: i64) -> Result<bool, StoreError> {
+        self.task(move |c| on_either!(c, c => Quarantine::leave_quarantine(c, id, "discarded", None))).await
+    }
+}
+
 /// Applies what is now read out of a quarantined request; `None` if it is not quarantined any more.
-pub(super) fn apply(
-    writer: &mut impl Writer,
-    id: i64,
-    record: &Record,
-    options: &Options,
-    is_dry: bool,
-) -> QueryResult<Option<Applied>> {
+fn apply(writer: &mut impl Writer, id: i64, record: &Record, options: &Options, is_dry: bool) -> QueryResult<Option<Applied>> {
     let messages: Vec<Identity> = messages(record).into_iter().collect();
     let (was_quarantined, changes) = observed(writer, &messages, is_dry, |writer| {
         writer.lock(&locks(&[record], options))?;

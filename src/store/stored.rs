@@ -10,6 +10,7 @@ use diesel::{
 use serde_json::{Map, Value};
 
 use super::{
+    Store, StoreError,
     connection::{Connection, on_either},
     schema::{webhook_bodies as b, webhook_requests as r},
 };
@@ -22,7 +23,7 @@ use crate::{
 
 /// A row of `webhook_requests` with its body.
 #[derive(Clone, Debug)]
-pub struct StoredRequest {
+pub struct AuthenticRequest {
     /// Its number.
     pub id: i64,
     /// The provider.
@@ -59,7 +60,7 @@ struct Row {
     received_at: Timestamp,
 }
 
-impl StoredRequest {
+impl AuthenticRequest {
     fn new(row: Row, body: Option<Vec<u8>>) -> Self {
         let Row { id, service_type, account, dedupe_key, state, reason, verified_by, method, url, headers, received_at } = row;
         // A key of another length is none of ours; its callback is then the same as no other.
@@ -99,8 +100,26 @@ impl StoredRequest {
     }
 }
 
+impl Store {
+    /// One authentic callback as it is stored. Blocks.
+    pub fn authentic_request(&self, id: i64) -> Result<Option<AuthenticRequest>, StoreError> {
+        self.read(|connection| one(connection, id))
+    }
+
+    /// Authentic callbacks in that state behind a number, oldest first. Blocks.
+    pub fn authentic_requests(
+        &self,
+        state: &str,
+        after: i64,
+        since: Option<Timestamp>,
+        limit: i64,
+    ) -> Result<Vec<AuthenticRequest>, StoreError> {
+        self.read(|connection| after_number(connection, state, after, since, limit))
+    }
+}
+
 /// One request.
-pub(super) fn one(connection: &mut Connection, id: i64) -> QueryResult<Option<StoredRequest>> {
+fn one(connection: &mut Connection, id: i64) -> QueryResult<Option<AuthenticRequest>> {
     let row = on_either!(connection, c => {
         r::table
             .left_join(b::table.on(b::request_id.eq(r::id)))
@@ -109,30 +128,36 @@ pub(super) fn one(connection: &mut Connection, id: i64) -> QueryResult<Option<St
             .first::<(Row, Option<Vec<u8>>)>(c)
             .optional()?
     });
-    Ok(row.map(|(row, body)| StoredRequest::new(row, body)))
+    Ok(row.map(|(row, body)| AuthenticRequest::new(row, body)))
 }
 
+/// How far numbers may lag behind instants: they are given out before their transactions end.
+const SLACK: i64 = 10_000;
+
 /// Requests in that state behind a number that came since an instant, and how many at the most.
-pub(super) fn after(
+fn after_number(
     connection: &mut Connection,
     state: &str,
     id: i64,
     since: Option<Timestamp>,
     limit: i64,
-) -> QueryResult<Vec<StoredRequest>> {
+) -> QueryResult<Vec<AuthenticRequest>> {
     let rows = on_either!(connection, c => {
+        let mut from = id;
         let mut query = r::table
             .left_join(b::table.on(b::request_id.eq(r::id)))
             .filter(r::state.eq(state))
-            .filter(r::id.gt(id))
             .order(r::id)
             .limit(limit)
             .select((Row::as_select(), b::body.nullable()))
             .into_boxed();
         if let Some(since) = since {
+            let first = r::table.filter(r::received_at.ge(since.naive())).order((r::received_at, r::id)).select(r::id);
+            // What is older need not be read to be passed over.
+            from = from.max(first.first::<i64>(c).optional()?.map_or(id, |first| first - SLACK));
             query = query.filter(r::received_at.ge(since.naive()));
         }
-        query.load::<(Row, Option<Vec<u8>>)>(c)?
+        query.filter(r::id.gt(from)).load::<(Row, Option<Vec<u8>>)>(c)?
     });
-    Ok(rows.into_iter().map(|(row, body)| StoredRequest::new(row, body)).collect())
+    Ok(rows.into_iter().map(|(row, body)| AuthenticRequest::new(row, body)).collect())
 }

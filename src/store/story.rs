@@ -7,6 +7,7 @@ use diesel::{
 use serde::Serialize;
 
 use super::{
+    Store, StoreError,
     connection::{Connection, on_either},
     lists::Message,
     schema::{communication_metrics, message_external_ids as m, webhook_bodies as b, webhook_events as e, webhook_requests as r},
@@ -64,7 +65,7 @@ pub struct EventOfStory {
 }
 
 /// A row of `webhook_requests`.
-#[derive(Clone, Debug, Queryable, Selectable, Serialize)]
+#[derive(Clone, Debug, Queryable, Selectable, Serialize, utoipa::ToSchema)]
 #[diesel(table_name = r)]
 #[expect(missing_docs, reason = "each is the column of that name")]
 pub struct RequestOfStory {
@@ -82,15 +83,30 @@ pub struct RequestOfStory {
     pub has_body: bool,
 }
 
+impl Store {
+    /// Everything that is stored about the message of that row. Blocks.
+    pub fn story(&self, id: i64) -> Result<Option<Story>, StoreError> {
+        self.read(|connection| tell(connection, id))
+    }
+
+    /// The same of every message with that external id: of any provider, account and recipient. Blocks.
+    pub fn stories(&self, external_id: &str) -> Result<Vec<Story>, StoreError> {
+        self.read(|connection| {
+            let ids = find(connection, external_id)?;
+            ids.into_iter().filter_map(|id| tell(connection, id).transpose()).collect()
+        })
+    }
+}
+
 /// The numbers of the rows of an external id, oldest first.
-pub(super) fn find(connection: &mut Connection, external_id: &str) -> QueryResult<Vec<i64>> {
+fn find(connection: &mut Connection, external_id: &str) -> QueryResult<Vec<i64>> {
     on_either!(connection, c => {
         m::table.filter(m::external_id.eq(external_id)).order(m::id).limit(MAX_MESSAGES).select(m::id).load(c)
     })
 }
 
 /// Everything that is stored about the message of that row.
-pub(super) fn tell(connection: &mut Connection, id: i64) -> QueryResult<Option<Story>> {
+fn tell(connection: &mut Connection, id: i64) -> QueryResult<Option<Story>> {
     on_either!(connection, c => {
         let row = m::table.left_join(communication_metrics::table).filter(m::id.eq(id));
         let columns = (Message::as_select(), m::state_key, m::matched_id, communication_metrics::reference.nullable());

@@ -12,15 +12,20 @@
 )]
 
 mod api;
+mod browser;
 mod calls_rooms;
 mod check;
+mod cli;
 mod config;
 mod convergence;
 mod correlation;
 mod cross_scheme;
 mod development;
 mod docs;
+mod doctor;
+mod erase;
 mod event_stream;
+mod explain;
 mod feed;
 mod guides;
 mod guides_conversation;
@@ -31,13 +36,21 @@ mod inbound;
 mod limits;
 mod lists;
 mod migrations;
+mod operations;
+mod packaging;
+mod pages;
 mod parts;
 mod privacy;
+mod prune;
+mod rejected;
+mod replay;
 mod shutdown;
+mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unconfirmed;
 mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    store::{Request, RequestFilter, RequestId, RequestState},
+    store::{StoredRequest, RequestFilter, RequestId, RequestState},
 };
 
 query! {
@@ -27,7 +27,7 @@ query! {
     }
 }
 
-listing!(Requests, requests: Request);
+listing!(Requests, requests: StoredRequest);
 
 /// Requests, newest first: authentic ones, or rejected ones.
 #[utoipa::path(get, path = "/api/requests", operation_id = "list_requests", tag = "requests", params(RequestsQuery),
@@ -54,7 +54,7 @@ pub(in crate::http) enum BodyEncoding {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct RequestWithBody {
     /// The request.
-    request: Request,
+    request: StoredRequest,
     /// The exact body; null once it has expired.
     body: Option<String>,
     /// How it is written.

@@ -19,7 +19,7 @@ pub use self::{
     events::{FeedCursor, FeedPage, StoredEvent},
     inbound::{InboundFilter, InboundMessage},
     messages::{Message, MessageFilter},
-    requests::{NotARequestId, Request, RequestFilter, RequestId, RequestState},
+    requests::{NotARequestId, RequestFilter, RequestId, RequestState, StoredRequest},
     rooms::{Room, RoomFilter},
     stats::{Bucket, Figures, Stats, StatsFilter},
 };
@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// Requests, newest first: authentic ones, unless rejected ones are asked for.
-    pub fn requests(&self, filter: &RequestFilter) -> Result<Page<Request>, StoreError> {
+    pub fn requests(&self, filter: &RequestFilter) -> Result<Page<StoredRequest>, StoreError> {
         self.read(|c| match filter.state {
             Some(RequestState::Rejected) => requests::rejected(c, filter),
             _ => requests::requests(c, filter),
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// One request.
-    pub fn request(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
+    pub fn request(&self, id: RequestId) -> Result<Option<StoredRequest>, StoreError> {
         self.read(|c| requests::request(c, id))
     }
 

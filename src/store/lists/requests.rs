@@ -76,7 +76,7 @@ impl Serialize for RequestId {
 
 /// A request as it is shown. Secrets and tokens in its URL are masked, and of its headers only harmless ones are kept.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct Request {
+pub struct StoredRequest {
     /// `12`, or `r12` if it was rejected.
     #[schema(value_type = String, example = "12")]
     pub id: RequestId,
@@ -126,7 +126,7 @@ struct Authentic {
     last_duplicate_at: Option<Timestamp>,
 }
 
-impl From<Authentic> for Request {
+impl From<Authentic> for StoredRequest {
     fn from(row: Authentic) -> Self {
         Self {
             id: RequestId::Authentic(row.id),
@@ -161,7 +161,7 @@ struct Rejected {
     received_at: Timestamp,
 }
 
-impl From<Rejected> for Request {
+impl From<Rejected> for StoredRequest {
     fn from(row: Rejected) -> Self {
         Self {
             id: RequestId::Rejected(row.id),
@@ -199,7 +199,7 @@ pub struct RequestFilter {
     pub limit: i64,
 }
 
-pub(super) fn requests(connection: &mut Connection, filter: &RequestFilter) -> QueryResult<Page<Request>> {
+pub(super) fn requests(connection: &mut Connection, filter: &RequestFilter) -> QueryResult<Page<StoredRequest>> {
     let rows: Vec<(Authentic, _, _)> = on_either!(connection, c => {
         let mut query = r::table.select((Authentic::as_select(), r::received_at, r::id)).into_boxed();
         narrow!(query, filter, r: service_type, account);
@@ -208,19 +208,19 @@ pub(super) fn requests(connection: &mut Connection, filter: &RequestFilter) -> Q
         }
         page!(query, c, filter, r, received_at)
     });
-    Ok(Page::of(rows, filter.limit).map(Request::from))
+    Ok(Page::of(rows, filter.limit).map(StoredRequest::from))
 }
 
-pub(super) fn rejected(connection: &mut Connection, filter: &RequestFilter) -> QueryResult<Page<Request>> {
+pub(super) fn rejected(connection: &mut Connection, filter: &RequestFilter) -> QueryResult<Page<StoredRequest>> {
     let rows: Vec<(Rejected, _, _)> = on_either!(connection, c => {
         let mut query = j::table.select((Rejected::as_select(), j::received_at, j::id)).into_boxed();
         narrow!(query, filter, j: service_type, account);
         page!(query, c, filter, j, received_at)
     });
-    Ok(Page::of(rows, filter.limit).map(Request::from))
+    Ok(Page::of(rows, filter.limit).map(StoredRequest::from))
 }
 
-pub(super) fn request(connection: &mut Connection, id: RequestId) -> QueryResult<Option<Request>> {
+pub(super) fn request(connection: &mut Connection, id: RequestId) -> QueryResult<Option<StoredRequest>> {
     on_either!(connection, c => match id {
         RequestId::Authentic(id) => {
             let row: Option<Authentic> = r::table.find(id).select(Authentic::as_select()).first(c).optional()?;

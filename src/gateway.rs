@@ -16,10 +16,11 @@ use tokio::sync::Semaphore;
 use crate::{
     config::Config,
     endpoint::Endpoint,
+    metrics::Metrics,
     public_url::PublicUrl,
     secret::Secret,
     signature::url_token::{self, Grant},
-    store::Store,
+    store::{Store, StoreError},
     time::Clock,
 };
 
@@ -35,6 +36,7 @@ pub struct Gateway {
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
+    metrics: Metrics,
     /// Where everything is kept.
     pub store: Store,
     /// The idea of "now".
@@ -59,7 +61,9 @@ pub struct Routed<'g> {
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
+        let metrics = Metrics::new(store.metrics(), store.queue_capacity());
         let endpoints = config.endpoints.into_iter().map(|mut endpoint| {
+            endpoint.metrics = metrics.endpoint(&endpoint);
             if endpoint.public_urls.is_empty() {
                 endpoint.public_urls = Arc::from([fallback.clone()]);
             }
@@ -81,6 +85,7 @@ impl Gateway {
             ops_token,
             ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
+            metrics,
             store,
             clock,
             timeout: config.timeout,
@@ -142,6 +147,25 @@ impl Gateway {
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", check(self.store.is_writing(), "fail")),
         ])
+    }
+
+    /// The text that Prometheus reads.
+    pub fn exposition(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.exposition(self.store.queued())
+    }
+
+    /// Takes over from the store when the endpoints were last heard of. Blocks.
+    pub fn recall(&self) -> Result<(), StoreError> {
+        let endpoints: Vec<_> =
+            self.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.account.as_str().to_owned())).collect();
+        self.metrics.set_last_genuine(&self.store.last_genuine(&endpoints)?);
+        Ok(())
+    }
+
+    /// Reads the figures of the tables. Blocks.
+    pub fn take_stock(&self) -> Result<(), StoreError> {
+        self.metrics.set_state(&self.store.gauges()?, self.clock.now());
+        Ok(())
     }
 
     /// Tells load balancers to turn away.

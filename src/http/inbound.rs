@@ -20,6 +20,7 @@ use super::answer::{self, Unacceptable};
 use crate::{
     callback::{Callback, Headers},
     gateway::{Gateway, Routed},
+    metrics::{Counted, Outcome, RejectedCause},
     provider::Spec,
     receive::receive,
     signature::Rejected,
@@ -39,19 +40,28 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
         return answer::unacceptable(Unacceptable::NotFound);
     };
     let endpoint = routed.endpoint;
-    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, routed)).catch_unwind().await;
+    let mut counted = endpoint.metrics.received(endpoint.spec.methods.contains(&request.method().as_str()));
+    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, routed, &mut counted)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "a handler panicked");
+        counted.becomes(Unacceptable::Panicked.into());
         answer::unacceptable(Unacceptable::Panicked)
     });
     if gateway.is_stopping() {
         // The next request of this client finds another gateway.
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
+    counted.answered(response.status().as_u16());
     response
 }
 
-async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, routed: Routed<'_>) -> HttpResponse {
+async fn answer(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    routed: Routed<'_>,
+    counted: &mut Counted<'_>,
+) -> HttpResponse {
     let endpoint = routed.endpoint;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     // The room that the body takes is given back when the request is answered.
@@ -60,11 +70,17 @@ async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, rout
         Ok(callback) => callback,
         Err(Refused::Early(why)) => {
             tracing::warn!(provider, account, ?why, "unacceptable request");
+            counted.becomes(why.into());
             return answer::unacceptable(why);
         }
-        Err(Refused::Unsigned) => return answer::closing(answer::refused(&Rejected::Missing.into(), endpoint)),
+        Err(Refused::Unsigned) => {
+            counted.becomes(Outcome::Rejected(RejectedCause::NotGenuine(Rejected::Missing)));
+            return answer::closing(answer::refused(&Rejected::Missing.into(), endpoint));
+        }
     };
-    match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
+    let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
+    counted.came_to(&result);
+    match result {
         Ok(received) => answer::received(&received),
         Err(refusal) => answer::refused(&refusal, endpoint),
     }

@@ -4,6 +4,7 @@ mod answer;
 mod health;
 mod inbound;
 mod messages;
+mod metrics;
 mod ops;
 mod registrations;
 mod server;

@@ -7,7 +7,7 @@ use std::{
     num::NonZero,
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -19,7 +19,7 @@ use actix_web::{
 use futures_util::future::Either;
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, messages, ops, registrations};
+use super::{HEALTH_PATH, health, inbound, messages, metrics, ops, registrations};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -34,6 +34,11 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// The figures of the tables are read at the most so often, and reading them may take this part of the time.
+const STOCK_INTERVAL: Duration = Duration::from_secs(30);
+const STOCK_SHARE: u32 = 50;
+/// Not in the middle of the start.
+const STOCK_START: Duration = Duration::from_secs(1);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
@@ -169,6 +174,7 @@ fn serve(
                 .app_data(shared.clone())
                 .route("/livez", web::get().to(health::live))
                 .route("/readyz", web::get().to(health::ready))
+                .service(web::resource("/metrics").wrap(from_fn(ops::require_token)).route(web::get().to(metrics::exposition)))
                 .service(
                     web::scope("/api")
                         .wrap(from_fn(ops::require_token))
@@ -188,11 +194,35 @@ fn serve(
         }
         drop(started);
         let servers = futures_util::future::try_join(public, ops);
-        match futures_util::future::select(Box::pin(servers), Box::pin(sweep_now_and_then(gateway))).await {
+        match futures_util::future::select(Box::pin(servers), Box::pin(in_the_background(gateway))).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right((never, _)) => match never {},
+            Either::Right(((never, _), _)) => match never {},
         }
     })
+}
+
+async fn in_the_background(gateway: &Data<Gateway>) -> (Infallible, Infallible) {
+    futures_util::future::join(sweep_now_and_then(gateway), take_stock_now_and_then(gateway)).await
+}
+
+/// Reads for the metrics what stands in the tables.
+async fn take_stock_now_and_then(gateway: &Data<Gateway>) -> Infallible {
+    let read = |what: fn(&Gateway) -> Result<(), StoreError>| {
+        let gateway = gateway.clone().into_inner();
+        async move {
+            let started = Instant::now();
+            if let Ok(Err(error)) = web::block(move || what(&gateway)).await {
+                tracing::warn!("the tables cannot be read for the metrics: {error}");
+            }
+            started.elapsed()
+        }
+    };
+    actix_web::rt::time::sleep(STOCK_START).await;
+    read(Gateway::recall).await;
+    loop {
+        let took = read(Gateway::take_stock).await;
+        actix_web::rt::time::sleep(STOCK_INTERVAL.max(took * STOCK_SHARE)).await;
+    }
 }
 
 /// Looks after what waits: mappings of plain SQL, parts of long messages.

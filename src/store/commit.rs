@@ -79,24 +79,36 @@ impl Identity {
 /// A request's place among the batch: the first record of its key stands for all.
 type Key<'r> = (&'static str, &'r str, [u8; 32]);
 
+/// Events that were not known, each with the record that brought it.
+type New<'r> = Vec<(&'r Record, &'r Event)>;
+
+/// What a transaction came to.
+pub(super) struct Commit<'r> {
+    /// What became of each record.
+    pub committed: Vec<Committed>,
+    /// The events that it inserted.
+    pub new: New<'r>,
+}
+
 /// Commits the records in one transaction and tells what became of each.
-pub(super) fn commit(writer: &mut impl Writer, records: &[Record], options: &Options) -> QueryResult<Vec<Committed>> {
+pub(super) fn commit<'r>(writer: &mut impl Writer, records: &'r [Record], options: &Options) -> QueryResult<Commit<'r>> {
     let mut first: BTreeMap<Key<'_>, &Record> = BTreeMap::new();
     for record in records {
         first.entry(key(record)).or_insert(record);
     }
-    let outcomes = writer.atomically(|writer| {
+    let (outcomes, new) = writer.atomically(|writer| {
         writer.lock(&locks(&first, options))?;
         write(writer, &first, options)
     })?;
     let told = records.iter().map(|record| {
-        let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false };
+        let quarantined = record.is_quarantined();
+        let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false, quarantined };
         let outcome = outcomes.get(&key(record)).copied().unwrap_or(fallback);
         // A copy in the same batch shares the answer and is a duplicate, like one that comes a day later.
         let is_copy = first.get(&key(record)).is_some_and(|first| !std::ptr::eq(*first, record));
         Committed { duplicate: outcome.duplicate || is_copy, ..outcome }
     });
-    Ok(told.collect())
+    Ok(Commit { committed: told.collect(), new })
 }
 
 fn key(record: &Record) -> Key<'_> {
@@ -123,17 +135,18 @@ fn write<'r>(
     writer: &mut impl Writer,
     records: &BTreeMap<Key<'r>, &'r Record>,
     options: &Options,
-) -> QueryResult<BTreeMap<Key<'r>, Committed>> {
+) -> QueryResult<(BTreeMap<Key<'r>, Committed>, New<'r>)> {
     let rows: Vec<RequestRow> = records.values().map(|record| RequestRow::from(*record)).collect();
     let ids = writer.insert_requests(&rows)?;
     let mut outcomes = BTreeMap::new();
-    let mut fresh: Vec<(i64, &Record)> = Vec::new();
+    let mut fresh: Vec<(i64, &'r Record)> = Vec::new();
     for (((key, record), row), id) in records.iter().zip(&rows).zip(ids) {
         if let Some(id) = id {
             fresh.push((id, record));
         } else {
             let answer = Answer::from_code(writer.known_answer(row)?);
-            outcomes.insert(*key, Committed { answer, duplicate: true, unmatched: false });
+            let quarantined = record.is_quarantined();
+            outcomes.insert(*key, Committed { answer, duplicate: true, unmatched: false, quarantined });
         }
     }
     let bodies: Vec<BodyRow<'_>> = fresh
@@ -141,7 +154,7 @@ fn write<'r>(
         .map(|(id, record)| BodyRow { request_id: *id, body: &record.body, received_at: record.received_at.naive() })
         .collect();
     writer.insert_bodies(&bodies)?;
-    let effects = write_events(writer, &fresh, options)?;
+    let (effects, new) = write_events(writer, &fresh, options)?;
     let mut not_found: Vec<i64> = Vec::new();
     for ((id, record), Effects { all_known, unmatched }) in fresh.iter().zip(effects) {
         let is_not_found = unmatched && record.unknown_message == UnknownMessage::NotFound;
@@ -149,12 +162,13 @@ fn write<'r>(
         if is_not_found {
             not_found.push(*id);
         }
-        outcomes.insert(key(record), Committed { answer, duplicate: all_known, unmatched });
+        let quarantined = record.is_quarantined();
+        outcomes.insert(key(record), Committed { answer, duplicate: all_known, unmatched, quarantined });
     }
     if !not_found.is_empty() {
         writer.set_answer(&not_found, Answer::NotFound.code())?;
     }
-    Ok(outcomes)
+    Ok((outcomes, new))
 }
 
 /// What the events of one record came to.
@@ -166,8 +180,9 @@ struct Effects {
 }
 
 /// What a new event would do: its request's place, and the rows that it alone would make beside its own.
-struct Candidate {
+struct Candidate<'r> {
     place: usize,
+    event: &'r Event,
     /// Whether its message has a row for each recipient.
     is_shared: bool,
     message: Option<MessageRow>,
@@ -177,10 +192,11 @@ struct Candidate {
     room: Option<RoomRow>,
 }
 
-impl Candidate {
-    fn of(place: usize, record: &Record, event: &Event, state_key: &[u8]) -> Self {
+impl<'r> Candidate<'r> {
+    fn of(place: usize, record: &Record, event: &'r Event, state_key: &[u8]) -> Self {
         Self {
             place,
+            event,
             is_shared: event.recipient_key.is_some(),
             message: MessageRow::of(record, event, state_key),
             inbound: InboundRow::of(record, event),
@@ -191,9 +207,13 @@ impl Candidate {
     }
 }
 
-/// Writes the events and folds the new ones; for each record what they came to.
-fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)], options: &Options) -> QueryResult<Vec<Effects>> {
-    let mut events: BTreeMap<(&str, &str, Vec<u8>), (EventRow, Candidate)> = BTreeMap::new();
+/// Writes the events and folds the new ones; for each record what they came to, and the new ones.
+fn write_events<'r>(
+    writer: &mut impl Writer,
+    fresh: &[(i64, &'r Record)],
+    options: &Options,
+) -> QueryResult<(Vec<Effects>, New<'r>)> {
+    let mut events: BTreeMap<(&str, &str, Vec<u8>), (EventRow, Candidate<'r>)> = BTreeMap::new();
     // The messages that each record is about, also where another record of the batch brings the same event.
     let mut movers: BTreeMap<usize, BTreeSet<Identity>> = BTreeMap::new();
     for (place, (id, record)) in fresh.iter().enumerate() {
@@ -205,18 +225,19 @@ fn write_events(writer: &mut impl Writer, fresh: &[(i64, &Record)], options: &Op
             events.entry(key).or_insert((row, candidate));
         }
     }
-    let (rows, candidates): (Vec<EventRow>, Vec<Candidate>) = events.into_values().unzip();
+    let (rows, candidates): (Vec<EventRow>, Vec<Candidate<'r>>) = events.into_values().unzip();
     let inserted = writer.insert_events(&rows)?;
-    let new: Vec<Candidate> =
+    let new: Vec<Candidate<'r>> =
         candidates.into_iter().zip(inserted).filter_map(|(candidate, is_new)| is_new.then_some(candidate)).collect();
     let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
+    let brought = new.iter().filter_map(|candidate| Some((fresh.get(candidate.place)?.1, candidate.event))).collect();
     let written = fold(writer, new, options)?;
     let unmatched = unmatched(writer, &movers, &written)?;
     let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {
         all_known: !record.events().is_empty() && !bringers.contains(&place),
         unmatched: unmatched.contains(&place),
     });
-    Ok(told.collect())
+    Ok((told.collect(), brought))
 }
 
 /// The records that are about messages none of which has a message id. A message whose events were all known was not
@@ -243,7 +264,7 @@ fn unmatched(
 }
 
 /// Folds new events into the rows they are about; for each message whether it has a message id.
-fn fold(writer: &mut impl Writer, mut new: Vec<Candidate>, options: &Options) -> QueryResult<BTreeMap<Identity, bool>> {
+fn fold(writer: &mut impl Writer, mut new: Vec<Candidate<'_>>, options: &Options) -> QueryResult<BTreeMap<Identity, bool>> {
     if options.matches_embedded {
         match_embedded(writer, &mut new)?;
     }
@@ -289,8 +310,8 @@ fn absorb<R>(rows: &mut BTreeMap<Identity, R>, identity: Identity, row: R, fold:
 }
 
 /// Looks up the references that the new events carry.
-fn match_embedded(writer: &mut impl Writer, new: &mut [Candidate]) -> QueryResult<()> {
-    let carried = |candidate: &Candidate| candidate.message.as_ref()?.embedded_id.clone();
+fn match_embedded(writer: &mut impl Writer, new: &mut [Candidate<'_>]) -> QueryResult<()> {
+    let carried = |candidate: &Candidate<'_>| candidate.message.as_ref()?.embedded_id.clone();
     let embedded: BTreeSet<String> = new.iter().filter_map(carried).collect();
     let messages = correlation::by_reference(writer, &embedded.iter().map(String::as_str).collect())?;
     new.iter_mut().filter_map(|candidate| candidate.message.as_mut()).for_each(|row| row.match_embedded(&messages));

@@ -9,6 +9,7 @@ mod connection;
 mod correlation;
 mod failure;
 mod fold;
+mod gauges;
 mod inbound;
 mod locks;
 mod migrations;
@@ -35,6 +36,7 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use gauges::{Gauges, LastGenuine};
 pub use reads::{Counts, Message, MessageFilter, Page};
 pub use record::{Answer, Record};
 pub use registration::Registration;
@@ -43,7 +45,7 @@ use self::{
     connection::{Connection, Manager, on_either},
     writer::{Job, Writer},
 };
-use crate::{config::DatabaseUrl, time::Timestamp};
+use crate::{config::DatabaseUrl, metrics::StoreMetrics, time::Timestamp};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 256;
@@ -60,6 +62,7 @@ pub struct Committed {
     answer: Answer,
     duplicate: bool,
     unmatched: bool,
+    quarantined: bool,
 }
 
 impl Committed {
@@ -76,6 +79,11 @@ impl Committed {
     /// Whether it was about messages none of which the application has registered.
     pub fn is_unmatched(&self) -> bool {
         self.unmatched
+    }
+
+    /// Whether it is kept and not applied.
+    pub fn is_quarantined(&self) -> bool {
+        self.quarantined
     }
 }
 
@@ -151,6 +159,7 @@ pub struct Store {
     last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
+    metrics: StoreMetrics,
     /// To where the last sweep has come.
     progress: Mutex<sweep::Progress>,
 }
@@ -162,12 +171,14 @@ impl Store {
         let mut connection = open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
+        let metrics = StoreMetrics::default();
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),
             options,
             poison_in_a_row: 0,
             last_failure: Arc::clone(&last_failure),
+            metrics: metrics.clone(),
         };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
@@ -182,6 +193,7 @@ impl Store {
             last_failure,
             health: Mutex::new(None),
             options,
+            metrics,
             progress: Mutex::default(),
         })
     }
@@ -277,6 +289,23 @@ impl Store {
         Ok(reads::counts(&mut connection)?)
     }
 
+    /// Figures of the tables. Blocks.
+    pub fn gauges(&self) -> Result<Gauges, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(gauges::gauges(&mut connection)?)
+    }
+
+    /// When these providers' accounts were last heard of. Blocks.
+    pub fn last_genuine(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<LastGenuine>, StoreError> {
+        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
+        Ok(gauges::last_genuine(&mut connection, endpoints)?)
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
+    }
+
     /// The file of an embedded database.
     pub fn file(&self) -> Option<&std::path::Path> {
         match &self.url {
@@ -303,6 +332,16 @@ impl Store {
     pub fn is_writing(&self) -> bool {
         let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         !self.jobs.is_closed() && last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
+    }
+
+    /// How many jobs wait for the writer.
+    pub fn queued(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// How many may wait.
+    pub fn queue_capacity(&self) -> usize {
+        self.jobs.max_capacity()
     }
 
     /// Whether the queue has room.

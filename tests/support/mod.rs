@@ -4,6 +4,7 @@ pub mod callback;
 pub mod client;
 pub mod database;
 pub mod gateway;
+pub mod metrics;
 pub mod twilio;
 
 /// A variable of the process: where `./test` says which Postgres to use, and what to rewrite.

@@ -27,6 +27,9 @@ use crate::{
 /// Bodies in work may take 128 MiB. It is counted as bytes arrive, so that a client that sends none takes no place.
 const MAX_BODY_KIB: usize = 128 << 10;
 
+/// Streams of events that may be open at once: each asks the database once a second.
+const MAX_STREAMS: usize = 32;
+
 /// A running gateway.
 pub struct Gateway {
     endpoints: HashMap<String, Endpoint>,
@@ -45,6 +48,8 @@ pub struct Gateway {
     pub timeout: Duration,
     /// Room for bodies in work, in KiB.
     pub body_room: Semaphore,
+    /// Streams of events that may still be opened.
+    pub streams: Arc<Semaphore>,
 }
 
 /// Where a request goes.
@@ -90,6 +95,7 @@ impl Gateway {
             clock,
             timeout: config.timeout,
             body_room: Semaphore::new(MAX_BODY_KIB),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         }
     }
 

@@ -5,12 +5,14 @@
 //! answer. `ARCHITECTURE.md` has the picture and the invariants.
 
 pub mod address;
+pub mod advice;
 pub mod callback;
 pub mod cli;
 pub mod config;
 pub mod endpoint;
 pub mod errors;
 pub mod event;
+pub mod explain;
 pub mod fixture;
 pub mod form;
 pub mod gateway;
@@ -23,6 +25,7 @@ pub mod provider;
 pub mod providers;
 pub mod public_url;
 pub mod receive;
+pub mod replay;
 pub mod secret;
 pub mod signature;
 pub mod status;

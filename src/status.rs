@@ -3,8 +3,9 @@
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 /// Delivery status of one message. The order of a message's statuses is [`Status::rank`], not time of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, utoipa::ToSchema)]
 #[strum(serialize_all = "snake_case")]
+#[schema(rename_all = "snake_case")]
 pub enum Status {
     /// The application told us about the id; no status was heard yet.
     Registered,
@@ -93,7 +94,18 @@ pub enum Evidence {
 
 /// By what way a message travels.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    AsRefStr,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

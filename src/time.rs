@@ -10,7 +10,8 @@ const MAX_TEXT: usize = 64;
 /// An instant in UTC, in whole microseconds, between the years 1970 and 9999.
 ///
 /// Whole microseconds because Postgres keeps no more, and the same event must give the same row on both databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-03-14T15:30:00Z")]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {

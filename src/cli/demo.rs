@@ -26,7 +26,7 @@ pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     let accepted = send_all(&running, &fixtures)?;
     let forged = forge(&running, &fixtures)?;
     let page = running.gateway.store.messages(&MessageFilter { limit: 500, ..MessageFilter::default() })?;
-    say(table::messages(&page.messages));
+    say(table::messages(&page.items));
     let Counts { requests, events, messages, inbound, calls, rooms } = running.gateway.store.counts()?;
     say(format_args!("{accepted}\n{forged}"));
     say(format_args!(

@@ -7,8 +7,7 @@ use super::{
 };
 
 /// Whole numbers without effect so far.
-const NUMBERS: [&Variable; 4] =
-    [&variables::RETENTION_DAYS, &variables::EVENT_RETENTION_DAYS, &variables::UNCONFIRMED_AFTER, &variables::SPOOL_MAX_BYTES];
+const NUMBERS: [&Variable; 3] = [&variables::RETENTION_DAYS, &variables::EVENT_RETENTION_DAYS, &variables::SPOOL_MAX_BYTES];
 
 pub(super) fn validate(reader: &mut Reader<'_>, database: &DatabaseUrl) {
     for variable in NUMBERS {

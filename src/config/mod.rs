@@ -181,6 +181,7 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
             "`timestamp` guesses: two messages to one recipient may be taken for each other",
         );
     }
+    let unconfirmed_after = Duration::from_secs(reader.parsed(&variables::UNCONFIRMED_AFTER, "seconds, a whole number"));
     let window = Duration::from_secs(reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number"));
     store::Options {
         max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
@@ -188,6 +189,7 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
         part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
             .min(MAX_SECONDS),
+        unconfirmed_after: (!unconfirmed_after.is_zero()).then_some(unconfirmed_after.min(MAX_SECONDS)),
     }
 }
 

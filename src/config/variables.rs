@@ -40,7 +40,7 @@ variables! {
     RETENTION_DAYS = "30", "Days for which raw bodies are kept. Not yet in effect.";
     EVENT_RETENTION_DAYS = "0", "Days for which events are kept; 0 = for ever. Not yet in effect.";
     INBOUND_PART_TIMEOUT = "3600", "Seconds for which the parts of a long inbound message are waited for; then what came is released, marked as partial.";
-    UNCONFIRMED_AFTER = "259200", "Seconds without a final receipt after which a message counts as unconfirmed. Not yet in effect.";
+    UNCONFIRMED_AFTER = "259200", "Seconds since the last report after which a message without a final one is marked `unconfirmed`; 0 = never. A report that comes after all counts.";
     SPOOL_PATH = "", "A directory on a durable volume that takes callbacks while Postgres is away. Not yet in effect.";
     SPOOL_MAX_BYTES = "2147483648", "The most that the spool may hold. Not yet in effect.";
     SHUTDOWN_DELAY = "5", "Seconds a stopping gateway goes on accepting, so that a load balancer can turn away first.";

@@ -138,6 +138,13 @@ pub enum EventType {
     Unknown,
 }
 
+impl EventType {
+    /// Whether an event of this type is about the delivery of a message, and so moves its row.
+    pub fn moves_message(self) -> bool {
+        self != Self::MessageReceived && self.as_ref().starts_with("message.")
+    }
+}
+
 impl From<Status> for EventType {
     fn from(status: Status) -> Self {
         match status {

@@ -133,12 +133,6 @@ fn with_budget(mut response: HttpResponse, budget: Option<Budget>) -> HttpRespon
     response
 }
 
-pub(super) fn unauthorized() -> HttpResponse {
-    let mut response = failure(StatusCode::UNAUTHORIZED, "unauthorized");
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-    response
-}
-
 pub(super) fn failure(status: StatusCode, code: &'static str) -> HttpResponse {
     HttpResponse::build(status).json(json!({ "success": false, "error": code }))
 }

@@ -5,8 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde_json::json;
 
-use super::answer;
+use super::{
+    answer,
+    problem::{self, Problem},
+    routes::routes,
+};
 use crate::gateway::Gateway;
+
+routes! {
+    /// Registers the probes.
+    "" configure ROUTES;
+    "/livez": get live;
+    "/readyz": get ready;
+}
 
 /// The document of the public listener. No figures, accounts or times of events.
 pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
@@ -39,16 +50,23 @@ pub(super) async fn not_allowed() -> HttpResponse {
 }
 
 /// The process runs. Touches nothing.
+#[utoipa::path(get, path = "/livez", tag = "about", responses((status = 200, description = "It runs", body = serde_json::Value)), security(()))]
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
 /// A callback that came now would be stored.
+#[utoipa::path(get, path = "/readyz", tag = "about",
+    responses(
+        (status = 200, description = "It would", body = serde_json::Value),
+        (status = 503, description = "It would not, or the gateway is about to stop", body = Problem)
+    ),
+    security(()))]
 pub(super) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
     let checks = gateway.clone().into_inner().check().await;
     if !gateway.is_stopping() && checks.values().all(|check| *check != "fail") {
         HttpResponse::Ok().json(json!({ "status": "ready" }))
     } else {
-        answer::unavailable()
+        problem::unavailable()
     }
 }

@@ -1,14 +1,17 @@
 //! The two listeners. Only this module names actix.
 
 mod answer;
+mod api;
 mod health;
 mod inbound;
-mod messages;
 mod metrics;
+mod openapi;
 mod ops;
-mod registrations;
+mod problem;
+mod routes;
 mod server;
 
+pub use openapi::{document as openapi, routes};
 pub use server::{Running, Server, StartError};
 
 /// The path of the health document on the public listener.

@@ -13,13 +13,12 @@ use std::{
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
-    middleware::from_fn,
     web::{self, Data},
 };
 use futures_util::future::Either;
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, messages, metrics, ops, registrations};
+use super::{HEALTH_PATH, health, inbound, ops};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -169,26 +168,14 @@ fn serve(
         .listen(public)?
         .run();
         let shared = gateway.clone();
-        let ops = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .route("/livez", web::get().to(health::live))
-                .route("/readyz", web::get().to(health::ready))
-                .service(web::resource("/metrics").wrap(from_fn(ops::require_token)).route(web::get().to(metrics::exposition)))
-                .service(
-                    web::scope("/api")
-                        .wrap(from_fn(ops::require_token))
-                        .route("/messages", web::get().to(messages::list))
-                        .route("/messages", web::post().to(registrations::register)),
-                )
-        })
-        .workers(1)
-        .max_connections(MAX_OPS_CONNECTIONS)
-        .client_request_timeout(HEADER_TIMEOUT)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .listen(ops)?
-        .run();
+        let ops = HttpServer::new(move || App::new().app_data(shared.clone()).configure(ops::routes))
+            .workers(1)
+            .max_connections(MAX_OPS_CONNECTIONS)
+            .client_request_timeout(HEADER_TIMEOUT)
+            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .disable_signals()
+            .listen(ops)?
+            .run();
         if started.send([public.handle(), ops.handle()]).is_err() {
             return Ok(());
         }

@@ -13,6 +13,7 @@ mod outgoing;
 mod parameters;
 pub mod request;
 pub mod sms;
+pub mod stored;
 pub mod svix;
 pub mod unverified;
 pub mod url_body;

@@ -6,7 +6,7 @@
 
 use super::{
     correlation::{EMBEDDED, strength},
-    record::Record,
+    record::Source,
     rows::MessageRow,
 };
 use crate::{
@@ -19,17 +19,17 @@ pub(super) const EVIDENCE_LADDER: &str = "inferred provider mta carrier handset"
 
 impl MessageRow {
     /// The row that one event alone would make; `None` if it moves no message.
-    pub(super) fn of(record: &Record, event: &Event, state_key: &[u8]) -> Option<Self> {
+    pub(super) fn of(source: Source<'_>, event: &Event, state_key: &[u8]) -> Option<Self> {
         let external_id = event.external_id.as_ref().filter(|_| event.effect == Effect::Message)?;
-        let at = event.occurred_at.unwrap_or(record.received_at).naive();
+        let at = event.occurred_at.unwrap_or(source.received_at).naive();
         let at_if = |condition: bool| condition.then_some(at);
         let is = |event_type: EventType| event.event_type == event_type;
         let status = event.status.unwrap_or(Status::Registered);
         let error = event.error.as_ref();
         Some(Self {
             external_id: external_id.as_str().to_owned(),
-            service_type: record.service_type,
-            account: record.account.clone(),
+            service_type: source.service_type,
+            account: source.account.to_owned(),
             message_id: None,
             matched_by: None,
             matched_id: None,
@@ -62,9 +62,9 @@ impl MessageRow {
             price: event.facts.price.clone(),
             price_currency: event.facts.price_currency.clone(),
             parts_total: event.facts.parts_total,
-            verified_by: record.verified_by.clone(),
+            verified_by: source.verified_by.to_owned(),
             state_key: state_key.to_vec(),
-            updated_at: record.received_at.naive(),
+            updated_at: source.received_at.naive(),
         })
     }
 

@@ -3,10 +3,11 @@
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, dsl::count_star};
 
 use super::{
+    Store, StoreError,
     connection::{Connection, on_either},
     schema::{message_external_ids as m, webhook_requests as r},
 };
-use crate::time::Timestamp;
+use crate::{metrics::StoreMetrics, time::Timestamp};
 
 /// What stands in the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,24 @@ pub struct LastGenuine {
     pub received_at: Timestamp,
 }
 
-pub(super) fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
+impl Store {
+    /// Figures of the tables. Blocks.
+    pub fn gauges(&self) -> Result<Gauges, StoreError> {
+        self.read(gauges)
+    }
+
+    /// When these providers' accounts were last heard of. Blocks.
+    pub fn last_genuine(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<LastGenuine>, StoreError> {
+        self.read(|connection| last_genuine(connection, endpoints))
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
+    }
+}
+
+fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
     on_either!(connection, c => Ok(Gauges {
         messages: m::table.group_by((m::service_type, m::status)).select((m::service_type, m::status, count_star())).load(c)?,
         unmatched: m::table.filter(m::message_id.is_null()).count().get_result(c)?,
@@ -48,7 +66,7 @@ pub(super) fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
 }
 
 /// When the endpoints of these providers and accounts were last heard of, as far as they ever were.
-pub(super) fn last_genuine(connection: &mut Connection, endpoints: &[(&'static str, String)]) -> QueryResult<Vec<LastGenuine>> {
+fn last_genuine(connection: &mut Connection, endpoints: &[(&'static str, String)]) -> QueryResult<Vec<LastGenuine>> {
     let mut heard = Vec::new();
     for (service_type, account) in endpoints {
         let last = on_either!(connection, c => r::table

@@ -3,28 +3,39 @@
 //! A [`Record`] goes into a bounded queue; one writer commits whatever has queued up in one transaction. A [`Committed`]
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
+mod apply;
 mod calls;
+mod change;
 mod commit;
 mod connection;
 mod correlation;
 mod failure;
 mod fold;
 mod gauges;
+mod health;
 mod inbound;
+mod lists;
 mod locks;
 mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
 mod reads;
+mod rebuild;
 mod record;
+mod rederive;
 mod registration;
+mod replay;
 mod rooms;
 mod rows;
+mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod stored;
+mod story;
 mod sweep;
+mod unconfirmed;
 mod writer;
 
 use std::{
@@ -36,13 +47,25 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use change::Change;
 pub use gauges::{Gauges, LastGenuine};
-pub use reads::{Counts, Message, MessageFilter, Page};
+pub use lists::{
+    Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
+    MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
+    StoredEvent, StoredRequest,
+};
+pub use reads::Counts;
 pub use record::{Answer, Record};
+pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use replay::Applied;
+pub use rule::Rule;
+pub use stored::AuthenticRequest;
+pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
     connection::{Connection, Manager, on_either},
+    failure::Failure,
     writer::{Job, Writer},
 };
 use crate::{config::DatabaseUrl, metrics::StoreMetrics, time::Timestamp};
@@ -52,9 +75,6 @@ const QUEUE: usize = 256;
 
 /// How long one more may wait for a place. Not all providers try again, so a burst should not be refused at once.
 const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
-
-/// The age up to which the answer to "is the database there" is not asked again.
-const HEALTH_AGE: Duration = Duration::from_secs(1);
 
 /// Proof that a record is durable, and what the first of its kind was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +113,9 @@ pub enum StoreError {
     /// The queue stayed full.
     #[error("too many requests wait for the database")]
     Busy,
+    /// The database refuses a row.
+    #[error("the database refuses a row")]
+    Refused,
     /// The database is away, or whether it committed is unknown.
     #[error("the database is not available")]
     Unavailable,
@@ -114,6 +137,18 @@ pub enum StoreError {
     /// The folder or file of the database cannot be made.
     #[error("cannot prepare the database's folder: {0}")]
     Folder(Arc<std::io::Error>),
+}
+
+impl StoreError {
+    /// A name for the log: the text of a failed statement can quote a row.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Statement(error) => failure::kind(error),
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            _ => "start",
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {
@@ -139,16 +174,21 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
+    pub unconfirmed_after: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_retries: 3, matches_embedded: true, timestamp_window: None, part_timeout: Duration::from_hours(1) }
+        Self {
+            max_retries: 3,
+            matches_embedded: true,
+            timestamp_window: None,
+            part_timeout: Duration::from_hours(1),
+            unconfirmed_after: Some(Duration::from_hours(72)),
+        }
     }
 }
-
-/// How long a failed commit counts against the writer's health.
-const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 
 /// A database, its one writer and its readers.
 pub struct Store {
@@ -216,12 +256,13 @@ impl Store {
         Ok(ids)
     }
 
-    /// Releases parts that have waited long enough and links what plain SQL left, in short steps. Neither keeps the other from
-    /// being done.
+    /// Releases parts that have waited long enough, links what plain SQL left and marks what was never confirmed, in short steps.
+    /// None keeps the others from being done.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
         let released = self.release(now).await;
         let linked = self.link().await;
-        released.and(linked)
+        let marked = self.mark_unconfirmed(now).await;
+        released.and(linked).and(marked)
     }
 
     async fn release(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -264,7 +305,10 @@ impl Store {
         let (waiter, outcome) = oneshot::channel();
         let task = move |writer: &mut Writer| {
             // Nobody is left to tell if the caller hung up.
-            drop(waiter.send(writer.transact(body).map_err(|_| StoreError::Unavailable)));
+            drop(waiter.send(writer.transact(body).map_err(|failure| match failure {
+                Failure::Refused => StoreError::Refused,
+                _ => StoreError::Unavailable,
+            })));
         };
         self.queue(Job::Task(Box::new(task))).await?;
         outcome.await.unwrap_or(Err(StoreError::Unavailable))
@@ -277,33 +321,15 @@ impl Store {
         })
     }
 
-    /// One page of messages, newest first. Blocks.
-    pub fn messages(&self, filter: &MessageFilter) -> Result<Page, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::messages(&mut connection, filter)?)
-    }
-
     /// Number of stored requests, events and messages. Blocks.
     pub fn counts(&self) -> Result<Counts, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(reads::counts(&mut connection)?)
+        self.read(reads::counts)
     }
 
-    /// Figures of the tables. Blocks.
-    pub fn gauges(&self) -> Result<Gauges, StoreError> {
+    /// Asks something of the database. Blocks.
+    fn read<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
         let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(gauges::gauges(&mut connection)?)
-    }
-
-    /// When these providers' accounts were last heard of. Blocks.
-    pub fn last_genuine(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<LastGenuine>, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(gauges::last_genuine(&mut connection, endpoints)?)
-    }
-
-    /// What it counts.
-    pub fn metrics(&self) -> &StoreMetrics {
-        &self.metrics
+        Ok(body(&mut connection)?)
     }
 
     /// The file of an embedded database.
@@ -312,41 +338,6 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Some(path),
             DatabaseUrl::Postgres(_) => None,
         }
-    }
-
-    /// Whether a reader gets through to the database; the answer is at most a second old. Blocks.
-    pub fn is_reachable(&self) -> bool {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match *health {
-            Some((asked, reachable)) if asked.elapsed() < HEALTH_AGE => reachable,
-            _ => {
-                let reachable = self.readers.get().is_ok();
-                *health = Some((Instant::now(), reachable));
-                reachable
-            }
-        }
-    }
-
-    /// Whether the writer runs and committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
-    /// more because it is unhealthy could never show that it has recovered.
-    pub fn is_writing(&self) -> bool {
-        let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.jobs.is_closed() && last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
-    }
-
-    /// How many jobs wait for the writer.
-    pub fn queued(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
-    }
-
-    /// How many may wait.
-    pub fn queue_capacity(&self) -> usize {
-        self.jobs.max_capacity()
-    }
-
-    /// Whether the queue has room.
-    pub fn has_room(&self) -> bool {
-        self.jobs.capacity() > 0
     }
 
     /// Commits everything that is queued and ends the writer. Blocks.

@@ -4,12 +4,16 @@
 //! Any number of gateways may write at once: rows are locked in the order of their keys, and `ON CONFLICT` decides.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::LazyLock,
 };
 
+use chrono::NaiveDateTime;
 use diesel::{
     Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
+    deserialize::{self, FromSql},
+    pg::{Pg, PgValue},
+    serialize::{self, Output, ToSql},
     sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp},
 };
 use serde::Serialize;
@@ -19,6 +23,7 @@ use super::{
     correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    lists::{Horizon, Place},
     locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
 };
@@ -51,6 +56,21 @@ struct Written {
     message_id: Option<i64>,
 }
 
+/// What decided a message's status so far.
+#[derive(QueryableByName)]
+struct State {
+    #[diesel(sql_type = Text)]
+    service_type: String,
+    #[diesel(sql_type = Text)]
+    account: String,
+    #[diesel(sql_type = Text)]
+    external_id: String,
+    #[diesel(sql_type = Text)]
+    recipient_key: String,
+    #[diesel(sql_type = Binary)]
+    state_key: Vec<u8>,
+}
+
 impl Writer for PgConnection {
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
         self.transaction(body)
@@ -81,12 +101,32 @@ impl Writer for PgConnection {
             .map(drop)
     }
 
+    fn states(&mut self, messages: &BTreeSet<Identity>) -> QueryResult<BTreeMap<Identity, Vec<u8>>> {
+        const SELECT: &str = "SELECT service_type, account, external_id, recipient_key, state_key FROM message_external_ids \
+            JOIN unnest($1, $2, $3, $4) AS wanted (service_type, account, external_id, recipient_key) \
+            USING (service_type, account, external_id, recipient_key)";
+        if messages.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let column = |place: usize| messages.iter().filter_map(|id| id.parts().get(place).cloned()).collect::<Vec<String>>();
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        let states: Vec<State> = diesel::sql_query(SELECT)
+            .bind::<Array<Text>, _>(column(0))
+            .bind::<Array<Text>, _>(column(1))
+            .bind::<Array<Text>, _>(column(2))
+            .bind::<Array<Text>, _>(column(3))
+            .load(self)?;
+        let identity = |row: &State| Identity::of(&row.service_type, &row.account, &row.external_id, &row.recipient_key);
+        Ok(states.into_iter().map(|row| (identity(&row), row.state_key)).collect())
+    }
+
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>> {
         const INSERT: &str = "INSERT INTO webhook_events (event_key, request_id, service_type, account, external_id, \
             recipient_key, event_type, provider_type, status, provider_status, evidence, error_code, state_key, \
-            occurred_at, received_at, detail) \
+            occurred_at, received_at, detail, applied_rule) \
             SELECT event_key, request_id, service_type, account, external_id, recipient_key, event_type, provider_type, \
-            status, provider_status, evidence, error_code, state_key, occurred_at, received_at, detail \
+            status, provider_status, evidence, error_code, state_key, occurred_at, received_at, detail, \
+            applied_rule \
             FROM json_populate_recordset(NULL::webhook_events, $1::json) \
             ON CONFLICT (service_type, account, event_key) DO NOTHING \
             RETURNING id, service_type, account, event_key AS key";
@@ -124,6 +164,34 @@ impl Locking for PgConnection {
             .bind::<Array<BigInt>, _>(locks.iter().map(|lock| lock.key()).collect::<Vec<_>>())
             .execute(self)
             .map(drop)
+    }
+}
+
+/// A number that was asked for.
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Horizon for PgConnection {
+    fn horizon(&mut self) -> QueryResult<i64> {
+        #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
+        let query = diesel::sql_query("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS number");
+        query.get_result(self).map(|Number { number }| number)
+    }
+}
+
+impl FromSql<Timestamp, Pg> for Place {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(value).map(Self::of)
+    }
+}
+
+impl ToSql<Timestamp, Pg> for Place {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let instant = self.instant().ok_or("not an instant")?;
+        <NaiveDateTime as ToSql<Timestamp, Pg>>::to_sql(&instant, &mut out.reborrow())
     }
 }
 

@@ -59,6 +59,15 @@ pub struct Record {
     pub(super) reading: Reading,
 }
 
+/// Whence an event came, as far as its rows tell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'r> {
+    pub(super) service_type: &'static str,
+    pub(super) account: &'r str,
+    pub(super) verified_by: &'r str,
+    pub(super) received_at: Timestamp,
+}
+
 /// What was read out of a callback.
 #[derive(Clone, Debug)]
 pub(super) enum Reading {
@@ -143,6 +152,19 @@ impl Record {
             event_type: first.map_or("none", |event| event.event_type.into()),
             external_id: first.and_then(|event| event.external_id.as_ref()).map(|id| id.as_str().to_owned()),
         }
+    }
+
+    /// Why it is kept and not applied, if it is.
+    pub fn unread(&self) -> Option<&str> {
+        match &self.reading {
+            Reading::Events(_) => None,
+            Reading::Quarantined { reason, .. } => Some(reason),
+        }
+    }
+
+    pub(super) fn source(&self) -> Source<'_> {
+        let Self { service_type, account, verified_by, received_at, .. } = self;
+        Source { service_type, account, verified_by, received_at: *received_at }
     }
 
     /// About how much memory it holds.

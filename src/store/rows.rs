@@ -3,12 +3,12 @@
 #![expect(clippy::ref_option_ref, reason = "inside Diesel's derive")]
 
 use chrono::NaiveDateTime;
-use diesel::Insertable;
+use diesel::{AsChangeset, Insertable};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{
-    record::{Reading, Record},
+    record::{Reading, Record, Source},
     schema::{message_external_ids, webhook_events, webhook_requests},
 };
 use crate::{
@@ -56,11 +56,12 @@ pub(super) struct EventRow {
     pub occurred_at: Option<NaiveDateTime>,
     pub received_at: NaiveDateTime,
     pub detail: String,
+    pub applied_rule: Option<&'static str>,
 }
 
 /// A row of `message_external_ids` as one event, or the fold of several, makes it.
-#[derive(Clone, Debug, PartialEq, Insertable, Serialize)]
-#[diesel(table_name = message_external_ids, treat_none_as_default_value = false)]
+#[derive(Clone, Debug, PartialEq, AsChangeset, Insertable, Serialize)]
+#[diesel(table_name = message_external_ids, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(super) struct MessageRow {
     pub external_id: String,
     pub service_type: &'static str,
@@ -129,13 +130,17 @@ impl From<&Record> for RequestRow {
 impl EventRow {
     /// The row of one event of a record.
     pub(super) fn new(record: &Record, index: usize, event: &Event) -> Self {
-        let event_key = event_key(record, index, event);
+        Self::of(record.source(), event_key(record, index, event), event)
+    }
+
+    /// The row of an event with that key.
+    pub(super) fn of(source: Source<'_>, event_key: Vec<u8>, event: &Event) -> Self {
         Self {
             state_key: state_key(event, &event_key),
             event_key,
             request_id: None,
-            service_type: record.service_type,
-            account: record.account.clone(),
+            service_type: source.service_type,
+            account: source.account.to_owned(),
             external_id: event.external_id.as_ref().map(|id| id.as_str().to_owned()),
             recipient_key: event.recipient_key.clone().unwrap_or_default(),
             event_type: event.event_type.into(),
@@ -145,8 +150,9 @@ impl EventRow {
             evidence: event.evidence.map(Into::into),
             error_code: event.error.as_ref().and_then(|error| error.code.clone()),
             occurred_at: event.occurred_at.map(crate::time::Timestamp::naive),
-            received_at: record.received_at.naive(),
+            received_at: source.received_at.naive(),
             detail: detail(event),
+            applied_rule: None,
         }
     }
 }

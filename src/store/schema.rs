@@ -197,6 +197,7 @@ diesel::table! {
         received_at -> Timestamp,
         detail -> Text,
         applied_rule -> Nullable<Text>,
+        duplicate_count -> BigInt,
     }
 }
 

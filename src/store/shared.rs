@@ -1,13 +1,22 @@
 //! Statements of the writer that read alike on both databases: Diesel's query language, stamped per connection.
 
+use chrono::NaiveDateTime;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
-use super::{calls::CallRow, commit::Identity, connection::for_both, rooms::RoomRow, rows::RequestRow};
+use super::{
+    calls::CallRow,
+    commit::Identity,
+    connection::for_both,
+    rooms::RoomRow,
+    rows::{EventRow, RequestRow},
+};
 
 /// What a commit asks and changes beside its inserts.
 pub(super) trait Shared {
-    /// The answer that a known request was given.
-    fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64>;
+    /// Counts how often a known request came again; the answer that it was given.
+    fn count_known_request(&mut self, row: &RequestRow, times: i64, last_at: NaiveDateTime) -> QueryResult<i64>;
+    /// Counts how often a known event came again.
+    fn count_known_event(&mut self, row: &EventRow, times: i64) -> QueryResult<()>;
     /// Changes the answer of requests that were inserted in this transaction.
     fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()>;
     /// Whether a message has a message id.
@@ -41,14 +50,25 @@ macro_rules! fold_locked {
 
 for_both! {
     impl Shared for Connection {
-        fn known_answer(&mut self, row: &RequestRow) -> QueryResult<i64> {
-            use super::schema::webhook_requests::{account, answer, dedupe_key, service_type, table};
-            table
-                .filter(service_type.eq(row.service_type))
-                .filter(account.eq(&row.account))
-                .filter(dedupe_key.eq(&row.dedupe_key))
-                .select(answer)
-                .first(self)
+        fn count_known_request(&mut self, row: &RequestRow, times: i64, last_at: NaiveDateTime) -> QueryResult<i64> {
+            use super::schema::webhook_requests as r;
+            let this = r::table
+                .filter(r::service_type.eq(row.service_type))
+                .filter(r::account.eq(&row.account))
+                .filter(r::dedupe_key.eq(&row.dedupe_key));
+            diesel::update(this)
+                .set((r::duplicate_count.eq(r::duplicate_count + times), r::last_duplicate_at.eq(last_at)))
+                .returning(r::answer)
+                .get_result(self)
+        }
+
+        fn count_known_event(&mut self, row: &EventRow, times: i64) -> QueryResult<()> {
+            use super::schema::webhook_events as e;
+            let this = e::table
+                .filter(e::service_type.eq(row.service_type))
+                .filter(e::account.eq(&row.account))
+                .filter(e::event_key.eq(&row.event_key));
+            diesel::update(this).set(e::duplicate_count.eq(e::duplicate_count + times)).execute(self).map(drop)
         }
 
         fn set_answer(&mut self, requests: &[i64], code: i64) -> QueryResult<()> {

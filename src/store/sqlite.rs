@@ -1,11 +1,15 @@
 //! The writer on SQLite: loops of cached single-row statements, and one upsert per batch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryResult, RunQueryDsl, SqliteConnection,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
+    backend::Backend,
+    deserialize::{self, FromSql},
     dsl::case_when,
-    sql_types::{Bool, Integer, Nullable, Text},
+    serialize::{self, Output, ToSql},
+    sql_types::{Bool, Integer, Nullable, Text, Timestamp},
+    sqlite::Sqlite,
     upsert::excluded,
 };
 
@@ -14,6 +18,7 @@ use super::{
     correlation::{DATABASE, EMBEDDED, STRENGTH_LADDER},
     fold::EVIDENCE_LADDER,
     inbound::InboundRow,
+    lists::{Horizon, Place},
     locks::{Lock, Locking},
     rows::{EventRow, MessageRow, RequestRow},
     schema::{inbound_messages as i, message_external_ids as m, webhook_bodies, webhook_events, webhook_requests},
@@ -53,6 +58,21 @@ impl Writer for SqliteConnection {
         Ok(())
     }
 
+    fn states(&mut self, messages: &BTreeSet<Identity>) -> QueryResult<BTreeMap<Identity, Vec<u8>>> {
+        let mut states = BTreeMap::new();
+        for message in messages {
+            let [service_type, account, external_id, recipient_key] = message.parts();
+            let row = m::table
+                .filter(m::service_type.eq(service_type))
+                .filter(m::account.eq(account))
+                .filter(m::external_id.eq(external_id))
+                .filter(m::recipient_key.eq(recipient_key));
+            let state: Option<Vec<u8>> = row.select(m::state_key).first(self).optional()?;
+            states.extend(state.map(|state| (message.clone(), state)));
+        }
+        Ok(states)
+    }
+
     fn insert_events(&mut self, rows: &[EventRow]) -> QueryResult<Vec<bool>> {
         use webhook_events::{account, event_key, service_type, table};
         let insert = |row: &EventRow| {
@@ -87,6 +107,25 @@ impl Locking for SqliteConnection {
     /// A transaction that writes keeps everybody else out from its start.
     fn lock(&mut self, _locks: &BTreeSet<Lock>) -> QueryResult<()> {
         Ok(())
+    }
+}
+
+/// Writers come one after the other, and numbers with them.
+impl Horizon for SqliteConnection {
+    fn horizon(&mut self) -> QueryResult<i64> {
+        Ok(i64::MAX)
+    }
+}
+
+impl FromSql<Timestamp, Sqlite> for Place {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <String as FromSql<Timestamp, Sqlite>>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<Timestamp, Sqlite> for Place {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        <str as ToSql<Timestamp, Sqlite>>::to_sql(&self.0, out)
     }
 }
 

@@ -153,7 +153,19 @@ pub(crate) fn answer(response: &Response) -> Value {
 
 /// The rows that callbacks make, without what differs from run to run.
 pub(crate) fn rows(gateway: &Gateway) -> Value {
-    const VARYING: [&str; 7] = ["id", "created_at", "updated_at", "txid", "request_id", "received_at", "inbound_set_id"];
+    const VARYING: [&str; 10] = [
+        "id",
+        "created_at",
+        "updated_at",
+        "txid",
+        "request_id",
+        "received_at",
+        "inbound_set_id",
+        // Of the way in which it came, not of what it says.
+        "applied_rule",
+        "duplicate_count",
+        "last_duplicate_at",
+    ];
     let table = |name: &str| -> Value {
         let mut rows = gateway.database.rows(name);
         for row in &mut rows {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use waybill::{fixture::Fixture, time::Timestamp};
+use waybill::{fixture::Fixture, replay::rederive, store::Rederived, time::Timestamp};
 
 use crate::{
     case::{answer, cases, gateway, gateway_at, is_applied, is_authentic, is_form, now, path, rows, scheme, sent},
@@ -105,6 +105,19 @@ fn as_recorded(case: &Fixture, backend: Backend) {
     let bodies: Vec<Value> = gateway.database.rows("webhook_bodies").into_iter().map(|row| row["body"].clone()).collect();
     let expected: Vec<Value> = is_authentic(case).then(|| hex::encode(&sent.body).into()).into_iter().collect();
     assert_eq!(bodies, expected, "the body is kept as it came");
+    read_anew(&gateway);
+}
+
+/// What is stored of a callback is enough to read the same out of it again, and to make the same rows.
+fn read_anew(gateway: &Gateway) {
+    let gateway = &gateway.running().gateway;
+    let endpoints: Vec<_> = gateway.endpoints().collect();
+    let epoch = Timestamp::from_seconds(0).expect("an instant");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let progress = runtime.block_on(rederive(&gateway.store, &endpoints, epoch, 0, true)).expect("the store answers");
+    if let Some(progress) = progress {
+        assert_eq!((progress.unread, progress.rederived), (0, Rederived::default()), "read anew it says something else");
+    }
 }
 
 /// The second time the answer is the same, says so where it can, and changes nothing.

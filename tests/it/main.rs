@@ -21,6 +21,7 @@ mod cross_scheme;
 mod development;
 mod docs;
 mod event_stream;
+mod explain;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -32,11 +33,13 @@ mod metrics;
 mod migrations;
 mod parts;
 mod privacy;
+mod replay;
 mod shutdown;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod unconfirmed;
 mod unknown_message;
 
 /// Each test once on SQLite and once on Postgres, on a database of its own.

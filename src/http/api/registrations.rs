@@ -6,15 +6,17 @@ use actix_web::{
     http::StatusCode,
     web::{Bytes, Data},
 };
-use serde::Deserialize;
-use serde_json::{Value, json as object};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::answer::{self, Unacceptable};
+use super::Problems;
 use crate::{
     address,
     endpoint::Account,
     event::ExternalId,
     gateway::Gateway,
+    http::problem,
     json, providers,
     status::Channel,
     store::{Registration, StoreError},
@@ -28,16 +30,60 @@ const MAX_MESSAGES: usize = 1_000;
 const MAX_TEXT: usize = 255;
 
 /// One message as it is told. An unknown field is an error: what is silently ignored is missed later.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Told {
+#[schema(as = Registration)]
+pub(in crate::http) struct Told {
+    /// The application's own key of the message.
+    #[schema(min_length = 1, max_length = 255, example = "order-1")]
     reference: String,
+    /// Provider.
+    #[schema(value_type = super::query::ServiceType, inline)]
     service_type: String,
+    /// Account, as in its URL or as in its variables; otherwise `default`.
+    #[schema(pattern = "^[a-z0-9-]{1,64}$", example = "default")]
     account: Option<String>,
+    /// The id that the provider gave, once it is known.
+    #[schema(min_length = 1, max_length = 255)]
     external_id: Option<String>,
+    /// Number or address.
+    #[schema(min_length = 1, max_length = 255)]
     recipient: Option<String>,
+    /// By what way it travels.
     channel: Option<Channel>,
+    /// When it was sent.
+    #[schema(value_type = Option<Timestamp>, inline)]
     sent_at: Option<String>,
+}
+
+/// One message, or many at once.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "what is read is told apart by hand, for the sake of what the answer says is wrong")]
+pub(in crate::http) enum ToldOneOrMany {
+    /// One.
+    One(Told),
+    /// A thousand at the most.
+    Many(Vec<Told>),
+}
+
+/// A message that is registered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Registered {
+    /// The application's own key of the message.
+    reference: String,
+    /// Its number: `message_id` of the rows that are matched with it.
+    id: i64,
+}
+
+/// As it was told: one message, or many in the order given.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(in crate::http) enum RegisteredOneOrMany {
+    /// One.
+    One(Registered),
+    /// Many.
+    Many(Vec<Registered>),
 }
 
 impl Told {
@@ -90,26 +136,27 @@ fn read(body: &[u8]) -> Result<(Vec<Registration>, bool), String> {
     Ok((list.into_iter().enumerate().map(one).collect::<Result<_, _>>()?, is_list))
 }
 
-pub(super) async fn register(body: Result<Bytes, actix_web::Error>, gateway: Data<Gateway>) -> HttpResponse {
-    let Ok(body) = body else { return answer::unacceptable(Unacceptable::TooLarge) };
+/// Tells of messages of the application. Telling twice is safe.
+#[utoipa::path(post, path = "/api/messages", operation_id = "register_messages", tag = "messages", request_body = ToldOneOrMany,
+    responses((status = 200, description = "They are registered", body = RegisteredOneOrMany), Problems))]
+pub(in crate::http) async fn register(body: Result<Bytes, actix_web::Error>, gateway: Data<Gateway>) -> HttpResponse {
+    let Ok(body) = body else { return problem::too_large() };
     let (registrations, is_list) = match read(&body) {
         Ok(read) => read,
-        Err(detail) => {
-            let answer = object!({ "success": false, "error": "invalid_registration", "detail": detail });
-            return HttpResponse::build(StatusCode::BAD_REQUEST).json(answer);
-        }
+        Err(detail) => return problem::answer(StatusCode::BAD_REQUEST, "invalid_registration", detail),
     };
     let references: Vec<String> = registrations.iter().map(|one| one.reference.clone()).collect();
     match gateway.store.register(registrations).await {
         Ok(ids) => {
-            let one = |(reference, id)| object!({ "reference": reference, "id": id });
-            let mut told: Vec<Value> = references.into_iter().zip(ids).map(one).collect();
-            HttpResponse::Ok().json(if is_list { Value::Array(told) } else { told.pop().unwrap_or_default() })
+            let one = |(reference, id)| Registered { reference, id };
+            let mut told: Vec<Registered> = references.into_iter().zip(ids).map(one).collect();
+            let first = if is_list { None } else { told.pop() };
+            HttpResponse::Ok().json(first.map_or_else(|| RegisteredOneOrMany::Many(told), RegisteredOneOrMany::One))
         }
-        Err(StoreError::Busy | StoreError::Unavailable) => answer::unavailable(),
+        Err(StoreError::Busy | StoreError::Unavailable) => problem::unavailable(),
         Err(error) => {
-            tracing::error!("messages cannot be registered: {error}");
-            answer::unavailable()
+            tracing::error!(kind = error.kind(), "messages cannot be registered");
+            problem::unavailable()
         }
     }
 }

@@ -94,6 +94,21 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The same with the addresses under which callbacks are signed for it: its own, else `fallback`.
+    #[must_use]
+    pub fn addressed(mut self, fallback: &PublicUrl) -> Self {
+        if self.public_urls.is_empty() {
+            self.public_urls = Arc::from([fallback.clone()]);
+        }
+        // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
+        let credentials = self.provider.url_credentials();
+        if !credentials.is_empty() {
+            let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
+            self.public_urls = self.public_urls.iter().flat_map(with).collect();
+        }
+        self
+    }
+
     /// Its path on the public listener.
     pub fn path(&self) -> String {
         if self.account.is_unnamed() { self.base_path.clone() } else { format!("{}/{}", self.base_path, self.account.as_str()) }
@@ -182,7 +197,7 @@ impl Endpoint {
     }
 
     /// The variable of a setting of this account.
-    fn variable(&self, setting: &str) -> String {
+    pub fn variable(&self, setting: &str) -> String {
         let account = if self.account.is_unnamed() { "_".to_owned() } else { format!("__{}__", self.account.variable()) };
         format!("{}{account}{setting}", self.spec.prefix())
     }

@@ -1,7 +1,7 @@
 //! What both listeners share: endpoints by path, the store, the clock and the tokens.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc,
@@ -16,10 +16,11 @@ use tokio::sync::Semaphore;
 use crate::{
     config::Config,
     endpoint::Endpoint,
+    endpoints::{Endpoints, Routed},
     metrics::Metrics,
     public_url::PublicUrl,
+    rejections::Rejections,
     secret::Secret,
-    signature::url_token::{self, Grant},
     store::{Store, StoreError},
     time::Clock,
 };
@@ -32,14 +33,14 @@ const MAX_STREAMS: usize = 32;
 
 /// A running gateway.
 pub struct Gateway {
-    endpoints: HashMap<String, Endpoint>,
-    /// The endpoint's path and the route's name, by the path of each route.
-    routes: HashMap<String, (String, &'static str)>,
+    endpoints: Arc<Endpoints>,
     trusted_proxies: Vec<IpNet>,
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
     metrics: Metrics,
+    /// What becomes of requests that are not genuine.
+    pub rejections: Rejections,
     /// Where everything is kept.
     pub store: Store,
     /// The idea of "now".
@@ -52,39 +53,15 @@ pub struct Gateway {
     pub streams: Arc<Semaphore>,
 }
 
-/// Where a request goes.
-#[derive(Clone, Copy)]
-pub struct Routed<'g> {
-    /// The endpoint.
-    pub endpoint: &'g Endpoint,
-    /// Which of its routes.
-    pub route: &'static str,
-    /// What the token in the path grants, if one was there.
-    pub url_token: Option<Grant>,
-}
-
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
         let metrics = Metrics::new(store.metrics(), store.queue_capacity());
-        let endpoints = config.endpoints.into_iter().map(|mut endpoint| {
-            endpoint.metrics = metrics.endpoint(&endpoint);
-            if endpoint.public_urls.is_empty() {
-                endpoint.public_urls = Arc::from([fallback.clone()]);
-            }
-            // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
-            let credentials = endpoint.provider.url_credentials();
-            if !credentials.is_empty() {
-                let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
-                endpoint.public_urls = endpoint.public_urls.iter().flat_map(with).collect();
-            }
-            (endpoint.path(), endpoint)
-        });
-        let endpoints: HashMap<String, Endpoint> = endpoints.collect();
-        let routes =
-            endpoints.values().flat_map(|endpoint| endpoint.paths().map(|(path, route)| (path, (endpoint.path(), route))));
+        let configured =
+            config.endpoints.into_iter().map(|endpoint| Endpoint { metrics: metrics.endpoint(&endpoint), ..endpoint });
+        let endpoints = Arc::new(Endpoints::new(configured.collect(), fallback.clone()));
         Self {
-            routes: routes.collect(),
+            rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&endpoints), &config.database),
             endpoints,
             trusted_proxies: config.trusted_proxies,
             ops_token,
@@ -101,18 +78,7 @@ impl Gateway {
 
     /// Where a path leads, byte for byte. A wrong token at its end makes it an unknown path.
     pub fn route(&self, path: &str) -> Option<Routed<'_>> {
-        if let Some(routed) = self.route_without_token(path) {
-            return Some(routed);
-        }
-        let (path, token) = path.rsplit_once(url_token::SEGMENT)?;
-        let routed = self.route_without_token(path)?;
-        let url_token = Some(routed.endpoint.grant(token)?);
-        Some(Routed { url_token, ..routed })
-    }
-
-    fn route_without_token(&self, path: &str) -> Option<Routed<'_>> {
-        let (path, route) = self.routes.get(path)?;
-        Some(Routed { endpoint: self.endpoints.get(path)?, route, url_token: None })
+        self.endpoints.route(path)
     }
 
     /// Whether forwarded headers from that address are believed.
@@ -122,12 +88,17 @@ impl Gateway {
 
     /// The endpoint whose path this is, byte for byte.
     pub fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        self.endpoints.get(path)
+        self.endpoints.at(path)
+    }
+
+    /// All endpoints, by path and by name.
+    pub fn all_endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// All endpoints.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values()
+        self.endpoints.iter()
     }
 
     /// Whether the token may read at the ops listener.
@@ -160,11 +131,13 @@ impl Gateway {
         self.metrics.exposition(self.store.queued())
     }
 
-    /// Takes over from the store when the endpoints were last heard of. Blocks.
+    /// Takes over from the store when the endpoints were last heard of before this start. Blocks.
     pub fn recall(&self) -> Result<(), StoreError> {
         let endpoints: Vec<_> =
             self.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.account.as_str().to_owned())).collect();
-        self.metrics.set_last_genuine(&self.store.last_genuine(&endpoints)?);
+        for (endpoint, heard) in self.endpoints().zip(self.store.heard(&endpoints)?) {
+            heard.last.into_iter().for_each(|at| endpoint.metrics.heard(at));
+        }
         Ok(())
     }
 

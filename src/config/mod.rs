@@ -26,6 +26,9 @@ use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature
 /// SignalWire hangs up after 5 seconds; an answer must be there before.
 const MAX_TIMEOUT: u64 = 4;
 
+/// More than this many requests a minute from one network that are not genuine are no sender's misconfiguration.
+const REJECTIONS_PER_MINUTE: usize = 60;
+
 /// What the gateway was told.
 #[derive(Debug)]
 pub struct Config {
@@ -47,6 +50,8 @@ pub struct Config {
     pub store: store::Options,
     /// The networks whose forwarded headers are believed, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many requests that are not genuine each network may send in any 60 seconds; 0 = any number. Not a variable.
+    pub rejections_per_minute: usize,
     /// How long a stopping gateway goes on accepting before it closes its listeners.
     pub shutdown_delay: Duration,
     /// What is logged, and how.
@@ -162,6 +167,7 @@ impl Config {
             timeout: timeout(reader),
             store: store_options(reader),
             trusted_proxies: trusted_proxies(reader),
+            rejections_per_minute: REJECTIONS_PER_MINUTE,
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,
@@ -189,9 +195,23 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
         part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
             .min(MAX_SECONDS),
+        retention: retention(reader),
         unconfirmed_after: (!unconfirmed_after.is_zero()).then_some(unconfirmed_after.min(MAX_SECONDS)),
     }
 }
+
+fn retention(reader: &mut Reader<'_>) -> store::Retention {
+    let days =
+        |number: u64| (number > 0).then(|| Duration::from_hours(number.saturating_mul(24).min(MAX_SECONDS.as_secs() / 3600)));
+    let events: u64 = reader.parsed(&variables::EVENT_RETENTION_DAYS, "days, a whole number");
+    if (1..MIN_EVENT_DAYS).contains(&events) {
+        reader.problem("EVENT_RETENTION_DAYS", "expected 0 (for ever) or 7 days or more: a callback may be repeated for days");
+    }
+    store::Retention { bodies: days(reader.parsed(&variables::RETENTION_DAYS, "days, a whole number")), events: days(events) }
+}
+
+/// Providers repeat a callback for days, and without its request's row it would be a new one.
+const MIN_EVENT_DAYS: u64 = 7;
 
 /// A hundred years: longer than any window makes sense, and short enough to calculate with.
 const MAX_SECONDS: Duration = Duration::from_hours(100 * 365 * 24);

@@ -19,10 +19,12 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Unacceptable};
 use crate::{
     callback::{Callback, Headers},
-    gateway::{Gateway, Routed},
+    endpoint::Endpoint,
+    endpoints::Routed,
+    gateway::Gateway,
     metrics::{Counted, Outcome, RejectedCause},
     provider::Spec,
-    receive::receive,
+    receive::{Refusal, receive},
     signature::Rejected,
 };
 
@@ -73,24 +75,42 @@ async fn answer(
             counted.becomes(why.into());
             return answer::unacceptable(why);
         }
-        Err(Refused::Unsigned) => {
+        Err(Refused::Unsigned(head)) => {
             counted.becomes(Outcome::Rejected(RejectedCause::NotGenuine(Rejected::Missing)));
-            return answer::closing(answer::refused(&Rejected::Missing.into(), endpoint));
+            return answer::closing(rejected(gateway, endpoint, *head, Rejected::Missing, counted));
         }
     };
     let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
     counted.came_to(&result);
     match result {
         Ok(received) => answer::received(&received),
+        Err(Refusal::Rejected(cause)) => rejected(gateway, endpoint, callback, cause, counted),
         Err(refusal) => answer::refused(&refusal, endpoint),
+    }
+}
+
+/// The answer to what is not genuine. It is kept for diagnosis, unless its network has sent too much of that.
+fn rejected(
+    gateway: &Gateway,
+    endpoint: &Endpoint,
+    callback: Callback,
+    cause: Rejected,
+    counted: &mut Counted<'_>,
+) -> HttpResponse {
+    match gateway.rejections.take(endpoint, callback, cause) {
+        Ok(()) => answer::refused(&cause.into(), endpoint),
+        Err(limited) => {
+            counted.becomes(Outcome::Rejected(RejectedCause::Limited));
+            answer::too_many(limited.retry_after)
+        }
     }
 }
 
 /// Why a request did not become a callback.
 enum Refused {
     Early(Unacceptable),
-    /// It carries no signature at all.
-    Unsigned,
+    /// It carries no signature at all; its body was not read.
+    Unsigned(Box<Callback>),
 }
 
 impl From<Unacceptable> for Refused {
@@ -125,7 +145,7 @@ async fn callback<'g>(
     }
     check_head(request, endpoint.spec)?;
     if !endpoint.may_be_genuine(&callback) {
-        return Err(Refused::Unsigned);
+        return Err(Refused::Unsigned(Box::new(callback)));
     }
     callback.body = tokio::time::timeout(BODY_DEADLINE, read(payload, gateway, room)).await.map_err(|_| Unacceptable::Slow)??;
     callback.received_at = gateway.clock.now();

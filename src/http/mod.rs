@@ -10,6 +10,7 @@ mod ops;
 mod problem;
 mod routes;
 mod server;
+mod stock;
 
 pub use openapi::{document as openapi, routes};
 pub use server::{Running, Server, StartError};

@@ -7,7 +7,7 @@ use std::{
     num::NonZero,
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{
@@ -15,16 +15,16 @@ use actix_web::{
     dev::ServerHandle,
     web::{self, Data},
 };
-use futures_util::future::Either;
+use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, ops};
+use super::{HEALTH_PATH, health, inbound, ops, stock};
 use crate::{
     config::Config,
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    store::{Store, StoreError},
+    store::{Pruned, Store, StoreError},
     time::Clock,
 };
 
@@ -33,11 +33,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-/// The figures of the tables are read at the most so often, and reading them may take this part of the time.
-const STOCK_INTERVAL: Duration = Duration::from_secs(30);
-const STOCK_SHARE: u32 = 50;
-/// Not in the middle of the start.
-const STOCK_START: Duration = Duration::from_secs(1);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
@@ -130,6 +126,7 @@ impl Running {
         if self.thread.join().is_err() {
             tracing::error!("the server ended by a panic");
         }
+        self.gateway.rejections.close();
         self.gateway.store.close();
     }
 }
@@ -180,36 +177,13 @@ fn serve(
             return Ok(());
         }
         drop(started);
-        let servers = futures_util::future::try_join(public, ops);
-        match futures_util::future::select(Box::pin(servers), Box::pin(in_the_background(gateway))).await {
+        let servers = future::try_join(public, ops);
+        let care = future::join3(sweep_now_and_then(gateway), prune_now_and_then(gateway), stock::take_now_and_then(gateway));
+        match future::select(Box::pin(servers), Box::pin(care)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right(((never, _), _)) => match never {},
+            Either::Right(((never, _, _), _)) => match never {},
         }
     })
-}
-
-async fn in_the_background(gateway: &Data<Gateway>) -> (Infallible, Infallible) {
-    futures_util::future::join(sweep_now_and_then(gateway), take_stock_now_and_then(gateway)).await
-}
-
-/// Reads for the metrics what stands in the tables.
-async fn take_stock_now_and_then(gateway: &Data<Gateway>) -> Infallible {
-    let read = |what: fn(&Gateway) -> Result<(), StoreError>| {
-        let gateway = gateway.clone().into_inner();
-        async move {
-            let started = Instant::now();
-            if let Ok(Err(error)) = web::block(move || what(&gateway)).await {
-                tracing::warn!("the tables cannot be read for the metrics: {error}");
-            }
-            started.elapsed()
-        }
-    };
-    actix_web::rt::time::sleep(STOCK_START).await;
-    read(Gateway::recall).await;
-    loop {
-        let took = read(Gateway::take_stock).await;
-        actix_web::rt::time::sleep(STOCK_INTERVAL.max(took * STOCK_SHARE)).await;
-    }
 }
 
 /// Looks after what waits: mappings of plain SQL, parts of long messages.
@@ -218,8 +192,23 @@ async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
     let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
     loop {
         timer.tick().await;
+        gateway.rejections.tidy(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
             tracing::warn!("the sweep did not finish: {error}");
+        }
+    }
+}
+
+/// Deletes what has expired. Soon after the start as well: a gateway may never run for an hour.
+async fn prune_now_and_then(gateway: &Gateway) -> Infallible {
+    let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
+    let mut timer = actix_web::rt::time::interval_at(start, PRUNE_INTERVAL);
+    loop {
+        timer.tick().await;
+        match gateway.store.prune(gateway.clock.now(), false, drop).await {
+            Ok(pruned) if pruned == Pruned::default() => {}
+            Ok(Pruned { bodies, events, requests }) => tracing::info!(bodies, events, requests, "deleted what has expired"),
+            Err(error) => tracing::warn!("what has expired was not deleted: {error}"),
         }
     }
 }

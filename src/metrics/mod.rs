@@ -17,21 +17,13 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::{
-    labels::{ByEndpoint, ByVersion},
-    request::Requests,
-    state::State,
-};
+use self::{labels::ByVersion, request::Requests, state::State};
 pub use self::{
     outcome::{FailedCause, Outcome, RejectedCause},
     request::{Counted, EndpointMetrics},
     store::StoreMetrics,
 };
-use crate::{
-    endpoint::Endpoint,
-    store::{Gauges, LastGenuine},
-    time::Timestamp,
-};
+use crate::{endpoint::Endpoint, store::Gauges, time::Timestamp};
 
 /// A histogram for each set of labels, with buckets of its own.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -70,13 +62,6 @@ impl Metrics {
     /// Takes over what the store says about its rows.
     pub fn set_state(&self, gauges: &Gauges, now: Timestamp) {
         self.state.set(gauges, now);
-    }
-
-    /// Takes over when the endpoints were last heard of before this start.
-    pub fn set_last_genuine(&self, last: &[LastGenuine]) {
-        for LastGenuine { service_type, account, received_at } in last {
-            self.requests.heard_of(&ByEndpoint { provider: service_type, account: account.as_str().into() }, *received_at);
-        }
     }
 
     /// The text that Prometheus reads, in the format of `OpenMetrics` 1.0.

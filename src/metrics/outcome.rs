@@ -34,6 +34,8 @@ pub enum RejectedCause {
     NotGenuine(Rejected),
     /// Its client's address is not in the endpoint's list.
     Forbidden,
+    /// Its network has sent too many that are not genuine.
+    Limited,
 }
 
 /// Why a request could not be taken.
@@ -69,6 +71,7 @@ impl RejectedCause {
         match self {
             Self::NotGenuine(rejected) => rejected.into(),
             Self::Forbidden => "forbidden",
+            Self::Limited => "limited",
         }
     }
 }

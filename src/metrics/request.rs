@@ -69,11 +69,6 @@ impl Requests {
         registry.register_with_unit("endpoint_last_genuine_timestamp", help, Unit::Seconds, last_genuine);
         requests
     }
-
-    /// An authentic request came then.
-    pub(super) fn heard_of(&self, endpoint: &ByEndpoint, at: Timestamp) {
-        self.last_genuine.get_or_create(endpoint).inner().fetch_max(at.seconds(), Ordering::Relaxed);
-    }
 }
 
 /// The counters of one endpoint.
@@ -120,7 +115,12 @@ impl EndpointMetrics {
         let proof = callback.proof();
         let labels = ByProof { provider, account, scheme: proof.scheme().name, secret: proof.secret_index() };
         self.requests.verified.get_or_create(&labels).inc();
-        self.requests.heard_of(&self.labels, callback.received_at);
+        self.heard(callback.received_at);
+    }
+
+    /// An authentic request came then, perhaps before this start.
+    pub fn heard(&self, at: Timestamp) {
+        self.requests.last_genuine.get_or_create(&self.labels).inner().fetch_max(at.seconds(), Ordering::Relaxed);
     }
 
     fn by_outcome(&self, outcome: &'static str) -> ByOutcome {
@@ -192,7 +192,10 @@ mod tests {
     fn every_cause_has_a_name_of_its_own() {
         let requests = Arc::new(Requests::register(&mut Registry::default()));
         let metrics = EndpointMetrics { requests: Arc::clone(&requests), labels: ByEndpoint::default() };
-        let rejected = Rejected::VARIANTS.iter().map(|cause| RejectedCause::NotGenuine(*cause)).chain([RejectedCause::Forbidden]);
+        let rejected = Rejected::VARIANTS
+            .iter()
+            .map(|cause| RejectedCause::NotGenuine(*cause))
+            .chain([RejectedCause::Forbidden, RejectedCause::Limited]);
         let failed = FailedCause::VARIANTS.iter().map(|cause| Outcome::Failed(*cause));
         for outcome in rejected.map(Outcome::Rejected).chain(failed) {
             metrics.received(true).becomes(outcome);
@@ -205,7 +208,7 @@ mod tests {
             assert_eq!(causes.get_or_create(&ByCause { provider, account, cause }).get(), 1, "{outcome:?}");
         }
         let count = |outcome: &'static str| requests.outcomes.get_or_create(&metrics.by_outcome(outcome)).get();
-        let all = (Rejected::VARIANTS.len() + 1, FailedCause::VARIANTS.len());
+        let all = (Rejected::VARIANTS.len() + 2, FailedCause::VARIANTS.len());
         assert_eq!((count("rejected"), count("failed")), (all.0 as u64, all.1 as u64));
         assert_eq!(requests.received.get_or_create(&ByEndpoint::default()).get(), (all.0 + all.1) as u64);
     }

@@ -13,9 +13,11 @@ use super::{
     apply::{Effects, Occasion, write_events},
     change::Looking,
     correlation::{self, Correlation},
+    erase::Erase,
     inbound::InboundRow,
     locks::{Lock, Locking},
     parts::{PartRow, Parts},
+    prune::Prune,
     rebuild::Rebuilding,
     record::{Answer, Record},
     rederive::Rederiving,
@@ -37,7 +39,19 @@ pub(super) struct BodyRow<'r> {
 
 /// What a database must be able to do for a commit.
 pub(super) trait Writer:
-    Shared + Locking + Correlation + Parts + Registering + Sweep + Looking + Quarantine + Rebuilding + Rederiving + Waiting
+    Shared
+    + Locking
+    + Correlation
+    + Parts
+    + Registering
+    + Sweep
+    + Looking
+    + Erase
+    + Prune
+    + Quarantine
+    + Rebuilding
+    + Rederiving
+    + Waiting
 {
     /// Runs `body` in a transaction that locks what it writes.
     fn atomically<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T>;

@@ -22,26 +22,10 @@ pub struct Gauges {
     pub quarantined: i64,
 }
 
-/// When an endpoint was last heard of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastGenuine {
-    /// The provider.
-    pub service_type: &'static str,
-    /// The account there.
-    pub account: String,
-    /// When its last authentic request came.
-    pub received_at: Timestamp,
-}
-
 impl Store {
     /// Figures of the tables. Blocks.
     pub fn gauges(&self) -> Result<Gauges, StoreError> {
         self.read(gauges)
-    }
-
-    /// When these providers' accounts were last heard of. Blocks.
-    pub fn last_genuine(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<LastGenuine>, StoreError> {
-        self.read(|connection| last_genuine(connection, endpoints))
     }
 
     /// What it counts.
@@ -63,24 +47,4 @@ fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
             .map(Timestamp::from_naive),
         quarantined: r::table.filter(r::state.eq("quarantined")).count().get_result(c)?,
     }))
-}
-
-/// When the endpoints of these providers and accounts were last heard of, as far as they ever were.
-fn last_genuine(connection: &mut Connection, endpoints: &[(&'static str, String)]) -> QueryResult<Vec<LastGenuine>> {
-    let mut heard = Vec::new();
-    for (service_type, account) in endpoints {
-        let last = on_either!(connection, c => r::table
-            .filter(r::service_type.eq(service_type))
-            .filter(r::account.eq(account))
-            .order(r::received_at.desc())
-            .select(r::received_at)
-            .first(c)
-            .optional()?);
-        heard.extend(last.map(|received_at| LastGenuine {
-            service_type,
-            account: account.clone(),
-            received_at: Timestamp::from_naive(received_at),
-        }));
-    }
-    Ok(heard)
 }

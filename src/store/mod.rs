@@ -9,10 +9,12 @@ mod change;
 mod commit;
 mod connection;
 mod correlation;
+mod erase;
 mod failure;
 mod fold;
 mod gauges;
 mod health;
+mod heard;
 mod inbound;
 mod lists;
 mod locks;
@@ -20,11 +22,13 @@ mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
+mod prune;
 mod reads;
 mod rebuild;
 mod record;
 mod rederive;
 mod registration;
+mod rejected;
 mod replay;
 mod rooms;
 mod rows;
@@ -32,9 +36,11 @@ mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod steps;
 mod stored;
 mod story;
 mod sweep;
+mod telling;
 mod unconfirmed;
 mod writer;
 
@@ -48,16 +54,21 @@ use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
 pub use change::Change;
-pub use gauges::{Gauges, LastGenuine};
+pub use erase::{Erased, Table};
+pub use gauges::Gauges;
+pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
     MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
     StoredEvent, StoredRequest,
 };
+pub use migrations::{migrate, pending_migrations, probe};
+pub use prune::{Pruned, Retention};
 pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use rejected::{Kept, Rejection, Ring};
 pub use replay::Applied;
 pub use rule::Rule;
 pub use stored::AuthenticRequest;
@@ -125,6 +136,9 @@ pub enum StoreError {
     /// The database was migrated by a newer version.
     #[error("the database has migrations that this version does not know; use the newer version")]
     NewerSchema,
+    /// Migrations are pending where none is applied.
+    #[error("the database is not migrated for this version; run `waybill migrate`")]
+    NotMigrated,
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(Arc<dyn std::error::Error + Send + Sync>),
@@ -174,6 +188,8 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// How long what was received is kept.
+    pub retention: Retention,
     /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
     pub unconfirmed_after: Option<Duration>,
 }
@@ -185,6 +201,7 @@ impl Default for Options {
             matches_embedded: true,
             timestamp_window: None,
             part_timeout: Duration::from_hours(1),
+            retention: Retention::default(),
             unconfirmed_after: Some(Duration::from_hours(72)),
         }
     }
@@ -208,7 +225,16 @@ impl Store {
     /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         migrate(url)?;
-        let mut connection = open(url)?;
+        Self::start(url, options)
+    }
+
+    /// Opens a database that is migrated already, for a command beside the gateway.
+    pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
+    }
+
+    fn start(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
         let metrics = StoreMetrics::default();
@@ -350,28 +376,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Applies what migrations are pending and returns their names.
-pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    connection::prepare(url)?;
-    migrations::run(&mut open(url)?)
-}
-
-/// Whether the database answers and keeps what it commits. Creates nothing.
-pub fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
-    connection::probe(url)
-}
-
-/// Names of the migrations that [`migrate`] would apply.
-pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    match url {
-        // Looking would create it.
-        DatabaseUrl::Sqlite(path) if !path.exists() => migrations::all(),
-        _ => migrations::look(&mut open(url)?),
-    }
-}
-
-fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    Connection::open(url).map_err(|error| connection::unavailable(&error))
 }

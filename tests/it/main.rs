@@ -14,12 +14,15 @@
 
 mod calls_rooms;
 mod check;
+mod cli;
 mod config;
 mod convergence;
 mod correlation;
 mod cross_scheme;
 mod development;
 mod docs;
+mod doctor;
+mod erase;
 mod event_stream;
 mod explain;
 mod guides;
@@ -31,10 +34,17 @@ mod inbound;
 mod limits;
 mod metrics;
 mod migrations;
+mod operations;
+mod packaging;
+mod parts;
 mod parts;
 mod privacy;
+mod privacy;
+mod prune;
+mod rejected;
 mod replay;
 mod shutdown;
+mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::float_cmp,
     clippy::format_push_string,
     unreachable_pub,
     dead_code,
@@ -32,6 +33,7 @@ mod guides_signalwire;
 mod http;
 mod inbound;
 mod limits;
+mod metrics;
 mod migrations;
 mod operations;
 mod packaging;

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::float_cmp,
     clippy::format_push_string,
     unreachable_pub,
     dead_code,
@@ -35,6 +36,7 @@ mod http;
 mod inbound;
 mod limits;
 mod lists;
+mod metrics;
 mod migrations;
 mod operations;
 mod packaging;

@@ -5,6 +5,7 @@ pub mod chromium;
 pub mod client;
 pub mod database;
 pub mod gateway;
+pub mod metrics;
 pub mod twilio;
 
 /// A variable of the process: where `./test` says which Postgres to use, and what to rewrite.

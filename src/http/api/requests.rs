@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    store::{StoredRequest, RequestFilter, RequestId, RequestState},
+    store::{RequestFilter, RequestId, RequestState, StoredRequest},
 };
 
 query! {

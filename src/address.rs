@@ -22,6 +22,12 @@ pub fn international(raw: &str) -> Option<String> {
     if is_number { Some(format!("+{bare}")) } else { phone(raw) }
 }
 
+/// A number or an address as the tables have it, however it was typed.
+pub fn any(typed: &str) -> String {
+    let normalized = if typed.contains('@') { email(typed) } else { international(typed) };
+    normalized.unwrap_or_else(|| typed.to_owned())
+}
+
 /// The channel that a prefix such as `whatsapp:` names.
 pub fn channel(raw: &str) -> Option<Channel> {
     split_channel(raw).0

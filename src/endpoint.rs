@@ -6,6 +6,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     event::Event,
     limiter::{Admission, Limited, Limiter},
+    metrics::EndpointMetrics,
     provider::{InUrl, InvalidPayload, Provider, Reply, Spec, Unparsable},
     public_url::PublicUrl,
     signature::{Outgoing, Rejected, Scheme, ip, unverified, url_secret, url_token},
@@ -86,11 +87,28 @@ pub struct Endpoint {
     pub unverified: Option<unverified::Permission>,
     /// How many genuine callbacks it takes.
     pub limiter: Limiter,
+    /// What is counted of its requests.
+    pub metrics: EndpointMetrics,
     /// The provider's side of it.
     pub provider: Box<dyn Provider>,
 }
 
 impl Endpoint {
+    /// The same with the addresses under which callbacks are signed for it: its own, else `fallback`.
+    #[must_use]
+    pub fn addressed(mut self, fallback: &PublicUrl) -> Self {
+        if self.public_urls.is_empty() {
+            self.public_urls = Arc::from([fallback.clone()]);
+        }
+        // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
+        let credentials = self.provider.url_credentials();
+        if !credentials.is_empty() {
+            let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
+            self.public_urls = self.public_urls.iter().flat_map(with).collect();
+        }
+        self
+    }
+
     /// Its path on the public listener.
     pub fn path(&self) -> String {
         if self.account.is_unnamed() { self.base_path.clone() } else { format!("{}/{}", self.base_path, self.account.as_str()) }

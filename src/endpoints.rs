@@ -1,6 +1,6 @@
 //! All endpoints of a gateway, by path and by name.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use crate::{
     endpoint::Endpoint,
@@ -31,16 +31,8 @@ pub struct Routed<'e> {
 impl Endpoints {
     /// Takes what was configured. Endpoints without a public address of their own get the listener's.
     pub fn new(endpoints: Vec<Endpoint>, listener: PublicUrl) -> Self {
-        let by_path = endpoints.into_iter().map(|mut endpoint| {
-            if endpoint.public_urls.is_empty() {
-                endpoint.public_urls = Arc::from([listener.clone()]);
-            }
-            // A provider that takes them from the URL may sign them with it; without them it is tried in any case.
-            let credentials = endpoint.provider.url_credentials();
-            if !credentials.is_empty() {
-                let with = |url: &PublicUrl| credentials.iter().map(|pair| url.with_userinfo(pair.text())).collect::<Vec<_>>();
-                endpoint.public_urls = endpoint.public_urls.iter().flat_map(with).collect();
-            }
+        let by_path = endpoints.into_iter().map(|endpoint| {
+            let endpoint = endpoint.addressed(&listener);
             (endpoint.path(), endpoint)
         });
         let by_path: HashMap<String, Endpoint> = by_path.collect();

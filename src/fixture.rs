@@ -1,6 +1,6 @@
 //! Recorded callbacks: `fixtures/<provider>/<case>/` with `request.toml`, the exact `body`, and `expected.json`.
 //!
-//! The tests replay each of them; `demo` sends those that are meant to be accepted.
+//! The tests replay each of them; `demo` and `simulate` send those that are meant to be accepted.
 
 use std::collections::BTreeMap;
 
@@ -92,23 +92,23 @@ impl Fixture {
 
     /// Every case that is compiled in.
     pub fn all() -> Result<Vec<Self>, BrokenFixture> {
-        let mut fixtures = Vec::new();
-        for case in FIXTURES.dirs().flat_map(Dir::dirs) {
-            let name = |depth: usize| {
-                case.path().components().nth(depth).map_or(String::new(), |part| part.as_os_str().to_string_lossy().into_owned())
-            };
-            let file = |file: &str| case.get_file(case.path().join(file)).map(include_dir::File::contents).unwrap_or_default();
-            let text = |contents| String::from_utf8_lossy(contents).into_owned();
-            fixtures.push(Self::parse(
-                &name(0),
-                &name(1),
-                &text(file("request.toml")),
-                file("body"),
-                &text(file("expected.json")),
-            )?);
-        }
+        let mut fixtures = FIXTURES.dirs().flat_map(Dir::dirs).map(Self::read).collect::<Result<Vec<Self>, _>>()?;
         fixtures.sort_by(|one, other| (one.spec.name, &one.name).cmp(&(other.spec.name, &other.name)));
         Ok(fixtures)
+    }
+
+    /// One case by its provider and name.
+    pub fn find(provider: &str, name: &str) -> Option<Self> {
+        Self::read(FIXTURES.get_dir(format!("{provider}/{name}"))?).ok()
+    }
+
+    fn read(case: &Dir<'_>) -> Result<Self, BrokenFixture> {
+        let name = |depth: usize| {
+            case.path().components().nth(depth).map_or(String::new(), |part| part.as_os_str().to_string_lossy().into_owned())
+        };
+        let file = |file: &str| case.get_file(case.path().join(file)).map(include_dir::File::contents).unwrap_or_default();
+        let text = |contents| String::from_utf8_lossy(contents).into_owned();
+        Self::parse(&name(0), &name(1), &text(file("request.toml")), file("body"), &text(file("expected.json")))
     }
 
     /// Whether any endpoint of the provider, with default options, is meant to accept it once it is signed anew.
@@ -129,6 +129,15 @@ impl Fixture {
 
     /// The whole request, its proof included, as if sent to that endpoint at that instant.
     pub fn outgoing(&self, endpoint: &Endpoint, now: Timestamp) -> Outgoing {
+        let mut outgoing = self.unsigned(endpoint, now);
+        if let Some(scheme) = self.scheme() {
+            endpoint.sign(scheme, &mut outgoing);
+        }
+        outgoing
+    }
+
+    /// The same without its proof.
+    pub fn unsigned(&self, endpoint: &Endpoint, now: Timestamp) -> Outgoing {
         let path = endpoint.route_path(&self.request.route);
         let query = &self.request.query;
         let target = if query.is_empty() { path } else { format!("{path}?{query}") };
@@ -136,9 +145,6 @@ impl Fixture {
         outgoing.headers = self.request.headers.clone().into_iter().collect();
         outgoing.id = format!("msg_{}", self.name.replace('-', "_"));
         outgoing.seconds = now.seconds();
-        if let Some(scheme) = self.scheme() {
-            endpoint.sign(scheme, &mut outgoing);
-        }
         outgoing
     }
 }

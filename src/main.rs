@@ -13,10 +13,10 @@ fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
     let process = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     if arguments.ignores_env_file() {
-        return cli::run(&arguments, &process.collect());
+        return cli::run(arguments, &process.collect());
     }
     match Env::read(Path::new(".env"), process) {
-        Ok(env) => cli::run(&arguments, &env),
+        Ok(env) => cli::run(arguments, &env),
         Err(error) => cli::configuration_failed(&error),
     }
 }

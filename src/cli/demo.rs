@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CommandError, say, serve, table};
+use super::{CommandError, random, say, sender::Sender, serve, table};
 use crate::{
     config::{Config, Env},
     endpoint::Endpoint,
@@ -11,7 +11,6 @@ use crate::{
     provider::SettingKind,
     providers,
     public_url::PublicUrl,
-    signature::Outgoing,
     store::{Counts, MessageFilter},
     time::Clock,
 };
@@ -23,8 +22,9 @@ pub(super) fn run(env: &Env, exit: bool) -> Result<(), CommandError> {
     crate::telemetry::start(crate::config::LogConfig { level: tracing::Level::ERROR, json: false });
     let running = Server::start(loaded.config, Clock::System)?;
     let fixtures = Fixture::all().map_err(|error| failed(&error))?;
-    let accepted = send_all(&running, &fixtures)?;
-    let forged = forge(&running, &fixtures)?;
+    let sender = Sender::to(&format!("http://{}", running.public));
+    let accepted = send_all(&running, &sender, &fixtures)?;
+    let forged = forge(&running, &sender, &fixtures)?;
     let page = running.gateway.store.messages(&MessageFilter { limit: 500, ..MessageFilter::default() })?;
     say(table::messages(&page.items));
     let Counts { requests, events, messages, inbound, calls, rooms } = running.gateway.store.counts()?;
@@ -52,11 +52,7 @@ fn environment(env: &Env) -> Result<Env, CommandError> {
         // Kept, so that the table can be looked at afterwards; the system clears its temporary folder.
         format!("sqlite://{}", folder.keep().join("waybill.db").display())
     };
-    let random = || {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map(|()| bytes).map_err(|error| failed(&error))
-    };
-    let mut variables = vec![("DATABASE_URL".to_owned(), database), ("OPS_TOKEN".to_owned(), hex::encode(random()?))];
+    let mut variables = vec![("DATABASE_URL".to_owned(), database), ("OPS_TOKEN".to_owned(), hex::encode(random::<32>()?))];
     for name in ["LISTEN", "OPS_LISTEN"] {
         variables.push((name.to_owned(), env.get(name).unwrap_or("127.0.0.1:0").to_owned()));
     }
@@ -71,13 +67,13 @@ fn environment(env: &Env) -> Result<Env, CommandError> {
 }
 
 /// Sends every callback that is meant to be accepted and sums up the answers.
-fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError> {
+fn send_all(running: &Running, sender: &Sender, fixtures: &[Fixture]) -> Result<String, CommandError> {
     let mut lines = Vec::new();
     for spec in providers::ALL {
         let (mut accepted, mut sent) = (0, 0);
         for fixture in fixtures.iter().filter(|fixture| fixture.spec.name == spec.name && fixture.is_for_everyone()) {
             let endpoint = endpoint(running, fixture)?;
-            let status = post(running, fixture.outgoing(endpoint, running.gateway.clock.now()))?;
+            let status = sender.send(fixture.outgoing(endpoint, running.gateway.clock.now()))?.status;
             sent += 1;
             accepted += usize::from(status == 200);
             if status != 200 {
@@ -90,7 +86,7 @@ fn send_all(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandEr
 }
 
 /// Sends one callback with a signature that is not its own, and looks at every table.
-fn forge(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError> {
+fn forge(running: &Running, sender: &Sender, fixtures: &[Fixture]) -> Result<String, CommandError> {
     let before = running.gateway.store.counts()?;
     let is_signed =
         |fixture: &&Fixture| fixture.is_for_everyone() && fixture.scheme().is_some_and(|scheme| scheme.covers_payload);
@@ -99,7 +95,7 @@ fn forge(running: &Running, fixtures: &[Fixture]) -> Result<String, CommandError
     for fixture in &forged {
         let mut tampered = fixture.outgoing(endpoint(running, fixture)?, running.gateway.clock.now());
         tampered.body.pop();
-        let status = post(running, tampered)?;
+        let status = sender.send(tampered)?.status;
         if status != 401 {
             return Err(CommandError::Other(format!("a forged callback was answered {status}")));
         }
@@ -115,21 +111,6 @@ fn endpoint<'r>(running: &'r Running, fixture: &Fixture) -> Result<&'r Endpoint,
         .gateway
         .endpoint(&fixture.spec.default_path())
         .ok_or_else(|| CommandError::Other(format!("{} is off", fixture.spec.title)))
-}
-
-fn post(running: &Running, outgoing: Outgoing) -> Result<u16, CommandError> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let url = format!("http://{}{}", running.public, outgoing.target);
-    let failed = |error: &dyn std::fmt::Display| CommandError::Other(format!("cannot call the gateway: {error}"));
-    let request = ureq::http::Request::builder().method(outgoing.method.as_str()).uri(url);
-    let request = outgoing.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    let response = if outgoing.body.is_empty() {
-        agent.run(request.body(()).map_err(|error| failed(&error))?)
-    } else {
-        agent.run(request.body(&outgoing.body[..]).map_err(|error| failed(&error))?)
-    };
-    let response = response.map_err(|error| failed(&error))?;
-    Ok(response.status().as_u16())
 }
 
 fn describe(running: &Running, env: &Env, throw_away: &Env) {

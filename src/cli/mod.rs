@@ -1,24 +1,49 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 usage, 75 database away, 78 configuration.
 
+mod changes;
 mod check;
+mod copies;
 mod demo;
+mod erase;
+mod explain;
+mod lists;
+mod messages;
 mod migrate;
+mod progress;
+mod prune;
+mod rederive;
+mod requests;
+mod sender;
 mod serve;
+mod shell;
+mod simulate;
 mod table;
 
 use std::{fmt::Display, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::{
-    config::{Config, Env, Loaded},
+    config::{Config, DatabaseUrl, Env, Loaded, Problems},
+    endpoints::Endpoints,
     http::StartError,
-    store::StoreError,
+    public_url::PublicUrl,
+    store::{self, Store, StoreError},
 };
+
+/// What `--help` and the man page say about exit codes.
+const EXIT_STATUS: &str = "\
+Exit status:
+   0  done
+   1  failed
+   2  wrong usage
+  75  the database is away; try again later
+  78  the configuration has problems";
 
 /// Inbound webhook gateway for SMS and e-mail delivery callbacks.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_STATUS)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -46,15 +71,44 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Send correctly signed callbacks to a running gateway.
+    Simulate(simulate::Arguments),
+    /// Show the status table, newest first.
+    Messages(messages::Arguments),
+    /// Tell the whole story of one message: each event, what it did to the status and why, and where its raw callback is.
+    Explain(explain::Arguments),
+    /// List, show, replay or discard callbacks that were not applied.
+    #[command(subcommand)]
+    Requests(requests::Command),
+    /// Make message rows anew out of what is stored; shows the difference first.
+    Rederive(rederive::Arguments),
+    /// Delete what has expired: raw bodies after RETENTION_DAYS, events after EVENT_RETENTION_DAYS.
+    Prune(prune::Arguments),
+    /// Erase a person: their number or address, and whatever tells of them, in every table.
+    Erase(erase::Arguments),
+    /// Print the OpenAPI document of the ops listener.
+    Openapi,
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 impl Arguments {
     /// Whether the command takes nothing from `.env`: a demonstration must not write into the database of a configured folder.
     pub fn ignores_env_file(&self) -> bool {
-        matches!(self.command, Command::Demo { .. })
+        match &self.command {
+            Command::Demo { .. } | Command::Completions { .. } | Command::Man | Command::Openapi => true,
+            Command::Simulate(arguments) => arguments.is_list(),
+            _ => false,
+        }
     }
 }
 
+const USAGE: u8 = 2;
 const DATABASE_AWAY: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
@@ -65,6 +119,11 @@ pub(crate) enum CommandError {
     Start(#[from] StartError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the configuration has problems:\n{0}")]
+    Configuration(Problems),
+    /// The command line asks for what there is not.
+    #[error("{0}")]
+    Usage(String),
     #[error("{0}")]
     Other(String),
 }
@@ -75,27 +134,30 @@ impl CommandError {
             Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) => {
                 ExitCode::from(DATABASE_AWAY)
             }
+            Self::Configuration(_) => ExitCode::from(CONFIGURATION),
+            Self::Usage(_) => ExitCode::from(USAGE),
             _ => ExitCode::FAILURE,
         }
     }
 }
 
 /// Runs the command.
-pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
+pub fn run(arguments: Arguments, env: &Env) -> ExitCode {
     let result = match arguments.command {
         Command::Demo { exit } => demo::run(env, exit),
         Command::Check { json } => return check::run(env, json),
-        Command::Serve | Command::Migrate { .. } => match Config::load(env) {
-            Ok(loaded) => {
-                crate::telemetry::start(loaded.config.log);
-                warn(&loaded);
-                match arguments.command {
-                    Command::Migrate { dry_run } => migrate::run(&loaded.config, dry_run),
-                    _ => serve::run(loaded.config),
-                }
-            }
-            Err(problems) => return configuration_failed(&problems),
-        },
+        Command::Simulate(arguments) => simulate::run(env, &arguments),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man => shell::manual(),
+        Command::Explain(arguments) => configured(env).and_then(|config| explain::run(&config, &arguments)),
+        Command::Messages(arguments) => configured(env).and_then(|config| messages::run(&config, arguments)),
+        Command::Requests(command) => configured(env).and_then(|config| requests::run(config, command)),
+        Command::Openapi => print_json(&crate::http::openapi()),
+        Command::Rederive(arguments) => configured(env).and_then(|config| rederive::run(config, &arguments)),
+        Command::Prune(arguments) => configured(env).and_then(|config| prune::run(&config, &arguments)),
+        Command::Erase(arguments) => erase::run(env, &arguments),
+        Command::Serve => configured(env).and_then(serve::run),
+        Command::Migrate { dry_run } => configured(env).and_then(|config| migrate::run(&config, dry_run)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,16 +168,55 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
     }
 }
 
+/// The configuration, with its warnings in the log.
+fn configured(env: &Env) -> Result<Config, CommandError> {
+    let Loaded { config, warnings } = Config::load(env).map_err(CommandError::Configuration)?;
+    crate::telemetry::start(config.log);
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
 /// Says what is wrong with the configuration.
 pub fn configuration_failed(problems: &dyn Display) -> ExitCode {
     complain(&format_args!("the configuration has problems:\n{problems}"));
     ExitCode::from(CONFIGURATION)
 }
 
-fn warn(loaded: &Loaded) {
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
+/// Does something with the database beside a gateway that may be running, and lets what is queued be written.
+fn attached<T>(
+    database: &DatabaseUrl,
+    options: store::Options,
+    work: impl FnOnce(&Store) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let store = Store::attach(database, options)?;
+    let outcome = work(&store);
+    store.close();
+    outcome
+}
+
+/// The endpoints as the gateway has them.
+fn endpoints(config: Config) -> Endpoints {
+    Endpoints::new(config.endpoints, PublicUrl::of_listener(config.listen))
+}
+
+/// Prints a result for programs.
+fn print_json(result: &impl Serialize) -> Result<(), CommandError> {
+    say(serde_json::to_string_pretty(result).map_err(|error| CommandError::Other(error.to_string()))?);
+    Ok(())
+}
+
+/// Waits for something that takes its time.
+fn wait<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Ok(runtime.map_err(|error| CommandError::Other(error.to_string()))?.block_on(future))
+}
+
+/// Bytes that nobody can foresee.
+fn random<const N: usize>() -> Result<[u8; N], CommandError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map(|()| bytes).map_err(|error| CommandError::Other(error.to_string()))
 }
 
 #[expect(clippy::print_stderr, reason = "a command's complaint belongs on standard error")]

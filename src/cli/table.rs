@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::check::ToPaste;
-use crate::store::Message;
+use crate::store::{Message, StoredRequest};
 
 /// What to paste where.
 pub(super) fn urls(urls: &[ToPaste]) -> Table {
@@ -11,6 +11,16 @@ pub(super) fn urls(urls: &[ToPaste]) -> Table {
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "account", "URL to paste"]);
     for ToPaste { provider, account, url, .. } in urls {
         table.add_row([provider, account.as_str(), url]);
+    }
+    table
+}
+
+/// Events that can be sent.
+pub(super) fn events(events: &[(&str, &str)]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "event"]);
+    for (provider, event) in events {
+        table.add_row([provider, event]);
     }
     table
 }
@@ -43,6 +53,36 @@ pub(super) fn messages(messages: &[Message]) -> Table {
             message.recipient.as_deref().unwrap_or_default(),
             &message.revision.to_string(),
             message.verified_by.as_deref().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// Rows by table.
+pub(super) fn counts(counts: &[(&str, u64)]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["table", "rows"]);
+    for (name, rows) in counts {
+        table.add_row([(*name).to_owned(), rows.to_string()]);
+    }
+    table
+}
+
+/// Requests, and why they were not applied.
+pub(super) fn requests(requests: &[StoredRequest]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["id", "state", "service_type", "account", "reason", "answer", "received_at", "again"]);
+    for request in requests {
+        table.add_row([
+            request.id.to_string().as_str(),
+            &request.state,
+            &request.service_type,
+            &request.account,
+            request.reason.as_deref().unwrap_or_default(),
+            &request.answer.map(|answer| answer.to_string()).unwrap_or_default(),
+            &request.received_at.to_string(),
+            &request.duplicate_count.to_string(),
         ]);
     }
     table

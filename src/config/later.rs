@@ -6,14 +6,9 @@ use super::{
     variables::{self, Variable},
 };
 
-/// Whole numbers without effect so far.
-const NUMBERS: [&Variable; 3] = [&variables::RETENTION_DAYS, &variables::EVENT_RETENTION_DAYS, &variables::SPOOL_MAX_BYTES];
-
 pub(super) fn validate(reader: &mut Reader<'_>, database: &DatabaseUrl) {
-    for variable in NUMBERS {
-        let _number: u64 = reader.parsed(variable, "a whole number");
-        warn_if_set(reader, variable);
-    }
+    let _number: u64 = reader.parsed(&variables::SPOOL_MAX_BYTES, "a whole number");
+    warn_if_set(reader, &variables::SPOOL_MAX_BYTES);
     match reader.env.get(variables::SPOOL_PATH.name) {
         Some(_) => warn_if_set(reader, &variables::SPOOL_PATH),
         None if matches!(database, DatabaseUrl::Postgres(_)) => reader.warning(

@@ -195,9 +195,23 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
         part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
             .min(MAX_SECONDS),
+        retention: retention(reader),
         unconfirmed_after: (!unconfirmed_after.is_zero()).then_some(unconfirmed_after.min(MAX_SECONDS)),
     }
 }
+
+fn retention(reader: &mut Reader<'_>) -> store::Retention {
+    let days =
+        |number: u64| (number > 0).then(|| Duration::from_hours(number.saturating_mul(24).min(MAX_SECONDS.as_secs() / 3600)));
+    let events: u64 = reader.parsed(&variables::EVENT_RETENTION_DAYS, "days, a whole number");
+    if (1..MIN_EVENT_DAYS).contains(&events) {
+        reader.problem("EVENT_RETENTION_DAYS", "expected 0 (for ever) or 7 days or more: a callback may be repeated for days");
+    }
+    store::Retention { bodies: days(reader.parsed(&variables::RETENTION_DAYS, "days, a whole number")), events: days(events) }
+}
+
+/// Providers repeat a callback for days, and without its request's row it would be a new one.
+const MIN_EVENT_DAYS: u64 = 7;
 
 /// A hundred years: longer than any window makes sense, and short enough to calculate with.
 const MAX_SECONDS: Duration = Duration::from_hours(100 * 365 * 24);

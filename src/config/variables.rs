@@ -37,8 +37,8 @@ variables! {
     UNKNOWN_MESSAGE_RESPONSE = "accept", "Answer about a message that the application has not registered: `accept` (200) or `not-found` (404). Its event is kept in either case.";
     TRUSTED_PROXIES = "", "Networks whose forwarded headers are believed, for the client's address only: a comma list such as 10.0.0.0/8.";
     WEBHOOK_RATE_LIMIT = "0", "Genuine callbacks per endpoint in any 60 seconds; 0 = no limit. Only verified ones are counted.";
-    RETENTION_DAYS = "30", "Days for which raw bodies are kept. Not yet in effect.";
-    EVENT_RETENTION_DAYS = "0", "Days for which events are kept; 0 = for ever. Not yet in effect.";
+    RETENTION_DAYS = "30", "Days for which raw bodies are kept; 0 = for ever.";
+    EVENT_RETENTION_DAYS = "0", "Days for which events and requests are kept, 7 at the least, because providers repeat a callback for days; 0 = for ever. Message rows stay.";
     INBOUND_PART_TIMEOUT = "3600", "Seconds for which the parts of a long inbound message are waited for; then what came is released, marked as partial.";
     UNCONFIRMED_AFTER = "259200", "Seconds since the last report after which a message without a final one is marked `unconfirmed`; 0 = never. A report that comes after all counts.";
     SPOOL_PATH = "", "A directory on a durable volume that takes callbacks while Postgres is away. Not yet in effect.";

@@ -15,16 +15,16 @@ use actix_web::{
     dev::ServerHandle,
     web::{self, Data},
 };
-use futures_util::future::Either;
+use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, ops};
+use super::{HEALTH_PATH, health, inbound, ops, stock};
 use crate::{
     config::Config,
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    store::{Store, StoreError},
+    store::{Pruned, Store, StoreError},
     time::Clock,
 };
 
@@ -33,6 +33,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
@@ -176,10 +177,11 @@ fn serve(
             return Ok(());
         }
         drop(started);
-        let servers = futures_util::future::try_join(public, ops);
-        match futures_util::future::select(Box::pin(servers), Box::pin(sweep_now_and_then(gateway))).await {
+        let servers = future::try_join(public, ops);
+        let care = future::join3(sweep_now_and_then(gateway), prune_now_and_then(gateway), stock::take_now_and_then(gateway));
+        match future::select(Box::pin(servers), Box::pin(care)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right((never, _)) => match never {},
+            Either::Right(((never, _, _), _)) => match never {},
         }
     })
 }
@@ -193,6 +195,20 @@ async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
         gateway.rejections.tidy(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
             tracing::warn!("the sweep did not finish: {error}");
+        }
+    }
+}
+
+/// Deletes what has expired. Soon after the start as well: a gateway may never run for an hour.
+async fn prune_now_and_then(gateway: &Gateway) -> Infallible {
+    let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
+    let mut timer = actix_web::rt::time::interval_at(start, PRUNE_INTERVAL);
+    loop {
+        timer.tick().await;
+        match gateway.store.prune(gateway.clock.now(), false, drop).await {
+            Ok(pruned) if pruned == Pruned::default() => {}
+            Ok(Pruned { bodies, events, requests }) => tracing::info!(bodies, events, requests, "deleted what has expired"),
+            Err(error) => tracing::warn!("what has expired was not deleted: {error}"),
         }
     }
 }

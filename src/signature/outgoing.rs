@@ -1,4 +1,4 @@
-//! A request about to be signed and sent, for `demo` and the tests: the other side of every scheme.
+//! A request about to be signed and sent, for `demo`, `simulate` and the tests: the other side of every scheme.
 
 use crate::{form, public_url::PublicUrl};
 

@@ -222,7 +222,6 @@ pub(super) fn prepare(url: &DatabaseUrl) -> Result<(), StoreError> {
 
 /// Whether the database could be written to now. Creates nothing and changes nothing.
 pub(super) fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
-    let open = || Connection::open(url).map_err(|error| unavailable(&error));
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
             // Folders that are missing are made by a start, below the first that is there.
@@ -231,13 +230,18 @@ pub(super) fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
             tempfile::tempfile_in(folder).map(drop).map_err(|error| StoreError::Folder(Arc::new(error)))
         }
         // A start switches it to WAL, if it is not.
-        DatabaseUrl::Sqlite(_) => migrations::look(&mut open()?).map(drop),
+        DatabaseUrl::Sqlite(_) => migrations::look(&mut open(url)?).map(drop),
         DatabaseUrl::Postgres(_) => {
-            let mut connection = open()?;
+            let mut connection = open(url)?;
             connection.check_durability()?;
             migrations::look(&mut connection).map(drop)
         }
     }
+}
+
+/// Opens a connection; the log says why it does not.
+pub(super) fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
+    Connection::open(url).map_err(|error| unavailable(&error))
 }
 
 /// The error of a database that does not open; the log says why.

@@ -26,6 +26,11 @@ impl Lock {
         Self::of(&["parts", service_type, account, sender, recipient])
     }
 
+    /// The deletion of what has expired.
+    pub(super) fn pruning() -> Self {
+        Self::of(&["pruning"])
+    }
+
     /// The number that Postgres locks by.
     pub(super) fn key(self) -> i64 {
         self.0

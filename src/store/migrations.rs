@@ -9,7 +9,11 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{StoreError, connection::Connection};
+use super::{
+    StoreError,
+    connection::{self, Connection},
+};
+use crate::config::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -22,8 +26,28 @@ diesel::define_sql_function! {
     fn pg_advisory_xact_lock(key: BigInt) -> Nullable<Text>;
 }
 
+/// Applies what migrations are pending and returns their names.
+pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    connection::prepare(url)?;
+    run(&mut connection::open(url)?)
+}
+
+/// Whether the database answers and keeps what it commits. Creates nothing.
+pub fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
+    connection::probe(url)
+}
+
+/// Names of the migrations that [`migrate`] would apply.
+pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    match url {
+        // Looking would create it.
+        DatabaseUrl::Sqlite(path) if !path.exists() => all(),
+        _ => look(&mut connection::open(url)?),
+    }
+}
+
 /// Names of all migrations.
-pub(super) fn all() -> Result<Vec<String>, StoreError> {
+fn all() -> Result<Vec<String>, StoreError> {
     let known: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> = SQLITE.migrations()?;
     Ok(names(&known))
 }
@@ -67,7 +91,7 @@ fn refuse_newer<DB: diesel::backend::Backend>(
 }
 
 /// Applies what is pending, all or nothing, and refuses a database that a newer gateway has migrated.
-pub(super) fn run(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+fn run(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
     match connection {
         Connection::Sqlite(c) => c.exclusive_transaction(|c| apply(c, SQLITE)),
         Connection::Postgres(c) => {

@@ -4,13 +4,17 @@
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
 mod apply;
+mod backlog;
 mod calls;
 mod change;
 mod commit;
 mod connection;
 mod correlation;
+mod erase;
 mod failure;
 mod fold;
+mod gauges;
+mod health;
 mod heard;
 mod inbound;
 mod lists;
@@ -19,6 +23,7 @@ mod migrations;
 mod parts;
 mod postgres;
 mod postgres_url;
+mod prune;
 mod reads;
 mod rebuild;
 mod record;
@@ -32,9 +37,11 @@ mod rule;
 mod schema;
 mod shared;
 mod sqlite;
+mod steps;
 mod stored;
 mod story;
 mod sweep;
+mod telling;
 mod unconfirmed;
 mod writer;
 
@@ -47,13 +54,18 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backlog::{Backlog, COUNTED};
 pub use change::Change;
+pub use erase::{Erased, Table};
+pub use gauges::Gauges;
 pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
     MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
     StoredEvent, StoredRequest,
 };
+pub use migrations::{migrate, pending_migrations, probe};
+pub use prune::{Pruned, Retention};
 pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
@@ -69,7 +81,7 @@ use self::{
     failure::Failure,
     writer::{Job, Writer},
 };
-use crate::{config::DatabaseUrl, time::Timestamp};
+use crate::{config::DatabaseUrl, metrics::StoreMetrics, time::Timestamp};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 256;
@@ -77,15 +89,13 @@ const QUEUE: usize = 256;
 /// How long one more may wait for a place. Not all providers try again, so a burst should not be refused at once.
 const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
 
-/// The age up to which the answer to "is the database there" is not asked again.
-const HEALTH_AGE: Duration = Duration::from_secs(1);
-
 /// Proof that a record is durable, and what the first of its kind was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     answer: Answer,
     duplicate: bool,
     unmatched: bool,
+    quarantined: bool,
 }
 
 impl Committed {
@@ -102,6 +112,11 @@ impl Committed {
     /// Whether it was about messages none of which the application has registered.
     pub fn is_unmatched(&self) -> bool {
         self.unmatched
+    }
+
+    /// Whether it is kept and not applied.
+    pub fn is_quarantined(&self) -> bool {
+        self.quarantined
     }
 }
 
@@ -123,6 +138,9 @@ pub enum StoreError {
     /// The database was migrated by a newer version.
     #[error("the database has migrations that this version does not know; use the newer version")]
     NewerSchema,
+    /// Migrations are pending where none is applied.
+    #[error("the database is not migrated for this version; run `waybill migrate`")]
+    NotMigrated,
     /// A migration failed.
     #[error("a migration failed: {0}")]
     Migration(Arc<dyn std::error::Error + Send + Sync>),
@@ -172,6 +190,8 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// How long the parts of a long inbound message are waited for.
     pub part_timeout: Duration,
+    /// How long what was received is kept.
+    pub retention: Retention,
     /// After how long without a final report a message is marked `unconfirmed`; `None` = never.
     pub unconfirmed_after: Option<Duration>,
 }
@@ -183,13 +203,11 @@ impl Default for Options {
             matches_embedded: true,
             timestamp_window: None,
             part_timeout: Duration::from_hours(1),
+            retention: Retention::default(),
             unconfirmed_after: Some(Duration::from_hours(72)),
         }
     }
 }
-
-/// How long a failed commit counts against the writer's health.
-const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 
 /// A database, its one writer and its readers.
 pub struct Store {
@@ -200,6 +218,7 @@ pub struct Store {
     last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
+    metrics: StoreMetrics,
     /// To where the last sweep has come.
     progress: Mutex<sweep::Progress>,
 }
@@ -208,15 +227,26 @@ impl Store {
     /// Opens the database, applies what migrations are pending, checks that commits are durable, and starts the writer.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
         migrate(url)?;
-        let mut connection = open(url)?;
+        Self::start(url, options)
+    }
+
+    /// Opens a database that is migrated already, for a command beside the gateway.
+    pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
+    }
+
+    fn start(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
+        let metrics = StoreMetrics::default();
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),
             options,
             poison_in_a_row: 0,
             last_failure: Arc::clone(&last_failure),
+            metrics: metrics.clone(),
         };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
@@ -231,6 +261,7 @@ impl Store {
             last_failure,
             health: Mutex::new(None),
             options,
+            metrics,
             progress: Mutex::default(),
         })
     }
@@ -337,31 +368,6 @@ impl Store {
         }
     }
 
-    /// Whether a reader gets through to the database; the answer is at most a second old. Blocks.
-    pub fn is_reachable(&self) -> bool {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match *health {
-            Some((asked, reachable)) if asked.elapsed() < HEALTH_AGE => reachable,
-            _ => {
-                let reachable = self.readers.get().is_ok();
-                *health = Some((Instant::now(), reachable));
-                reachable
-            }
-        }
-    }
-
-    /// Whether the writer runs and committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
-    /// more because it is unhealthy could never show that it has recovered.
-    pub fn is_writing(&self) -> bool {
-        let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.jobs.is_closed() && last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
-    }
-
-    /// Whether the queue has room.
-    pub fn has_room(&self) -> bool {
-        self.jobs.capacity() > 0
-    }
-
     /// Commits everything that is queued and ends the writer. Blocks.
     pub fn close(&self) {
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -372,28 +378,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Applies what migrations are pending and returns their names.
-pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    connection::prepare(url)?;
-    migrations::run(&mut open(url)?)
-}
-
-/// Whether the database answers and keeps what it commits. Creates nothing.
-pub fn probe(url: &DatabaseUrl) -> Result<(), StoreError> {
-    connection::probe(url)
-}
-
-/// Names of the migrations that [`migrate`] would apply.
-pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    match url {
-        // Looking would create it.
-        DatabaseUrl::Sqlite(path) if !path.exists() => migrations::all(),
-        _ => migrations::look(&mut open(url)?),
-    }
-}
-
-fn open(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    Connection::open(url).map_err(|error| connection::unavailable(&error))
 }

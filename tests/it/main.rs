@@ -5,14 +5,17 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::float_cmp,
     clippy::format_push_string,
     unreachable_pub,
     dead_code,
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod browser;
 mod calls_rooms;
 mod check;
+mod cli;
 mod config;
 mod convergence;
 mod correlation;
@@ -20,6 +23,7 @@ mod cross_scheme;
 mod development;
 mod docs;
 mod doctor;
+mod erase;
 mod event_stream;
 mod explain;
 mod guides;
@@ -29,13 +33,18 @@ mod guides_signalwire;
 mod http;
 mod inbound;
 mod limits;
+mod metrics;
 mod migrations;
+mod operations;
 mod packaging;
+mod pages;
 mod parts;
 mod privacy;
+mod prune;
 mod rejected;
 mod replay;
 mod shutdown;
+mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

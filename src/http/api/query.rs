@@ -133,8 +133,7 @@ impl Value for Text {
 impl Text {
     /// A number or an address as the tables have it, however it was typed; a `+` that was not escaped, too.
     pub(super) fn address(self) -> String {
-        let normalized = if self.0.contains('@') { address::email(&self.0) } else { address::international(&self.0) };
-        normalized.unwrap_or(self.0)
+        address::any(&self.0)
     }
 }
 

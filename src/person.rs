@@ -1,0 +1,194 @@
+//! A person as data about them is found: by a phone number or an e-mail address, in whatever spelling senders use.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::address;
+
+/// Fewer digits are a short code, which is nobody's.
+const MIN_DIGITS: usize = 7;
+const MAX_DIGITS: usize = 15;
+
+/// Whose data is meant.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Person {
+    /// By the digits of a phone number with its country code.
+    Number(String),
+    /// By an e-mail address, in lower case.
+    Address(String),
+}
+
+impl Person {
+    /// Reads a phone number with its country code, or an e-mail address.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains('@') {
+            let address = address::email(text)?.to_lowercase();
+            let (local, domain) = address.rsplit_once('@')?;
+            let is_whole = !local.is_empty() && !domain.is_empty() && !address.contains(char::is_whitespace);
+            return is_whole.then_some(Self::Address(address));
+        }
+        let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-(). ".contains(c));
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let digits = digits.strip_prefix("00").map_or(digits.clone(), str::to_owned);
+        (is_number && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())).then_some(Self::Number(digits))
+    }
+
+    /// Whether a text tells of them: as it stands, percent-encoded, or with escapes as JSON has them.
+    pub fn is_in(&self, text: &str) -> bool {
+        if self.stands_in(text) {
+            return true;
+        }
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        let unescaped = unescaped(text);
+        self.stands_in(&decoded) || self.stands_in(&unescaped)
+    }
+
+    /// The same of bytes as they were received.
+    pub fn is_in_bytes(&self, bytes: &[u8]) -> bool {
+        self.is_in(&String::from_utf8_lossy(bytes))
+    }
+
+    /// A list of addresses without theirs; nothing if no other is left.
+    pub fn removed_from_list(&self, list: &str) -> Option<String> {
+        let others: Vec<&str> = list.split(", ").filter(|one| !self.is_in(one)).collect();
+        (!others.is_empty()).then(|| others.join(", "))
+    }
+
+    /// A JSON value without whatever tells of them; nothing if it does so itself.
+    pub fn removed_from(&self, value: Value) -> Option<Value> {
+        match value {
+            Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(|item| self.removed_from(item)).collect())),
+            Value::Object(fields) => {
+                let kept = fields.into_iter().filter(|(name, _)| !self.is_in(name));
+                let fields = kept.filter_map(|(name, value)| self.removed_from(value).map(|value| (name, value)));
+                Some(Value::Object(fields.collect()))
+            }
+            Value::String(text) if self.is_in(&text) => self.removed_from_list(&text).map(Value::String),
+            Value::Number(number) if self.is_in(&number.to_string()) => None,
+            value => Some(value),
+        }
+    }
+
+    fn stands_in(&self, text: &str) -> bool {
+        match self {
+            Self::Number(digits) => {
+                has_number(text, digits) || {
+                    let close: String = text.chars().filter(|c| !" ().-".contains(*c)).collect();
+                    close.len() < text.len() && has_number(&close, digits)
+                }
+            }
+            Self::Address(address) => has_address(&text.to_lowercase(), address),
+        }
+    }
+}
+
+/// Whether the digits stand there and belong to no longer number. Two zeros before them stand for the plus.
+fn has_number(text: &str, digits: &str) -> bool {
+    text.match_indices(digits).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + digits.len()..).unwrap_or_default());
+        let before = before.strip_suffix("00").unwrap_or(before);
+        !before.ends_with(|c: char| c.is_ascii_digit()) && !after.starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+/// Whether the address stands there and is no part of a longer one.
+fn has_address(text: &str, address: &str) -> bool {
+    let is_local = |c: char| c.is_alphanumeric() || "._+-".contains(c);
+    text.match_indices(address).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + address.len()..).unwrap_or_default());
+        let mut following = after.chars();
+        let goes_on = match following.next() {
+            Some('.') => following.next().is_some_and(char::is_alphanumeric),
+            Some(c) => c.is_alphanumeric() || c == '-',
+            None => false,
+        };
+        !before.ends_with(is_local) && !goes_on
+    })
+}
+
+/// The text with JSON's `\u` escapes of ASCII written out.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("\\u");
+    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else { return Cow::Borrowed(text) };
+    let mut out = first.to_owned();
+    for part in parts {
+        let code = part.get(..4).and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii);
+        match (code, part.get(4..)) {
+            (Some(code), Some(rest)) => {
+                out.push(char::from(code));
+                out.push_str(rest);
+            }
+            _ => {
+                out.push_str("\\u");
+                out.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn person(text: &str) -> Person {
+        Person::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_number_is_found_in_every_spelling_and_in_no_longer_number() {
+        let ada = person("+1 (555) 867-5310");
+        for text in [
+            "+15558675310",
+            "15558675310",
+            "To=%2B15558675310&x",
+            "a=%2015558675310",
+            "whatsapp:+15558675310",
+            "0015558675310",
+            "\"\\u002b15558675310\"",
+            "call +1 555 867 5310 now",
+            "+1-555-867-5310",
+        ] {
+            assert!(ada.is_in(text), "{text}");
+        }
+        for text in ["+155586753101", "215558675310", "5558675310", "1555867531", ""] {
+            assert!(!ada.is_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_found_in_every_spelling_and_in_no_longer_one() {
+        let ada = person("Ada <Ada@Dest.Example>");
+        for text in [
+            "ada@dest.example",
+            "Ada@DEST.example.",
+            "to=ada%40dest.example",
+            "\\u003cada@dest.example\\u003e",
+            "x, ada@dest.example, y",
+        ] {
+            assert!(ada.is_in(text), "{text}");
+        }
+        for text in ["nada@dest.example", "x.ada@dest.example", "ada@dest.example.org", "ada@dest.examples", "ada"] {
+            assert!(!ada.is_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_nobody() {
+        for text in ["", "12345", "ACME", "@", "a@", "@b", "1234567890123456", "a b@c d"] {
+            assert!(Person::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_tells_of_them_is_removed() {
+        let ada = person("ada@dest.example");
+        let seen = json!({"recipient": "ada@dest.example, bob@dest.example", "sender": "hello@acme.example", "more": {"to": ["ada@dest.example"], "n": 1}});
+        let left = json!({"recipient": "bob@dest.example", "sender": "hello@acme.example", "more": {"to": [], "n": 1}});
+        assert_eq!(ada.removed_from(seen), Some(left));
+    }
+}

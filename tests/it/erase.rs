@@ -1,0 +1,164 @@
+//! Erasing a person: afterwards no column of any table tells of them, what was counted stays counted, and nothing brings it back.
+
+use std::process::Output;
+
+use serde_json::Value;
+use waybill::{fixture::Fixture, http::Running, time::Clock};
+
+use crate::{
+    shutdown::command,
+    simulate::secrets,
+    support::{client, database::Database, gateway},
+};
+
+/// People of the recorded callbacks: recipients, senders, callers, of each provider.
+const PEOPLE: [&str; 9] = [
+    "+15558675310",
+    "Ada <ada@dest.example>",
+    "b@dest.example",
+    "447700900102",
+    "+255700100006",
+    "+1 555 010 1050",
+    "+1 (555) 010-1099",
+    "+15559876543",
+    "00447700900000",
+];
+
+fn erase(database: &Database, arguments: &[&str]) -> Output {
+    let mut command = command();
+    command.arg("erase").args(arguments).env("DATABASE_URL", database.url());
+    command.output().expect("the binary")
+}
+
+fn counts(database: &Database, person: &str, more: &[&str]) -> Vec<(String, u64)> {
+    let output = erase(database, &[&["--recipient", person, "--json"], more].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let counts: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON alone on standard output");
+    let count = |count: &Value| (count["table"].as_str().expect("a name").to_owned(), count["rows"].as_u64().expect("a number"));
+    counts.iter().map(count).collect()
+}
+
+/// A gateway that took every recorded callback, and what an application and a stranger would have written.
+fn filled(database: &Database) -> Running {
+    let running = gateway::start(&database.url(), Clock::System, &secrets());
+    for fixture in Fixture::all().expect("fixtures").iter().filter(|fixture| fixture.is_for_everyone()) {
+        let endpoint = running.gateway.endpoint(&fixture.spec.default_path()).expect("an endpoint");
+        let sent = fixture.outgoing(endpoint, Clock::System.now());
+        assert_eq!(client::send(running.public, &sent.method, &sent.target, &sent.headers, &sent.body).status, 200);
+    }
+    database.execute("INSERT INTO communication_metrics (reference, recipient) VALUES ('order-1', '+15558675310'), ('order-2', 'ada@dest.example')");
+    let body = match database {
+        Database::Sqlite { .. } => "CAST('To=%2B15558675310' AS BLOB)",
+        Database::Postgres { .. } => "convert_to('To=%2B15558675310', 'UTF8')",
+    };
+    database.execute(&format!(
+        "INSERT INTO rejected_requests (service_type, account, cause, method, url, headers, body, received_at) \
+         VALUES ('twilio', 'default', 'mismatch', 'POST', '/webhooks/twilio', '{{}}', {body}, '2026-03-14 15:30:00')"
+    ));
+    running
+}
+
+fn tables(database: &Database) -> Vec<String> {
+    database.query(match database {
+        Database::Sqlite { .. } => "SELECT name AS row FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        Database::Postgres { .. } => {
+            "SELECT table_name::text AS row FROM information_schema.tables WHERE table_schema = current_schema()"
+        }
+    })
+}
+
+/// Every value of every column of every table, as text; bytes as the text they are.
+fn dump(database: &Database) -> Vec<(String, String)> {
+    let mut dump = Vec::new();
+    for table in tables(database) {
+        for row in database.rows(&table) {
+            for (column, value) in row.as_object().expect("a row") {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text =
+                    if column == "body" { String::from_utf8_lossy(&hex::decode(&text).expect("hex")).into_owned() } else { text };
+                // Hashes say nothing.
+                if !["dedupe_key", "event_key", "state_key"].contains(&column.as_str()) {
+                    dump.push((format!("{table}.{column}"), text));
+                }
+            }
+        }
+    }
+    dump
+}
+
+/// Where somebody is told of, by a search as plain as it can be.
+fn told(database: &Database, person: &str) -> Vec<String> {
+    let digits: String = person.chars().filter(char::is_ascii_digit).collect();
+    let needles = if person.contains('@') {
+        let address = person.trim_end_matches('>').rsplit('<').next().expect("an address").to_lowercase();
+        vec![address.replace('@', "%40"), address]
+    } else {
+        vec![digits.trim_start_matches("00").to_owned()]
+    };
+    let tells = |text: &str| needles.iter().any(|needle| text.to_lowercase().contains(needle));
+    dump(database).into_iter().filter(|(_, text)| tells(text)).map(|(place, text)| format!("{place}: {text}")).collect()
+}
+
+/// What must not change: how many messages have which status, and how often they were opened.
+fn statistics(database: &Database) -> Vec<String> {
+    database.query(
+        "SELECT service_type || ' ' || external_id || ' ' || status || ' ' || CAST(revision AS TEXT) || ' ' || CAST(open_count AS TEXT) AS row \
+         FROM message_external_ids ORDER BY id",
+    )
+}
+
+crate::databases! {
+    fn afterwards_no_column_of_any_table_tells_of_them(database) {
+        let running = filled(&database);
+        let before = statistics(&database);
+        let lengths = |database: &Database| {
+            ["webhook_requests", "webhook_events", "calls", "inbound_messages"].map(|table| database.rows(table).len())
+        };
+        let rows = lengths(&database);
+        for person in PEOPLE {
+            assert!(!told(&database, person).is_empty(), "nobody tells of {person}");
+            let expected = counts(&database, person, &["--dry-run"]);
+            assert!(!told(&database, person).is_empty(), "a dry run changes nothing");
+            assert!(expected.iter().any(|(_, rows)| *rows > 0), "{expected:?}");
+            let erased = counts(&database, person, &[]);
+            assert_eq!(erased[0], expected[0], "messages");
+            assert_eq!(told(&database, person), Vec::<String>::new(), "{person}");
+            assert!(counts(&database, person, &[]).iter().all(|(_, rows)| *rows == 0), "{person}");
+        }
+        assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows stay");
+        running.stop();
+    }
+
+    fn nothing_brings_it_back(database) {
+        let running = filled(&database);
+        running.stop();
+        for person in PEOPLE {
+            counts(&database, person, &[]);
+        }
+        let before = statistics(&database);
+        let output = command()
+            .args(["rederive", "--since", "2020-01-01T00:00:00Z", "--yes"])
+            .env("DATABASE_URL", database.url())
+            .envs(secrets())
+            .output()
+            .expect("the binary");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for person in PEOPLE {
+            assert_eq!(told(&database, person), Vec::<String>::new(), "{person}");
+        }
+        assert_eq!(statistics(&database), before);
+    }
+}
+
+#[test]
+fn it_asks_for_a_number_or_an_address_and_does_not_repeat_it() {
+    let database = Database::new(crate::support::database::Backend::Sqlite);
+    for unclear in ["12345", "somebody", "a@", ""] {
+        let output = erase(&database, &["--recipient", unclear]);
+        assert_eq!(output.status.code(), Some(2), "{unclear}");
+    }
+    let output = erase(&database, &["--recipient", "+15558675310"]);
+    assert_eq!(output.status.code(), Some(1), "not migrated");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("waybill migrate") && !said.contains("15558675310"), "{said}");
+}

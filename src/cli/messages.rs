@@ -3,12 +3,7 @@
 use clap::Args;
 
 use super::{CommandError, attached, lists, say, table};
-use crate::{
-    address,
-    config::Config,
-    status::Status,
-    store::MessageFilter,
-};
+use crate::{address, config::Config, status::Status, store::MessageFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

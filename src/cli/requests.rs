@@ -116,22 +116,26 @@ pub(super) fn run(config: Config, command: Command) -> Result<(), CommandError> 
         Command::Replay(which) => {
             let endpoints = endpoints(config);
             let endpoints: Vec<&Endpoint> = endpoints.iter().collect();
-            attached(&database, options, |store| each(store, &which, "replayed", |id| {
-                match wait(replay::replay(store, &endpoints, id, which.dry_run))? {
+            attached(&database, options, |store| {
+                each(store, &which, "replayed", |id| match wait(replay::replay(store, &endpoints, id, which.dry_run))? {
                     Ok(replayed) => Ok(Ok(Some(replayed))),
                     Err(ReplayError::NotApplied(why)) => Ok(Err(why.to_string())),
                     Err(ReplayError::Store(error)) => Err(error.into()),
-                }
-            }))
+                })
+            })
         }
-        Command::Discard(which) => attached(&database, options, |store| each(store, &which, "discarded", |id| {
-            let is_quarantined = if which.dry_run {
-                store.request(RequestId::Authentic(id))?.is_some_and(|request| request.state == RequestState::Quarantined.as_ref())
-            } else {
-                wait(store.discard(id))??
-            };
-            Ok(if is_quarantined { Ok(None) } else { Err("there is no such quarantined request".to_owned()) })
-        })),
+        Command::Discard(which) => attached(&database, options, |store| {
+            each(store, &which, "discarded", |id| {
+                let is_quarantined = if which.dry_run {
+                    store
+                        .request(RequestId::Authentic(id))?
+                        .is_some_and(|request| request.state == RequestState::Quarantined.as_ref())
+                } else {
+                    wait(store.discard(id))??
+                };
+                Ok(if is_quarantined { Ok(None) } else { Err("there is no such quarantined request".to_owned()) })
+            })
+        }),
     }
 }
 

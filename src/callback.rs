@@ -8,6 +8,7 @@ use crate::{
     form::{self, Form},
     public_url::PublicUrl,
     signature::{Proof, url_token},
+    text,
     time::Timestamp,
 };
 
@@ -147,8 +148,40 @@ impl Headers {
         self.0
             .iter()
             .filter(|(name, _)| names.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), crate::text::clean(&String::from_utf8_lossy(value)).into()))
+            .map(|(name, value)| (name.clone(), text::clean(&String::from_utf8_lossy(value)).into()))
             .collect()
+    }
+
+    /// The headers for which that holds, as they came, for a request that may be looked at again: those that were repeated as
+    /// a list, a value that is no text as null.
+    pub fn keep_exactly(&self, is_kept: impl Fn(&str, &[u8]) -> bool) -> serde_json::Map<String, serde_json::Value> {
+        let mut kept = serde_json::Map::new();
+        for (name, value) in self.0.iter().filter(|(name, value)| is_kept(name, value)) {
+            let value = std::str::from_utf8(value).map_or(serde_json::Value::Null, |text| text::clean(text).into());
+            match kept.get_mut(name) {
+                Some(serde_json::Value::Array(values)) => values.push(value),
+                Some(first) => *first = vec![first.take(), value].into(),
+                None => drop(kept.insert(name.clone(), value)),
+            }
+        }
+        kept
+    }
+
+    /// The headers that [`Headers::keep_exactly`] kept. What was no text is as unreadable as it was.
+    pub fn restore(kept: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let bytes = |value: &serde_json::Value| value.as_str().map_or_else(|| vec![0xff], |text| text.as_bytes().to_vec());
+        let pairs = |(name, value): (&String, &serde_json::Value)| match value {
+            serde_json::Value::Array(values) => values.iter().map(|value| (name.clone(), bytes(value))).collect::<Vec<_>>(),
+            value => vec![(name.clone(), bytes(value))],
+        };
+        kept.iter().flat_map(pairs).collect()
+    }
+
+    /// The same with that header's value, whatever it was.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(key, _)| key != name).cloned();
+        Self(others.chain([(name.to_owned(), value.as_bytes().to_vec())]).collect())
     }
 }
 

@@ -194,7 +194,7 @@ impl Endpoint {
     }
 
     /// The variable of a setting of this account.
-    fn variable(&self, setting: &str) -> String {
+    pub fn variable(&self, setting: &str) -> String {
         let account = if self.account.is_unnamed() { "_".to_owned() } else { format!("__{}__", self.account.variable()) };
         format!("{}{account}{setting}", self.spec.prefix())
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A message's story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// Its row.
     pub message: Message,
@@ -32,7 +32,7 @@ pub struct Explanation {
 }
 
 /// An error and what follows from it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[expect(missing_docs, reason = "the first four are the columns of the message")]
 pub struct ErrorInWords {
     pub code: Option<String>,
@@ -46,7 +46,7 @@ pub struct ErrorInWords {
 }
 
 /// One event of the story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[expect(missing_docs, reason = "those without words are the columns of the event")]
 pub struct Entry {
     pub id: i64,

@@ -1,7 +1,7 @@
 //! What both listeners share: endpoints by path, the store, the clock and the tokens.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Arc,
@@ -16,9 +16,10 @@ use tokio::sync::Semaphore;
 use crate::{
     config::Config,
     endpoint::Endpoint,
+    endpoints::{Endpoints, Routed},
     public_url::PublicUrl,
+    rejections::Rejections,
     secret::Secret,
-    signature::url_token::{self, Grant},
     store::Store,
     time::Clock,
 };
@@ -31,13 +32,13 @@ const MAX_STREAMS: usize = 32;
 
 /// A running gateway.
 pub struct Gateway {
-    endpoints: HashMap<String, Endpoint>,
-    /// The endpoint's path and the route's name, by the path of each route.
-    routes: HashMap<String, (String, &'static str)>,
+    endpoints: Arc<Endpoints>,
     trusted_proxies: Vec<IpNet>,
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
+    /// What becomes of requests that are not genuine.
+    pub rejections: Rejections,
     /// Where everything is kept.
     pub store: Store,
     /// The idea of "now".
@@ -50,29 +51,12 @@ pub struct Gateway {
     pub streams: Arc<Semaphore>,
 }
 
-/// Where a request goes.
-#[derive(Clone, Copy)]
-pub struct Routed<'g> {
-    /// The endpoint.
-    pub endpoint: &'g Endpoint,
-    /// Which of its routes.
-    pub route: &'static str,
-    /// What the token in the path grants, if one was there.
-    pub url_token: Option<Grant>,
-}
-
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
-        let endpoints = config.endpoints.into_iter().map(|endpoint| {
-            let endpoint = endpoint.addressed(fallback);
-            (endpoint.path(), endpoint)
-        });
-        let endpoints: HashMap<String, Endpoint> = endpoints.collect();
-        let routes =
-            endpoints.values().flat_map(|endpoint| endpoint.paths().map(|(path, route)| (path, (endpoint.path(), route))));
+        let endpoints = Arc::new(Endpoints::new(config.endpoints, fallback.clone()));
         Self {
-            routes: routes.collect(),
+            rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&endpoints), &config.database),
             endpoints,
             trusted_proxies: config.trusted_proxies,
             ops_token,
@@ -88,18 +72,7 @@ impl Gateway {
 
     /// Where a path leads, byte for byte. A wrong token at its end makes it an unknown path.
     pub fn route(&self, path: &str) -> Option<Routed<'_>> {
-        if let Some(routed) = self.route_without_token(path) {
-            return Some(routed);
-        }
-        let (path, token) = path.rsplit_once(url_token::SEGMENT)?;
-        let routed = self.route_without_token(path)?;
-        let url_token = Some(routed.endpoint.grant(token)?);
-        Some(Routed { url_token, ..routed })
-    }
-
-    fn route_without_token(&self, path: &str) -> Option<Routed<'_>> {
-        let (path, route) = self.routes.get(path)?;
-        Some(Routed { endpoint: self.endpoints.get(path)?, route, url_token: None })
+        self.endpoints.route(path)
     }
 
     /// Whether forwarded headers from that address are believed.
@@ -109,12 +82,17 @@ impl Gateway {
 
     /// The endpoint whose path this is, byte for byte.
     pub fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        self.endpoints.get(path)
+        self.endpoints.at(path)
+    }
+
+    /// All endpoints, by path and by name.
+    pub fn all_endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// All endpoints.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values()
+        self.endpoints.iter()
     }
 
     /// Whether the token may read at the ops listener.

@@ -183,6 +183,23 @@ pub struct InUrl {
     pub secret: bool,
 }
 
+/// A setting but for which a callback would be genuine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearMiss {
+    /// The setting.
+    pub setting: &'static str,
+    /// What is to be said of it, behind its name.
+    pub says: String,
+}
+
+impl NearMiss {
+    /// The scheme by which a callback is genuine is switched off.
+    pub fn scheme_off(proof: &Proof<'_>) -> Self {
+        let says = format!("leaves out `{}`, by which the signature is right", proof.scheme().name);
+        Self { setting: "SIGNATURE_SCHEMES", says }
+    }
+}
+
 /// One account at a provider, with its secrets. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {
     /// Whether a request with this head, its body not read yet, may turn out to be genuine. If not, the body is not read.
@@ -203,6 +220,22 @@ pub trait Provider: Send + Sync {
 
     /// Adds what makes the request genuine under that scheme and the first configured secret.
     fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing);
+
+    /// The headers (lower case) that hold a signature or are signed with the payload: without them a callback cannot be
+    /// verified again. Never those of passwords.
+    fn proof_headers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The second at which a callback says that it was sent, if its signature covers that.
+    fn signed_at(&self, _callback: &Callback) -> Option<i64> {
+        None
+    }
+
+    /// Under which other setting a callback that is not genuine would be. For diagnosis only: it is not believed.
+    fn near_miss(&self, _callback: &Callback) -> Option<NearMiss> {
+        None
+    }
 
     /// The tokens any of which may stand at the end of the URL.
     fn url_tokens(&self) -> &[Secret] {

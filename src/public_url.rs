@@ -28,6 +28,27 @@ impl PublicUrl {
         &self.host
     }
 
+    /// The scheme: `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// The port, if it is written.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The path before that of the endpoints; empty if there is none.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The same at another origin and below another prefix, if they make a URL.
+    pub fn moved(&self, scheme: &str, authority: &str, prefix: &str) -> Option<Self> {
+        let moved: Self = format!("{scheme}://{authority}{prefix}").parse().ok()?;
+        Some(Self { userinfo: self.userinfo.clone(), ..moved })
+    }
+
     /// The same with those credentials, unless it has some.
     #[must_use]
     pub fn with_userinfo(&self, userinfo: &str) -> Self {

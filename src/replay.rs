@@ -1,12 +1,13 @@
-//! Callbacks that are in the store read once more: quarantined ones, to apply them after what was wrong is mended, and all since
-//! an instant, to take what is read out of them now for what was read then.
+//! Callbacks that are in the store read once more: quarantined and rejected ones, to apply them after what was wrong is mended, and
+//! all since an instant, to take what is read out of them now for what was read then.
 
 use serde::Serialize;
 
 use crate::{
     callback::VerifiedCallback,
-    endpoint::Endpoint,
-    store::{AuthenticRequest, Change, Record, Rederived, Rereading, Store, StoreError},
+    doctor::reverify::{self, reverify},
+    endpoints::Endpoints,
+    store::{AuthenticRequest, Change, Record, Rederived, RequestId, Rereading, Store, StoreError},
     time::Timestamp,
 };
 
@@ -25,6 +26,9 @@ pub enum NotApplied {
     /// Its provider or account is not configured here.
     #[error("its endpoint is off: configure {0} first")]
     Off(String),
+    /// It was rejected, and is not genuine under today's configuration either.
+    #[error("it still is not genuine: {0}")]
+    NotGenuine(String),
     /// It cannot be read now either.
     #[error("it still cannot be read: {0}")]
     Unreadable(String),
@@ -44,20 +48,38 @@ pub enum ReplayError {
     Store(#[from] StoreError),
 }
 
-/// What applying a quarantined request did, or would do.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What applying a request did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Replayed {
-    /// How many events it carries.
-    pub events: usize,
-    /// The rows of messages that change.
+    /// Whether it is applied now; false after a dry run.
+    pub applied: bool,
+    /// Of a rejected request: by which scheme and secret it is genuine now.
+    pub verified_by: Option<String>,
+    /// Whether it had come again meanwhile, so that nothing was left to do.
+    pub duplicate: bool,
+    /// Of a quarantined request: how many events it carries.
+    pub events: Option<usize>,
+    /// Of a quarantined request: the rows of messages that change.
     pub changes: Vec<Change>,
 }
 
-/// Callbacks that are read anew in one transaction: short enough that nobody waits for it.
-const STEP: i64 = 20;
+/// Applies one request that was quarantined or rejected, or tells what that would change.
+pub async fn replay(store: &Store, endpoints: &Endpoints, id: RequestId, is_dry: bool) -> Result<Replayed, ReplayError> {
+    match id {
+        RequestId::Authentic(id) => apply(store, endpoints, id, is_dry).await,
+        RequestId::Rejected(id) => verify_again(store, endpoints, id, is_dry).await,
+    }
+}
 
-/// Applies one quarantined request, or tells what that would change.
-pub async fn replay(store: &Store, endpoints: &[&Endpoint], id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
+/// Puts a request aside for good: a quarantined one is kept as discarded, a rejected one is let go. Whether there was anything to do.
+pub async fn discard(store: &Store, id: RequestId) -> Result<bool, StoreError> {
+    match id {
+        RequestId::Authentic(id) => store.discard(id).await,
+        RequestId::Rejected(id) => store.discard_rejection(id).await,
+    }
+}
+
+async fn apply(store: &Store, endpoints: &Endpoints, id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
     let stored = store.authentic_request(id)?.ok_or(NotApplied::NotFound)?;
     if stored.state != "quarantined" {
         return Err(NotApplied::State(stored.state).into());
@@ -67,24 +89,40 @@ pub async fn replay(store: &Store, endpoints: &[&Endpoint], id: i64, is_dry: boo
         return Err(NotApplied::Unreadable(reason.to_owned()).into());
     }
     match store.apply(id, record, is_dry).await {
-        Ok(Some(applied)) => Ok(Replayed { events: applied.events, changes: applied.changes }),
-        Ok(None) => Err(NotApplied::State("not quarantined any more".to_owned()).into()),
+        Ok(Some(applied)) => {
+            Ok(Replayed { applied: !is_dry, events: Some(applied.events), changes: applied.changes, ..Replayed::default() })
+        }
+        Ok(None) => Err(NotApplied::State("quarantined no longer".to_owned()).into()),
         Err(StoreError::Refused) => Err(NotApplied::Refused.into()),
         Err(error) => Err(error.into()),
     }
 }
 
+async fn verify_again(store: &Store, endpoints: &Endpoints, id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
+    match reverify(endpoints, store, id, is_dry).await? {
+        reverify::Outcome::Unknown => Err(NotApplied::NotFound.into()),
+        reverify::Outcome::NoEndpoint => Err(NotApplied::Off("its path".to_owned()).into()),
+        reverify::Outcome::Refused { finding, .. } => Err(NotApplied::NotGenuine(finding).into()),
+        reverify::Outcome::Genuine { verified_by } => Ok(Replayed { verified_by: Some(verified_by), ..Replayed::default() }),
+        reverify::Outcome::Stored(committed) => {
+            Ok(Replayed { applied: true, duplicate: committed.is_duplicate(), ..Replayed::default() })
+        }
+    }
+}
+
 /// What a stored callback says now.
-fn read(endpoints: &[&Endpoint], stored: &AuthenticRequest) -> Result<Record, NotApplied> {
-    let is_its = |endpoint: &&&Endpoint| endpoint.spec.name == stored.service_type && endpoint.account.as_str() == stored.account;
+fn read(endpoints: &Endpoints, stored: &AuthenticRequest) -> Result<Record, NotApplied> {
     let off = || NotApplied::Off(format!("{}/{}", stored.service_type, stored.account));
-    let endpoint = endpoints.iter().find(is_its).ok_or_else(off)?;
+    let endpoint = endpoints.find(&stored.service_type, &stored.account).ok_or_else(off)?;
     let body = stored.body.as_ref().ok_or(NotApplied::Expired)?;
     let callback = stored.callback(endpoint, body);
     let proof = stored.recorded.prove(&callback, endpoint.spec.schemes).ok_or_else(off)?;
     let verified = VerifiedCallback::from(proof);
     Ok(Record::new(endpoint, &verified, endpoint.parse(&verified)))
 }
+
+/// Callbacks that are read anew in one transaction: short enough that nobody waits for it.
+const STEP: i64 = 20;
 
 /// How far reading anew has come, and what it did or would do.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +140,7 @@ pub struct Progress {
 /// Reads the next few processed callbacks since an instant anew; `None` at the end.
 pub async fn rederive(
     store: &Store,
-    endpoints: &[&Endpoint],
+    endpoints: &Endpoints,
     since: Timestamp,
     after: i64,
     is_dry: bool,

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, DatabaseUrl, Env, Loaded, Problems},
-    endpoint::Endpoint,
+    endpoints::Endpoints,
     http::StartError,
     public_url::PublicUrl,
     store::{self, Store, StoreError},
@@ -197,9 +197,8 @@ fn attached<T>(
 }
 
 /// The endpoints as the gateway has them.
-fn endpoints(config: Config) -> Vec<Endpoint> {
-    let fallback = PublicUrl::of_listener(config.listen);
-    config.endpoints.into_iter().map(|endpoint| endpoint.addressed(&fallback)).collect()
+fn endpoints(config: Config) -> Endpoints {
+    Endpoints::new(config.endpoints, PublicUrl::of_listener(config.listen))
 }
 
 /// Prints a result for programs.

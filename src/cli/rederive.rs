@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{CommandError, attached, changes, endpoints, lists, print_json, progress, say, wait};
 use crate::{
     config::Config,
-    endpoint::Endpoint,
+    endpoints::Endpoints,
     replay,
     store::{Change, Store},
     time::Timestamp,
@@ -77,15 +77,14 @@ pub(super) fn run(config: Config, arguments: &Arguments) -> Result<(), CommandEr
 }
 
 /// Reads everything anew once; the first time, which changes nothing, tells what differs.
-fn pass(store: &Store, endpoints: &[Endpoint], arguments: &Arguments, is_dry: bool) -> Result<Report, CommandError> {
-    let endpoints: Vec<&Endpoint> = endpoints.iter().collect();
+fn pass(store: &Store, endpoints: &Endpoints, arguments: &Arguments, is_dry: bool) -> Result<Report, CommandError> {
     let mut report = Report { applied: !is_dry, ..Report::default() };
     let counter = progress::counter();
     let read: Result<(), CommandError> = wait(async {
         let mut after = 0;
         loop {
             let started = Instant::now();
-            let Some(step) = replay::rederive(store, &endpoints, arguments.since, after, is_dry).await? else { return Ok(()) };
+            let Some(step) = replay::rederive(store, endpoints, arguments.since, after, is_dry).await? else { return Ok(()) };
             after = step.last;
             report.requests += step.requests;
             report.unread += step.unread;

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{CommandError, attached, changes, endpoints, lists, print_json, progress, say, table, wait};
 use crate::{
     config::Config,
-    endpoint::Endpoint,
     replay::{self, ReplayError, Replayed},
     store::{RequestFilter, RequestId, RequestState, Store, StoredRequest},
 };
@@ -34,21 +33,27 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Apply quarantined requests, after what was wrong with reading them is mended.
+    /// Apply quarantined or rejected requests, after what was wrong with reading or verifying them is mended.
     Replay(Which),
-    /// Put quarantined requests aside for good.
+    /// Put quarantined requests aside for good, and let rejected ones go.
     Discard(Which),
 }
 
-/// Which quarantined requests.
+/// States in which a request waits for somebody.
+const WAITING: [RequestState; 2] = [RequestState::Quarantined, RequestState::Rejected];
+
+/// Which requests.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Their numbers, such as 12.
+    /// Their numbers, such as 12, or r12 for a rejected one.
     #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = RequestId::from_str)]
     ids: Vec<RequestId>,
-    /// All that are quarantined.
+    /// All of that state.
     #[arg(long)]
     all: bool,
+    /// Of which state `--all` is meant: `quarantined` or `rejected`.
+    #[arg(long, default_value = "quarantined", value_parser = waiting)]
+    state: RequestState,
     /// Only print what would change.
     #[arg(long)]
     dry_run: bool,
@@ -115,7 +120,6 @@ pub(super) fn run(config: Config, command: Command) -> Result<(), CommandError> 
         Command::Show { id, json } => attached(&database, options, |store| show(store, id, json)),
         Command::Replay(which) => {
             let endpoints = endpoints(config);
-            let endpoints: Vec<&Endpoint> = endpoints.iter().collect();
             attached(&database, options, |store| {
                 each(store, &which, "replayed", |id| match wait(replay::replay(store, &endpoints, id, which.dry_run))? {
                     Ok(replayed) => Ok(Ok(Some(replayed))),
@@ -126,14 +130,10 @@ pub(super) fn run(config: Config, command: Command) -> Result<(), CommandError> 
         }
         Command::Discard(which) => attached(&database, options, |store| {
             each(store, &which, "discarded", |id| {
-                let is_quarantined = if which.dry_run {
-                    store
-                        .request(RequestId::Authentic(id))?
-                        .is_some_and(|request| request.state == RequestState::Quarantined.as_ref())
-                } else {
-                    wait(store.discard(id))??
-                };
-                Ok(if is_quarantined { Ok(None) } else { Err("there is no such quarantined request".to_owned()) })
+                let waits = |request: StoredRequest| WAITING.iter().any(|state| request.state == state.as_ref());
+                let is_done =
+                    if which.dry_run { store.request(id)?.is_some_and(waits) } else { wait(replay::discard(store, id))?? };
+                Ok(if is_done { Ok(None) } else { Err("there is no such request that waits".to_owned()) })
             })
         }),
     }
@@ -163,16 +163,13 @@ fn each(
     store: &Store,
     which: &Which,
     verb: &str,
-    mut work: impl FnMut(i64) -> Result<Result<Option<Replayed>, String>, CommandError>,
+    mut work: impl FnMut(RequestId) -> Result<Result<Option<Replayed>, String>, CommandError>,
 ) -> Result<(), CommandError> {
-    let ids = if which.all { quarantined(store)? } else { which.ids.clone() };
+    let ids = if which.all { all(store, which.state)? } else { which.ids.clone() };
     let bar = progress::bar(u64::try_from(ids.len()).unwrap_or(0));
     let mut outcomes = Vec::new();
     for id in ids {
-        let outcome = match id {
-            RequestId::Authentic(number) => work(number)?,
-            RequestId::Rejected(_) => Err("it was rejected: it never proved genuine".to_owned()),
-        };
+        let outcome = work(id)?;
         bar.inc(1);
         outcomes.push(match outcome {
             Ok(replayed) => Outcome { id, done: true, error: None, replayed },
@@ -196,14 +193,20 @@ fn tell(outcome: &Outcome) {
         say(format_args!("{}: {error}", outcome.id));
     }
     if let Some(replayed) = &outcome.replayed {
-        say(format_args!("{}: {} events", outcome.id, replayed.events));
+        let what = match (&replayed.verified_by, replayed.events) {
+            (Some(verified_by), _) => format!("genuine now ({verified_by})"),
+            (None, Some(events)) => format!("{events} events"),
+            (None, None) if replayed.duplicate => "it had come again meanwhile".to_owned(),
+            (None, None) => "genuine now, and stored".to_owned(),
+        };
+        say(format_args!("{}: {what}", outcome.id));
         replayed.changes.iter().for_each(changes::show);
     }
 }
 
-/// The numbers of all that are quarantined, oldest first.
-fn quarantined(store: &Store) -> Result<Vec<RequestId>, CommandError> {
-    let mut filter = RequestFilter { state: Some(RequestState::Quarantined), limit: STEP, ..RequestFilter::default() };
+/// The numbers of all of that state, oldest first.
+fn all(store: &Store, state: RequestState) -> Result<Vec<RequestId>, CommandError> {
+    let mut filter = RequestFilter { state: Some(state), limit: STEP, ..RequestFilter::default() };
     let mut ids = Vec::new();
     loop {
         let page = store.requests(&filter)?;
@@ -214,6 +217,11 @@ fn quarantined(store: &Store) -> Result<Vec<RequestId>, CommandError> {
             return Ok(ids);
         }
     }
+}
+
+fn waiting(text: &str) -> Result<RequestState, String> {
+    let state: Option<RequestState> = text.parse().ok();
+    state.filter(|state| WAITING.contains(state)).ok_or_else(|| "expected quarantined or rejected".to_owned())
 }
 
 fn state(text: &str) -> Result<RequestState, String> {

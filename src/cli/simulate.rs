@@ -9,6 +9,7 @@ use super::{CommandError, copies::Copies, endpoints, progress, say, sender::Send
 use crate::{
     config::{Config, Env},
     endpoint::Endpoint,
+    endpoints::Endpoints,
     fixture::Fixture,
     providers,
     public_url::PublicUrl,
@@ -74,8 +75,9 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     })?;
     let config = Config::load(env).map_err(CommandError::Configuration)?.config;
     let origin = origin(arguments.to.as_deref(), &config)?;
-    let endpoint = endpoint(config, spec.name, &arguments.account)?;
-    send(&Sender::to(&origin), &Copies::of(&fixture, &endpoint, Clock::System.now())?, arguments)
+    let endpoints = endpoints(config);
+    let endpoint = endpoint(&endpoints, spec.name, &arguments.account)?;
+    send(&Sender::to(&origin), &Copies::of(&fixture, endpoint, Clock::System.now())?, arguments)
 }
 
 /// Where to send: never to a host that was not named.
@@ -92,10 +94,9 @@ fn origin(to: Option<&str>, config: &Config) -> Result<String, CommandError> {
     }
 }
 
-fn endpoint(config: Config, provider: &str, account: &str) -> Result<Endpoint, CommandError> {
-    let mut endpoints = endpoints(config).into_iter();
-    let endpoint = endpoints.find(|endpoint| endpoint.spec.name == provider && endpoint.account.as_str() == account);
-    endpoint.ok_or_else(|| CommandError::Usage(format!("{provider}/{account} is off: this environment has no secret for it")))
+fn endpoint<'e>(endpoints: &'e Endpoints, provider: &str, account: &str) -> Result<&'e Endpoint, CommandError> {
+    let off = || CommandError::Usage(format!("{provider}/{account} is off: this environment has no secret for it"));
+    endpoints.find(provider, account).ok_or_else(off)
 }
 
 /// Sends all of them and says how they were answered.

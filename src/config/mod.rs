@@ -26,6 +26,9 @@ use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature
 /// SignalWire hangs up after 5 seconds; an answer must be there before.
 const MAX_TIMEOUT: u64 = 4;
 
+/// More than this many requests a minute from one network that are not genuine are no sender's misconfiguration.
+const REJECTIONS_PER_MINUTE: usize = 60;
+
 /// What the gateway was told.
 #[derive(Debug)]
 pub struct Config {
@@ -47,6 +50,8 @@ pub struct Config {
     pub store: store::Options,
     /// The networks whose forwarded headers are believed, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many requests that are not genuine each network may send in any 60 seconds; 0 = any number. Not a variable.
+    pub rejections_per_minute: usize,
     /// How long a stopping gateway goes on accepting before it closes its listeners.
     pub shutdown_delay: Duration,
     /// What is logged, and how.
@@ -162,6 +167,7 @@ impl Config {
             timeout: timeout(reader),
             store: store_options(reader),
             trusted_proxies: trusted_proxies(reader),
+            rejections_per_minute: REJECTIONS_PER_MINUTE,
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,

@@ -64,15 +64,20 @@ pub(super) fn refused(refusal: &Refusal, endpoint: &Endpoint) -> HttpResponse {
         }
         Refusal::Limited(limited) => {
             warn!(provider, account, "{limited}");
-            let mut response = failure(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
-            response.headers_mut().insert(header::RETRY_AFTER, limited.retry_after.into());
-            with_budget(response, limited.budget)
+            with_budget(too_many(limited.retry_after), limited.budget)
         }
         Refusal::NotStored(_) | Refusal::Late => {
             error!(provider, account, "not stored: {refusal}");
             unavailable()
         }
     }
+}
+
+/// The answer to one too many.
+pub(super) fn too_many(retry_after: u64) -> HttpResponse {
+    let mut response = failure(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+    response
 }
 
 /// The answer to a request that never became a callback.

@@ -19,9 +19,11 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Unacceptable};
 use crate::{
     callback::{Callback, Headers},
-    gateway::{Gateway, Routed},
+    endpoint::Endpoint,
+    endpoints::Routed,
+    gateway::Gateway,
     provider::Spec,
-    receive::receive,
+    receive::{Refusal, receive},
     signature::Rejected,
 };
 
@@ -62,19 +64,28 @@ async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, rout
             tracing::warn!(provider, account, ?why, "unacceptable request");
             return answer::unacceptable(why);
         }
-        Err(Refused::Unsigned) => return answer::closing(answer::refused(&Rejected::Missing.into(), endpoint)),
+        Err(Refused::Unsigned(head)) => return answer::closing(rejected(gateway, endpoint, *head, Rejected::Missing)),
     };
     match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
         Ok(received) => answer::received(&received),
+        Err(Refusal::Rejected(cause)) => rejected(gateway, endpoint, callback, cause),
         Err(refusal) => answer::refused(&refusal, endpoint),
+    }
+}
+
+/// The answer to what is not genuine. It is kept for diagnosis, unless its network has sent too much of that.
+fn rejected(gateway: &Gateway, endpoint: &Endpoint, callback: Callback, cause: Rejected) -> HttpResponse {
+    match gateway.rejections.take(endpoint, callback, cause) {
+        Ok(()) => answer::refused(&cause.into(), endpoint),
+        Err(limited) => answer::too_many(limited.retry_after),
     }
 }
 
 /// Why a request did not become a callback.
 enum Refused {
     Early(Unacceptable),
-    /// It carries no signature at all.
-    Unsigned,
+    /// It carries no signature at all; its body was not read.
+    Unsigned(Box<Callback>),
 }
 
 impl From<Unacceptable> for Refused {
@@ -109,7 +120,7 @@ async fn callback<'g>(
     }
     check_head(request, endpoint.spec)?;
     if !endpoint.may_be_genuine(&callback) {
-        return Err(Refused::Unsigned);
+        return Err(Refused::Unsigned(Box::new(callback)));
     }
     callback.body = tokio::time::timeout(BODY_DEADLINE, read(payload, gateway, room)).await.map_err(|_| Unacceptable::Slow)??;
     callback.received_at = gateway.clock.now();

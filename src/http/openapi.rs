@@ -57,6 +57,7 @@ pub(super) enum Problems {
     paths(
         api::messages::all,
         api::messages::one,
+        api::messages::explain,
         api::registrations::register,
         api::events::after,
         api::stream::stream,
@@ -65,6 +66,8 @@ pub(super) enum Problems {
         api::others::rooms,
         api::requests::all,
         api::requests::one,
+        api::replays::replay,
+        api::replays::discard,
         api::stats::stats,
         health::live,
         health::ready,

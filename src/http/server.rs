@@ -126,6 +126,7 @@ impl Running {
         if self.thread.join().is_err() {
             tracing::error!("the server ended by a panic");
         }
+        self.gateway.rejections.close();
         self.gateway.store.close();
     }
 }
@@ -191,6 +192,7 @@ async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
     let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
     loop {
         timer.tick().await;
+        gateway.rejections.tidy(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
             tracing::warn!("the sweep did not finish: {error}");
         }

@@ -4,10 +4,10 @@
 use crate::{
     callback::Callback,
     config::settings::Settings,
-    provider::{Setting, SettingKind},
+    provider::{NearMiss, Setting, SettingKind},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme,
+        Outgoing, Proof, Rejected, Scheme, body_only,
         body_sha256::{self, Prefix},
         url_token,
     },
@@ -67,6 +67,19 @@ impl SignedBody {
             return body_sha256::verify(callback, &self.header.to_ascii_lowercase(), Prefix::Optional, &self.secrets);
         }
         url_token::verify(callback)
+    }
+
+    pub(super) fn proof_headers(&self) -> Vec<String> {
+        vec![self.header.to_ascii_lowercase()]
+    }
+
+    /// Under which other setting the signature would be right.
+    pub(super) fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        let header = self.header.to_ascii_lowercase();
+        if let Ok(proof) = body_sha256::verify(callback, &header, Prefix::Optional, &self.secrets) {
+            return Some(NearMiss::scheme_off(&proof));
+        }
+        body_only::near_miss(callback, &header, "WEBHOOK_SECRET", &self.secrets)
     }
 
     pub(super) fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {

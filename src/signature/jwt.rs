@@ -46,6 +46,13 @@ pub fn bearer(callback: &Callback) -> Result<Option<&str>, Rejected> {
     Ok(token.map(|(_, token)| token.trim()))
 }
 
+/// The second at which the token says that it was issued.
+pub fn signed_at(callback: &Callback) -> Option<i64> {
+    let claims = bearer(callback).ok()??.split('.').nth(1)?;
+    let Claims { iat, .. } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    Some(iat)
+}
+
 /// Verifies the token. With an `api_key`, only tokens of that account are taken.
 pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], api_key: Option<&str>) -> Result<Proof<'c>, Rejected> {
     let token = bearer(callback)?.ok_or(Rejected::Missing)?;

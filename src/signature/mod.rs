@@ -4,6 +4,7 @@
 //! constant time. A failure says why to the log and to nobody else.
 
 pub mod basic;
+pub mod body_only;
 pub mod body_sha256;
 pub mod ip;
 pub mod jwt;

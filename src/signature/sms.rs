@@ -21,7 +21,7 @@ pub static SCHEME: Scheme = Scheme {
 };
 
 /// The digest. It is configured for the account and never chosen by a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Method {
     /// MD5 of the string and the secret after it.
@@ -52,6 +52,11 @@ impl Method {
 /// Whether the request carries a signature of this kind.
 pub fn claimed(callback: &Callback) -> bool {
     Parameters::are_signed(callback)
+}
+
+/// The second at which the parameters say that they were sent.
+pub fn signed_at(callback: &Callback) -> Option<i64> {
+    Parameters::of(callback).ok()?.text("timestamp")?.parse().ok()
 }
 
 /// Verifies the signature. With a tolerance in seconds the signed time must be within it.

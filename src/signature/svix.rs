@@ -49,6 +49,11 @@ impl Key {
         (bytes.len() >= MIN_KEY).then(|| Self { bytes: bytes.into(), index })
     }
 
+    /// The text itself as the key, which is a classic mistake of senders. It is tried to tell them so, and proves nothing.
+    pub fn undecoded(text: &str) -> Self {
+        Self { bytes: text.as_bytes().to_vec().into(), index: 0 }
+    }
+
     fn bytes(&self) -> &[u8] {
         secrecy::ExposeSecret::expose_secret(&self.bytes)
     }
@@ -88,6 +93,11 @@ impl<'c> Attempt<'c> {
 /// Whether the request carries a signature of this scheme.
 pub fn claimed(callback: &Callback) -> bool {
     !matches!(Attempt::read(callback), Err(Rejected::Missing))
+}
+
+/// The second at which it says that it was sent.
+pub fn signed_at(callback: &Callback) -> Option<i64> {
+    Attempt::read(callback).ok()?.seconds().ok()
 }
 
 /// Verifies against every key and every `v1` entry; entries of other versions are skipped.

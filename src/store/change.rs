@@ -14,7 +14,7 @@ use super::{
 };
 
 /// One message's row, and its columns that differ.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Change {
     /// The provider.
     pub service_type: String,
@@ -27,6 +27,7 @@ pub struct Change {
     /// Whether there was no row before.
     pub is_new: bool,
     /// Column → before and after.
+    #[schema(value_type = BTreeMap<String, Vec<Value>>)]
     pub columns: BTreeMap<String, (Value, Value)>,
 }
 

@@ -54,6 +54,11 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FUL
 const POSTGRES_SETUP: &str = "SET statement_timeout = '1s'; SET lock_timeout = '500ms'; \
                               SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8';";
 
+/// Of what may be lost: it waits for nobody, syncs nothing, and leaves the log to the writer.
+const SQLITE_CASUAL: &str = "PRAGMA busy_timeout = 50; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; \
+                             PRAGMA cache_size = -2048;";
+const POSTGRES_CASUAL: &str = "SET synchronous_commit = off; SET lock_timeout = '100ms';";
+
 diesel::table! {
     pragma_journal_mode (journal_mode) { journal_mode -> Text, }
 }
@@ -83,6 +88,18 @@ impl Connection {
                 Ok(Self::Postgres(connection))
             }
         }
+    }
+
+    /// Opens a connection for what may be lost, and must not hold up anything else.
+    pub(super) fn open_casually(url: &DatabaseUrl) -> Result<Self, ConnectionError> {
+        let mut connection = Self::open(url)?;
+        let set_up = |error| ConnectionError::CouldntSetupConfiguration(error);
+        match &mut connection {
+            Self::Sqlite(c) => c.batch_execute(SQLITE_CASUAL),
+            Self::Postgres(c) => c.batch_execute(POSTGRES_CASUAL),
+        }
+        .map_err(set_up)?;
+        Ok(connection)
     }
 
     /// Whether a statement gets through.

@@ -12,6 +12,7 @@ mod correlation;
 mod erase;
 mod failure;
 mod fold;
+mod heard;
 mod inbound;
 mod lists;
 mod locks;
@@ -25,6 +26,7 @@ mod rebuild;
 mod record;
 mod rederive;
 mod registration;
+mod rejected;
 mod replay;
 mod rooms;
 mod rows;
@@ -51,6 +53,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use change::Change;
 pub use erase::{Erased, Table};
+pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
     MessageFilter, NotACursor, NotARequestId, Page, RequestFilter, RequestId, RequestState, Room, RoomFilter, Stats, StatsFilter,
@@ -62,6 +65,7 @@ pub use reads::Counts;
 pub use record::{Answer, Record};
 pub use rederive::{Rederived, Rereading};
 pub use registration::Registration;
+pub use rejected::{Kept, Rejection, Ring};
 pub use replay::Applied;
 pub use rule::Rule;
 pub use stored::AuthenticRequest;

@@ -89,10 +89,10 @@ pub struct Summary {
 }
 
 /// Headers kept of every provider's requests, besides its own list. Never credentials, signatures or cookies.
-const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
+pub(super) const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
 
 /// The path and query without what may be a credential of the operator's own.
-fn masked(callback: &Callback) -> String {
+pub(super) fn masked(callback: &Callback) -> String {
     let (path, query) =
         callback.target.split_once('?').map_or((callback.target.as_str(), None), |(path, query)| (path, Some(query)));
     let path = match path.rsplit_once(url_token::SEGMENT) {

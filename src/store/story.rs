@@ -65,7 +65,7 @@ pub struct EventOfStory {
 }
 
 /// A row of `webhook_requests`.
-#[derive(Clone, Debug, Queryable, Selectable, Serialize)]
+#[derive(Clone, Debug, Queryable, Selectable, Serialize, utoipa::ToSchema)]
 #[diesel(table_name = r)]
 #[expect(missing_docs, reason = "each is the column of that name")]
 pub struct RequestOfStory {

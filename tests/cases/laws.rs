@@ -111,10 +111,10 @@ fn as_recorded(case: &Fixture, backend: Backend) {
 /// What is stored of a callback is enough to read the same out of it again, and to make the same rows.
 fn read_anew(gateway: &Gateway) {
     let gateway = &gateway.running().gateway;
-    let endpoints: Vec<_> = gateway.endpoints().collect();
     let epoch = Timestamp::from_seconds(0).expect("an instant");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let progress = runtime.block_on(rederive(&gateway.store, &endpoints, epoch, 0, true)).expect("the store answers");
+    let progress =
+        runtime.block_on(rederive(&gateway.store, gateway.all_endpoints(), epoch, 0, true)).expect("the store answers");
     if let Some(progress) = progress {
         assert_eq!((progress.unread, progress.rederived), (0, Rederived::default()), "read anew it says something else");
     }

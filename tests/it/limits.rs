@@ -45,33 +45,37 @@ fn a_hundred_a_minute_are_taken_and_the_next_is_told_when() {
     assert_eq!(gateway.database.rows("webhook_requests").len(), 100, "what was refused is not stored");
 }
 
-/// Ten thousand forged requests in the same minute, and ninety good ones among them: all of these are stored.
-#[test]
-fn bad_requests_use_up_nothing() {
-    let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET)]);
-    let address = gateway.address();
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(move || {
-                for _ in 0..25 {
-                    // A hundred on one connection: what is limited is requests, not connections.
-                    let forged = format!(
-                        "POST {PATH} HTTP/1.1\r\nHost: h\r\nX-Webhook-Signature: {}\r\nContent-Length: 2\r\n\r\n{{}}",
-                        "0".repeat(64)
-                    );
-                    let mut stream = client::connect(address);
-                    for _ in 0..100 {
-                        std::io::Write::write_all(&mut stream, forged.as_bytes()).expect("an open connection");
-                        assert_eq!(client::read(&mut stream).status, 401);
+crate::databases! {
+    // Ten thousand forged requests in the same minute, and ninety good ones among them: all of these are stored.
+    fn bad_requests_use_up_nothing(database) {
+        let variables = [("CONVERSATION_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())];
+        let gateway = Gateway::on(database, Timestamp::from_seconds(1_000).expect("an instant"), &variables);
+        let address = gateway.address();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(move || {
+                    for _ in 0..25 {
+                        // A hundred on one connection: what is limited is requests, not connections.
+                        let forged = format!(
+                            "POST {PATH} HTTP/1.1\r\nHost: h\r\nX-Webhook-Signature: {}\r\nContent-Length: 2\r\n\r\n{{}}",
+                            "0".repeat(64)
+                        );
+                        let mut stream = client::connect(address);
+                        for _ in 0..100 {
+                            std::io::Write::write_all(&mut stream, forged.as_bytes()).expect("an open connection");
+                            assert_eq!(client::read(&mut stream).status, 401);
+                        }
                     }
-                }
-            });
-        }
-        for number in 0..90 {
-            assert_eq!(message(&gateway, number, &[]).status, 200);
-        }
-    });
-    assert_eq!(gateway.database.rows("message_external_ids").len(), 90);
+                });
+            }
+            for number in 0..90 {
+                assert_eq!(message(&gateway, number, &[]).status, 200);
+            }
+        });
+        assert_eq!(gateway.database.rows("message_external_ids").len(), 90);
+        gateway.running().gateway.rejections.close();
+        assert!((1..=1_000).contains(&gateway.database.rows("rejected_requests").len()), "what is kept of them is bounded");
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use waybill::{
-    endpoint::Endpoint,
     replay::{NotApplied, Progress, ReplayError, Replayed, rederive, replay},
+    store::RequestId,
     time::Timestamp,
 };
 
@@ -25,18 +25,17 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn replayed(gateway: &Gateway, id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
     let gateway = &gateway.running().gateway;
-    run(replay(&gateway.store, &gateway.endpoints().collect::<Vec<&Endpoint>>(), id, is_dry))
+    run(replay(&gateway.store, gateway.all_endpoints(), RequestId::Authentic(id), is_dry))
 }
 
 /// Reads everything anew, page by page.
 fn rederived(gateway: &Gateway, is_dry: bool) -> Vec<Progress> {
     let gateway = &gateway.running().gateway;
-    let endpoints: Vec<&Endpoint> = gateway.endpoints().collect();
     let epoch = Timestamp::from_seconds(0).expect("an instant");
     let mut steps: Vec<Progress> = Vec::new();
     loop {
         let after = steps.last().map_or(0, |step| step.last);
-        match run(rederive(&gateway.store, &endpoints, epoch, after, is_dry)).expect("the store answers") {
+        match run(rederive(&gateway.store, gateway.all_endpoints(), epoch, after, is_dry)).expect("the store answers") {
             Some(step) => steps.push(step),
             None => return steps,
         }
@@ -60,10 +59,10 @@ crate::databases! {
         assert_eq!(form(&gateway, SENT).status, 400, "its retry gets the same answer");
         let before = gateway.row_counts();
         let told = replayed(&gateway, id, true).expect("it can be applied");
-        assert_eq!((told.events, told.changes.len(), told.changes[0].is_new), (1, 1, true));
+        assert_eq!((told.applied, told.events, told.changes.len(), told.changes[0].is_new), (false, Some(1), 1, true));
         assert_eq!(told.changes[0].columns["status"], (json!(null), json!("sent")));
         assert_eq!(gateway.row_counts(), before, "a dry run changes nothing");
-        assert_eq!(replayed(&gateway, id, false).expect("it is applied"), told);
+        assert_eq!(replayed(&gateway, id, false).expect("it is applied"), Replayed { applied: true, ..told });
         assert_eq!(gateway.database.rows("message_external_ids")[0]["status"], "sent");
         assert_eq!(gateway.database.rows("webhook_requests")[0]["state"], "processed");
         assert!(matches!(replayed(&gateway, id, false), Err(ReplayError::NotApplied(NotApplied::State(_)))));

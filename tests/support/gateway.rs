@@ -38,6 +38,12 @@ impl Gateway {
         Self { running: Some(running), database }
     }
 
+    /// Starts one that limits forged requests as it does by default.
+    pub fn limited(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
+        let running = start_limited(&database.url(), Clock::Fixed(now), variables, None);
+        Self { running: Some(running), database }
+    }
+
     pub fn running(&self) -> &Running {
         self.running.as_ref().expect("still running")
     }
@@ -64,14 +70,13 @@ impl Gateway {
         client::send(self.address(), "POST", target, headers, body)
     }
 
-    /// Number of rows in each table that callbacks may change.
+    /// Number of rows in each table that callbacks may change. What is not genuine goes to a table of its own.
     pub fn row_counts(&self) -> String {
         let tables = [
             "webhook_requests",
             "webhook_bodies",
             "webhook_events",
             "message_external_ids",
-            "rejected_requests",
             "inbound_messages",
             "inbound_parts",
             "calls",
@@ -95,8 +100,13 @@ impl Drop for Gateway {
     }
 }
 
-/// Starts a gateway on a database.
+/// Starts a gateway on a database. It takes any number of forged requests: most tests send all theirs from one network.
 pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -> Running {
+    start_limited(database_url, clock, variables, Some(0))
+}
+
+/// The same with another limit of forged requests, or with the gateway's own.
+pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<usize>) -> Running {
     let mut all: Vec<(String, String)> = [
         ("DATABASE_URL", database_url),
         ("LISTEN", "127.0.0.1:0"),
@@ -108,6 +118,7 @@ pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -
     .to_vec();
     all.extend(variables.iter().cloned());
     let env: Env = all.into_iter().collect();
-    let loaded = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}"));
-    Server::start(loaded.config, clock).unwrap_or_else(|error| panic!("{error}"))
+    let mut config = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}")).config;
+    config.rejections_per_minute = limit.unwrap_or(config.rejections_per_minute);
+    Server::start(config, clock).unwrap_or_else(|error| panic!("{error}"))
 }

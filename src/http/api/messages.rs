@@ -14,6 +14,7 @@ use super::{
     query::{Text, filter, query},
 };
 use crate::{
+    explain::Explanation,
     gateway::Gateway,
     status::Status,
     store::{Message, MessageFilter, StoredEvent},
@@ -74,6 +75,18 @@ pub(in crate::http) async fn one(id: Path<String>, gateway: Data<Gateway>) -> Ht
     ask_for_one(gateway, move |store| {
         let Some(message) = id.map(|id| store.message(id)).transpose()?.flatten() else { return Ok(None) };
         Ok(Some(MessageWithEvents { events: store.events_of_message(&message)?, message }))
+    })
+    .await
+}
+
+/// The story of one message: every event with what it did and why, what came again or late, the match, the error and what to do next.
+#[utoipa::path(get, path = "/api/messages/{id}/explain", operation_id = "explain_message", tag = "messages", params(("id" = i64, Path, description = "Its `id`")),
+    responses((status = 200, description = "Its story", body = Explanation), Problems))]
+pub(in crate::http) async fn explain(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
+    let id = id.parse::<i64>().ok();
+    ask_for_one(gateway, move |store| {
+        let story = id.map(|id| store.story(id)).transpose()?.flatten();
+        Ok(story.map(Explanation::from))
     })
     .await
 }

@@ -7,6 +7,7 @@ pub(super) mod messages;
 pub(super) mod others;
 mod query;
 pub(super) mod registrations;
+pub(super) mod replays;
 pub(super) mod requests;
 pub(super) mod stats;
 pub(super) mod stream;
@@ -40,12 +41,15 @@ routes! {
     "/api" configure ROUTES;
     "/messages": get messages::all, post registrations::register;
     "/messages/{id}": get messages::one;
+    "/messages/{id}/explain": get messages::explain;
     "/events": get events::after;
     "/inbound": get others::inbound;
     "/calls": get others::calls;
     "/rooms": get others::rooms;
     "/requests": get requests::all;
     "/requests/{id}": get requests::one;
+    "/requests/{id}/replay": post replays::replay;
+    "/requests/{id}/discard": post replays::discard;
     "/stats": get stats::stats;
 }
 

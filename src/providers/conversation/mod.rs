@@ -20,7 +20,7 @@ use crate::{
     config::settings::Settings,
     event::Event,
     limiter::Limits,
-    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, Provider, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{Outgoing, Proof, Rejected, Scheme},
 };
@@ -90,6 +90,14 @@ impl Provider for Conversation {
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         self.proofs.verify(callback)
+    }
+
+    fn proof_headers(&self) -> Vec<String> {
+        self.proofs.proof_headers()
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        self.proofs.near_miss(callback)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {

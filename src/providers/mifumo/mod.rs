@@ -18,7 +18,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     config::settings::Settings,
     event::Event,
-    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, Provider, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{Outgoing, Proof, Rejected, Scheme},
 };
@@ -67,6 +67,14 @@ impl Provider for Mifumo {
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         self.proofs.verify(callback)
+    }
+
+    fn proof_headers(&self) -> Vec<String> {
+        self.proofs.proof_headers()
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        self.proofs.near_miss(callback)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {

@@ -19,10 +19,10 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     config::settings::Settings,
     event::Event,
-    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, Provider, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme,
+        Outgoing, Proof, Rejected, Scheme, body_only,
         body_sha256::{self, Prefix},
         svix,
     },
@@ -69,6 +69,7 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 /// One webhook at Resend.
+#[derive(Clone)]
 struct Resend {
     secrets: Vec<Secret>,
     keys: Vec<svix::Key>,
@@ -114,6 +115,37 @@ impl Provider for Resend {
         body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.secrets)
     }
 
+    fn proof_headers(&self) -> Vec<String> {
+        let families = ["svix", "webhook"].into_iter();
+        let svix = families.flat_map(|family| ["id", "timestamp", "signature"].map(|part| format!("{family}-{part}")));
+        svix.chain([SIGNATURE.to_owned()]).collect()
+    }
+
+    fn signed_at(&self, callback: &Callback) -> Option<i64> {
+        svix::signed_at(callback)
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        const SETTING: &str = "WEBHOOK_SECRET";
+        let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
+        if let Ok(proof) = all_schemes.verify(callback) {
+            return Some(NearMiss::scheme_off(&proof));
+        }
+        let texts = self.secrets.iter().map(Secret::text);
+        let spellings: Vec<String> = texts.flat_map(spellings).collect();
+        let undecoded: Vec<svix::Key> = spellings.iter().map(|text| svix::Key::undecoded(text)).collect();
+        if svix::verify(callback, &undecoded).is_ok() {
+            let says = "is signed with as it is written: the sender must decode what stands behind `whsec_` from base64";
+            return Some(NearMiss { setting: SETTING, says: says.to_owned() });
+        }
+        let spellings: Vec<Secret> = spellings.into_iter().map(Secret::new).collect();
+        if body_sha256::verify(callback, SIGNATURE, Prefix::Required, &spellings).is_ok() {
+            let says = "is used by the sender with `whsec_` where it has none here, or without it".to_owned();
+            return Some(NearMiss { setting: SETTING, says });
+        }
+        body_only::near_miss(callback, SIGNATURE, SETTING, &self.secrets)
+    }
+
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
         payload::read(&callback.body).map(|event| vec![event])
     }
@@ -127,4 +159,10 @@ impl Provider for Resend {
             _ => {}
         }
     }
+}
+
+/// A secret with its label and without.
+fn spellings(secret: &str) -> [String; 2] {
+    let bare = secret.strip_prefix("whsec_").unwrap_or(secret);
+    [bare.to_owned(), format!("whsec_{bare}")]
 }

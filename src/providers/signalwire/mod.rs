@@ -34,7 +34,7 @@ use crate::{
     event::{Event, EventType},
     form::Form,
     json::{self, text as word},
-    provider::{InUrl, InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
+    provider::{InUrl, InvalidPayload, NearMiss, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{Outgoing, Proof, Rejected, Scheme, basic, ip, request, url_body, url_secret, url_token},
 };
@@ -130,6 +130,14 @@ impl Provider for SignalWire {
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         self.proofs.verify(callback)
+    }
+
+    fn proof_headers(&self) -> Vec<String> {
+        proofs::HEADERS.map(str::to_owned).to_vec()
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        self.proofs.near_miss(callback)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {

@@ -2,14 +2,14 @@
 
 use ipnet::IpNet;
 
-use super::{SWML, cxml::shape};
+use super::{SPEC, SWML, cxml::shape};
 use crate::{
     callback::{Callback, Payload},
     config::settings::Settings,
-    provider::InUrl,
+    provider::{InUrl, NearMiss},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme, basic, ip,
+        Outgoing, Proof, Rejected, Scheme, basic, body_only, ip,
         request::{self, Algorithm, Key, Repeated},
         url_body, url_secret, url_token,
     },
@@ -19,6 +19,9 @@ const SHA1_HEADER: &str = "x-signalwire-signature";
 /// The compatibility API sends Twilio's name as well.
 const ALIAS_HEADER: &str = "x-twilio-signature";
 const SHA256_HEADER: &str = "x-signalwire-sha256-signature";
+
+/// All headers that may hold a signature.
+pub(super) const HEADERS: [&str; 3] = [SHA1_HEADER, ALIAS_HEADER, SHA256_HEADER];
 
 /// How many of the configured proofs a callback must bring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString)]
@@ -32,6 +35,7 @@ enum Require {
 }
 
 /// The proofs that are configured.
+#[derive(Clone)]
 pub(super) struct Proofs {
     signing_keys: Vec<Secret>,
     /// The signing keys again, as keys of the scheme `request`.
@@ -84,7 +88,7 @@ impl Proofs {
 
     /// Whether the head carries something that could be a proof.
     pub(super) fn may_be_there(&self, head: &Callback) -> bool {
-        let is_signed = [SHA1_HEADER, ALIAS_HEADER, SHA256_HEADER].iter().any(|name| head.headers.has(name));
+        let is_signed = HEADERS.iter().any(|name| head.headers.has(name));
         is_signed || basic::claimed(head) || url_secret::claimed(head) || !self.has_secret()
     }
 
@@ -110,6 +114,22 @@ impl Proofs {
             Require::All => proofs.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().next().ok_or(Rejected::Missing),
             Require::Any => strongest(proofs),
         }
+    }
+
+    /// Under which other setting the signature would be right.
+    pub(super) fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        if self.signing_keys.is_empty() {
+            return None;
+        }
+        let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
+        if self.require == Require::All && self.signature(callback).is_ok() {
+            let says = "is `all`: the signature is right, and another proof that is configured is missing or wrong".to_owned();
+            return Some(NearMiss { setting: "REQUIRE", says });
+        }
+        if let Ok(proof) = all_schemes.signature(callback) {
+            return Some(NearMiss::scheme_off(&proof));
+        }
+        HEADERS.iter().find_map(|header| body_only::near_miss(callback, header, "SIGNING_KEY", &self.signing_keys))
     }
 
     fn if_on(&self, scheme: &Scheme) -> Result<(), Rejected> {

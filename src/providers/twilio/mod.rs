@@ -35,10 +35,10 @@ use crate::{
     errors::{ErrorTable, LazyTable},
     event::Event,
     form::Form,
-    provider::{InvalidPayload, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme,
+        Outgoing, Proof, Rejected, Scheme, body_only,
         body_sha256::{self, Prefix},
         request::{self, Algorithm, Key, Repeated},
     },
@@ -95,6 +95,7 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 /// One Twilio account.
+#[derive(Clone)]
 struct Twilio {
     tokens: Vec<Secret>,
     /// The tokens again, as keys of the scheme `request`.
@@ -173,6 +174,22 @@ impl Provider for Twilio {
         let signed_query = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes()));
         let event = cxml::read(&form, signed_query.flatten().as_ref(), &ERRORS);
         event.map(|event| vec![event])
+    }
+
+    fn proof_headers(&self) -> Vec<String> {
+        vec![SIGNATURE.to_owned(), shared_key::SETTINGS.to_owned()]
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
+        if let Ok(proof) = all_schemes.verify(callback) {
+            return Some(NearMiss::scheme_off(&proof));
+        }
+        if self.prove(callback).is_ok() {
+            let says = "is of another account than the payload; the signature is right".to_owned();
+            return Some(NearMiss { setting: "ACCOUNT_SID", says });
+        }
+        body_only::near_miss(callback, SIGNATURE, "AUTH_TOKEN", &self.tokens)
     }
 
     fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {

@@ -13,9 +13,10 @@ use crate::{
     },
 };
 
-const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
+pub(super) const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 
 /// One configured shared key.
+#[derive(Clone)]
 pub(super) struct SharedKey {
     id: String,
     pub(super) key: Key,

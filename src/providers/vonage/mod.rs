@@ -21,6 +21,7 @@ mod voice;
 use std::sync::LazyLock;
 
 use serde_json::Value;
+use strum::VariantArray;
 
 use crate::{
     callback::{Callback, Payload, VerifiedCallback},
@@ -29,7 +30,7 @@ use crate::{
     event::{Event, EventType, ExternalId},
     form::Form,
     json,
-    provider::{InvalidPayload, Provider, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, Provider, Setting, SettingKind, Spec, Unparsable},
     secret::Secret,
     signature::{
         Outgoing, Proof, Rejected, Scheme, jwt, md5_plain,
@@ -86,6 +87,7 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 /// One account at Vonage.
+#[derive(Clone)]
 struct Vonage {
     secrets: Vec<Secret>,
     method: Method,
@@ -197,6 +199,31 @@ impl Provider for Vonage {
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
         let proof = self.prove(callback)?;
         if self.is_ours(callback) { Ok(proof) } else { Err(Rejected::OtherAccount) }
+    }
+
+    fn proof_headers(&self) -> Vec<String> {
+        vec!["authorization".to_owned()]
+    }
+
+    fn signed_at(&self, callback: &Callback) -> Option<i64> {
+        jwt::signed_at(callback).or_else(|| sms_scheme::signed_at(callback))
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        // A token in the URL would be taken for the proof.
+        let callback = &Callback { url_token: None, ..callback.clone() };
+        let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
+        if let Ok(proof) = all_schemes.verify(callback) {
+            return Some(NearMiss::scheme_off(&proof));
+        }
+        let any_account = Self { api_key: None, ..self.clone() };
+        if any_account.verify(callback).is_ok() {
+            let says = "is of another account than the payload; the signature is right".to_owned();
+            return Some(NearMiss { setting: "API_KEY", says });
+        }
+        let by_other = |method: &&Method| Self { method: **method, ..self.clone() }.verify(callback).is_ok();
+        let method: &str = Method::VARIANTS.iter().find(by_other)?.into();
+        Some(NearMiss { setting: "SIGNATURE_METHOD", says: format!("should be `{method}`, by which the signature is right") })
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {

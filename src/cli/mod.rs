@@ -59,9 +59,10 @@ enum Command {
         #[arg(long)]
         exit: bool,
     },
-    /// Check the configuration, name every problem at once, and show the URLs to paste at the providers.
+    /// Check the configuration, name every problem at once, and show the URLs to paste at the providers, and why callbacks were
+    /// refused of late.
     Check {
-        /// Print `{valid, errors, warnings, urls}` as JSON.
+        /// Print `{valid, errors, warnings, urls, findings}` as JSON.
         #[arg(long)]
         json: bool,
     },

@@ -35,8 +35,6 @@ mod migrations;
 mod operations;
 mod packaging;
 mod parts;
-mod parts;
-mod privacy;
 mod privacy;
 mod prune;
 mod rejected;

@@ -6,6 +6,7 @@ use crate::{
     callback::{Callback, VerifiedCallback},
     event::Event,
     limiter::{Admission, Limited, Limiter},
+    metrics::EndpointMetrics,
     provider::{InUrl, InvalidPayload, Provider, Reply, Spec, Unparsable},
     public_url::PublicUrl,
     signature::{Outgoing, Rejected, Scheme, ip, unverified, url_secret, url_token},
@@ -86,6 +87,8 @@ pub struct Endpoint {
     pub unverified: Option<unverified::Permission>,
     /// How many genuine callbacks it takes.
     pub limiter: Limiter,
+    /// What is counted of its requests.
+    pub metrics: EndpointMetrics,
     /// The provider's side of it.
     pub provider: Box<dyn Provider>,
 }

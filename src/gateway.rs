@@ -17,10 +17,11 @@ use crate::{
     config::Config,
     endpoint::Endpoint,
     endpoints::{Endpoints, Routed},
+    metrics::Metrics,
     public_url::PublicUrl,
     rejections::Rejections,
     secret::Secret,
-    store::Store,
+    store::{Store, StoreError},
     time::Clock,
 };
 
@@ -37,6 +38,7 @@ pub struct Gateway {
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
+    metrics: Metrics,
     /// What becomes of requests that are not genuine.
     pub rejections: Rejections,
     /// Where everything is kept.
@@ -54,7 +56,10 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
-        let endpoints = Arc::new(Endpoints::new(config.endpoints, fallback.clone()));
+        let metrics = Metrics::new(store.metrics(), store.queue_capacity());
+        let configured =
+            config.endpoints.into_iter().map(|endpoint| Endpoint { metrics: metrics.endpoint(&endpoint), ..endpoint });
+        let endpoints = Arc::new(Endpoints::new(configured.collect(), fallback.clone()));
         Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&endpoints), &config.database),
             endpoints,
@@ -62,6 +67,7 @@ impl Gateway {
             ops_token,
             ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
+            metrics,
             store,
             clock,
             timeout: config.timeout,
@@ -95,6 +101,11 @@ impl Gateway {
         self.endpoints.iter()
     }
 
+    /// The ops token, from which the pages' forms derive their key.
+    pub(crate) fn ops_token(&self) -> &Secret {
+        &self.ops_token
+    }
+
     /// Whether the token may read at the ops listener.
     pub fn may_read(&self, token: &[u8]) -> bool {
         // Both are compared, so that the time does not tell which one was meant.
@@ -118,6 +129,27 @@ impl Gateway {
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", check(self.store.is_writing(), "fail")),
         ])
+    }
+
+    /// The text that Prometheus reads.
+    pub fn exposition(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.exposition(self.store.queued())
+    }
+
+    /// Takes over from the store when the endpoints were last heard of before this start. Blocks.
+    pub fn recall(&self) -> Result<(), StoreError> {
+        let endpoints: Vec<_> =
+            self.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.account.as_str().to_owned())).collect();
+        for (endpoint, heard) in self.endpoints().zip(self.store.heard(&endpoints)?) {
+            heard.last.into_iter().for_each(|at| endpoint.metrics.heard(at));
+        }
+        Ok(())
+    }
+
+    /// Reads the figures of the tables. Blocks.
+    pub fn take_stock(&self) -> Result<(), StoreError> {
+        self.metrics.set_state(&self.store.gauges()?, self.clock.now());
+        Ok(())
     }
 
     /// Tells load balancers to turn away.

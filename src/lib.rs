@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod http;
 pub mod json;
 pub mod limiter;
+pub mod metrics;
 pub mod ops_token;
 pub mod person;
 pub mod provider;

@@ -45,6 +45,7 @@ pub struct Received {
 /// stored whatever could be read out of it.
 pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Received, Refusal> {
     let verified = endpoint.verify(callback)?;
+    endpoint.metrics.verified(&verified);
     let admission = endpoint.admit(&verified)?;
     let parsed = endpoint.parse(&verified);
     let reply = endpoint.reply(&verified);

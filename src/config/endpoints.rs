@@ -10,6 +10,7 @@ use super::{
 use crate::{
     endpoint::{Account, Endpoint, UnknownMessage},
     limiter::{Limiter, Limits},
+    metrics::EndpointMetrics,
     provider::{InvalidPayload, SettingKind, Spec},
     providers,
     public_url::PublicUrl,
@@ -134,7 +135,18 @@ fn connect(
     let own = provider.limits();
     let limits = if own.per_minute == 0 { Limits { per_minute, ..own } } else { own };
     let limiter = Limiter::new(limits);
-    Some(Endpoint { spec, account, base_path, public_urls, invalid_payload, unknown_message, unverified, limiter, provider })
+    Some(Endpoint {
+        spec,
+        account,
+        base_path,
+        public_urls,
+        invalid_payload,
+        unknown_message,
+        unverified,
+        limiter,
+        metrics: EndpointMetrics::default(),
+        provider,
+    })
 }
 
 fn base_path(reader: &mut Reader<'_>, spec: &Spec, settings: &Given) -> String {

@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use crate::{
     endpoint::Endpoint,
     limiter::Budget,
+    metrics::{FailedCause, Outcome, RejectedCause},
     provider::Reply,
     receive::{Received, Refusal},
     signature::Rejected,
@@ -30,6 +31,22 @@ pub(super) enum Unacceptable {
     Malformed,
     Overloaded,
     Panicked,
+}
+
+impl From<Unacceptable> for Outcome {
+    fn from(why: Unacceptable) -> Self {
+        Self::Failed(match why {
+            Unacceptable::Forbidden => return Self::Rejected(RejectedCause::Forbidden),
+            // Of no endpoint, so it is not counted.
+            Unacceptable::NotFound | Unacceptable::Method(_) => return Self::Ignored,
+            Unacceptable::Slow => FailedCause::Slow,
+            Unacceptable::TooLarge => FailedCause::TooLarge,
+            Unacceptable::Encoded => FailedCause::Encoded,
+            Unacceptable::Malformed => FailedCause::Malformed,
+            Unacceptable::Overloaded => FailedCause::Overloaded,
+            Unacceptable::Panicked => FailedCause::Panic,
+        })
+    }
 }
 
 const EMPTY_TWIML: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;

@@ -22,6 +22,7 @@ use crate::{
     endpoint::Endpoint,
     endpoints::Routed,
     gateway::Gateway,
+    metrics::{Counted, Outcome, RejectedCause},
     provider::Spec,
     receive::{Refusal, receive},
     signature::Rejected,
@@ -41,19 +42,28 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
         return answer::unacceptable(Unacceptable::NotFound);
     };
     let endpoint = routed.endpoint;
-    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, routed)).catch_unwind().await;
+    let mut counted = endpoint.metrics.received(endpoint.spec.methods.contains(&request.method().as_str()));
+    let answered = AssertUnwindSafe(answer(&request, payload, &gateway, routed, &mut counted)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "a handler panicked");
+        counted.becomes(Unacceptable::Panicked.into());
         answer::unacceptable(Unacceptable::Panicked)
     });
     if gateway.is_stopping() {
         // The next request of this client finds another gateway.
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
+    counted.answered(response.status().as_u16());
     response
 }
 
-async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, routed: Routed<'_>) -> HttpResponse {
+async fn answer(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    routed: Routed<'_>,
+    counted: &mut Counted<'_>,
+) -> HttpResponse {
     let endpoint = routed.endpoint;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     // The room that the body takes is given back when the request is answered.
@@ -62,22 +72,37 @@ async fn answer(request: &HttpRequest, payload: Payload, gateway: &Gateway, rout
         Ok(callback) => callback,
         Err(Refused::Early(why)) => {
             tracing::warn!(provider, account, ?why, "unacceptable request");
+            counted.becomes(why.into());
             return answer::unacceptable(why);
         }
-        Err(Refused::Unsigned(head)) => return answer::closing(rejected(gateway, endpoint, *head, Rejected::Missing)),
+        Err(Refused::Unsigned(head)) => {
+            counted.becomes(Outcome::Rejected(RejectedCause::NotGenuine(Rejected::Missing)));
+            return answer::closing(rejected(gateway, endpoint, *head, Rejected::Missing, counted));
+        }
     };
-    match receive(&gateway.store, endpoint, &callback, gateway.timeout).await {
+    let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
+    counted.came_to(&result);
+    match result {
         Ok(received) => answer::received(&received),
-        Err(Refusal::Rejected(cause)) => rejected(gateway, endpoint, callback, cause),
+        Err(Refusal::Rejected(cause)) => rejected(gateway, endpoint, callback, cause, counted),
         Err(refusal) => answer::refused(&refusal, endpoint),
     }
 }
 
 /// The answer to what is not genuine. It is kept for diagnosis, unless its network has sent too much of that.
-fn rejected(gateway: &Gateway, endpoint: &Endpoint, callback: Callback, cause: Rejected) -> HttpResponse {
+fn rejected(
+    gateway: &Gateway,
+    endpoint: &Endpoint,
+    callback: Callback,
+    cause: Rejected,
+    counted: &mut Counted<'_>,
+) -> HttpResponse {
     match gateway.rejections.take(endpoint, callback, cause) {
         Ok(()) => answer::refused(&cause.into(), endpoint),
-        Err(limited) => answer::too_many(limited.retry_after),
+        Err(limited) => {
+            counted.becomes(Outcome::Rejected(RejectedCause::Limited));
+            answer::too_many(limited.retry_after)
+        }
     }
 }
 

@@ -4,11 +4,14 @@ mod answer;
 mod api;
 mod health;
 mod inbound;
+mod metrics;
 mod openapi;
 mod ops;
+mod pages;
 mod problem;
 mod routes;
 mod server;
+mod stock;
 
 pub use openapi::{document as openapi, routes};
 pub use server::{Running, Server, StartError};

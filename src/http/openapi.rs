@@ -14,7 +14,7 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use super::{
-    api, health,
+    api, health, metrics,
     problem::{self, Problem},
 };
 
@@ -71,6 +71,7 @@ pub(super) enum Problems {
         api::stats::stats,
         health::live,
         health::ready,
+        metrics::exposition,
         described
     ),
     modifiers(&Tokens),
@@ -99,7 +100,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// Methods and paths of everything that is registered, but for pages.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [api::ROUTES, api::STREAM_ROUTES, health::ROUTES, ROUTES].into_iter().flatten().copied()
+    [api::ROUTES, api::STREAM_ROUTES, health::ROUTES, metrics::ROUTES, ROUTES].into_iter().flatten().copied()
 }
 
 super::routes::routes! {

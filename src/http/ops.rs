@@ -13,7 +13,7 @@ use actix_web::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{api, health, openapi, problem};
+use super::{api, health, metrics, openapi, pages, problem};
 use crate::gateway::Gateway;
 
 /// Everything that the ops listener answers. Only the probes take no token.
@@ -25,8 +25,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         // Before what takes no password.
         .service(token_or_password("/api/events/stream").configure(api::configure_stream))
         .service(token("/api").configure(api::configure))
+        .service(token("/metrics").configure(metrics::configure))
         .service(token_or_password("/openapi.json").configure(openapi::configure))
         .service(token_or_password("/docs").configure(openapi::configure_page))
+        .configure(pages::routes)
         .default_service(web::to(unknown));
 }
 

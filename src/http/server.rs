@@ -15,10 +15,10 @@ use actix_web::{
     dev::ServerHandle,
     web::{self, Data},
 };
-use futures_util::future::Either;
+use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, ops};
+use super::{HEALTH_PATH, health, inbound, ops, stock};
 use crate::{
     config::Config,
     gateway::Gateway,
@@ -177,11 +177,11 @@ fn serve(
             return Ok(());
         }
         drop(started);
-        let servers = futures_util::future::try_join(public, ops);
-        let care = futures_util::future::join(sweep_now_and_then(gateway), prune_now_and_then(gateway));
-        match futures_util::future::select(Box::pin(servers), Box::pin(care)).await {
+        let servers = future::try_join(public, ops);
+        let care = future::join3(sweep_now_and_then(gateway), prune_now_and_then(gateway), stock::take_now_and_then(gateway));
+        match future::select(Box::pin(servers), Box::pin(care)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right(((never, _), _)) => match never {},
+            Either::Right(((never, _, _), _)) => match never {},
         }
     })
 }

@@ -71,6 +71,11 @@ impl<'c> Proof<'c> {
         self.scheme
     }
 
+    /// Which of the configured secrets matched.
+    pub fn secret_index(&self) -> usize {
+        self.secret_index
+    }
+
     /// The key under which the request is deduplicated.
     pub fn request_key(&self) -> RequestKey {
         self.request_key
@@ -94,7 +99,7 @@ impl<'c> Proof<'c> {
 }
 
 /// Why a callback is not believed. The caller learns only that it was not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Rejected {
     /// A header that the scheme needs is missing.

@@ -22,13 +22,16 @@ use crate::event::Event;
 pub(super) struct Effects {
     /// It brought events, and all were known.
     pub(super) all_known: bool,
+    /// The places of those that were not.
+    pub(super) new: Vec<usize>,
     /// It was about messages none of which has a message id.
     pub(super) unmatched: bool,
 }
 
-/// What a new event would do: its request's place, and the rows that it alone would make beside its own.
+/// What a new event would do: its place in its request, that one's place, and the rows that it alone would make beside its own.
 struct Candidate {
     place: usize,
+    index: usize,
     /// Whether its message has a row for each recipient.
     is_shared: bool,
     message: Option<MessageRow>,
@@ -39,9 +42,10 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn of(place: usize, record: &Record, event: &Event, state_key: &[u8]) -> Self {
+    fn of((place, index): (usize, usize), record: &Record, event: &Event, state_key: &[u8]) -> Self {
         Self {
             place,
+            index,
             is_shared: event.recipient_key.is_some(),
             message: MessageRow::of(record.source(), event, state_key),
             inbound: InboundRow::of(record, event),
@@ -83,7 +87,7 @@ pub(super) fn write_events(
     for (place, (id, record)) in fresh.iter().enumerate() {
         for (index, event) in record.events().iter().enumerate() {
             let row = EventRow { request_id: Some(*id), ..EventRow::new(record, index, event) };
-            let candidate = Candidate::of(place, record, event, &row.state_key);
+            let candidate = Candidate::of((place, index), record, event, &row.state_key);
             movers.entry(place).or_default().extend(candidate.message.as_ref().map(Identity::of_message));
             let key = (record.service_type, record.account.as_str(), row.event_key.clone());
             keys.push(key.clone());
@@ -104,11 +108,15 @@ pub(super) fn write_events(
         }
         new.extend(is_new.then_some(candidate));
     }
-    let bringers: BTreeSet<usize> = new.iter().map(|candidate| candidate.place).collect();
+    let mut new_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for Candidate { place, index, .. } in &new {
+        new_of.entry(*place).or_default().push(*index);
+    }
     let written = fold(writer, new, options)?;
     let unmatched = unmatched(writer, &movers, &written)?;
     let told = fresh.iter().enumerate().map(|(place, (_, record))| Effects {
-        all_known: !record.events().is_empty() && !bringers.contains(&place),
+        all_known: !record.events().is_empty() && !new_of.contains_key(&place),
+        new: new_of.remove(&place).unwrap_or_default(),
         unmatched: unmatched.contains(&place),
     });
     Ok(told.collect())

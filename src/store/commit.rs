@@ -28,7 +28,7 @@ use super::{
     sweep::Sweep,
     unconfirmed::Waiting,
 };
-use crate::endpoint::UnknownMessage;
+use crate::{endpoint::UnknownMessage, event::Event};
 
 /// The exact bytes of a request, for `webhook_bodies`.
 pub(super) struct BodyRow<'r> {
@@ -113,8 +113,19 @@ struct Arrivals<'r> {
 /// The distinct requests of a batch.
 type Batch<'r> = BTreeMap<Key<'r>, Arrivals<'r>>;
 
+/// Events that were not known, each with the record that brought it.
+type New<'r> = Vec<(&'r Record, &'r Event)>;
+
+/// What a transaction came to.
+pub(super) struct Commit<'r> {
+    /// What became of each record.
+    pub committed: Vec<Committed>,
+    /// The events that it inserted.
+    pub new: New<'r>,
+}
+
 /// Commits the records in one transaction and tells what became of each.
-pub(super) fn commit(writer: &mut impl Writer, records: &[Record], options: &Options) -> QueryResult<Vec<Committed>> {
+pub(super) fn commit<'r>(writer: &mut impl Writer, records: &'r [Record], options: &Options) -> QueryResult<Commit<'r>> {
     let mut batch: Batch<'_> = BTreeMap::new();
     for record in records {
         let last_at = record.received_at.naive();
@@ -122,18 +133,19 @@ pub(super) fn commit(writer: &mut impl Writer, records: &[Record], options: &Opt
         arrivals.times += 1;
         arrivals.last_at = arrivals.last_at.max(last_at);
     }
-    let outcomes = writer.atomically(|writer| {
+    let (outcomes, new) = writer.atomically(|writer| {
         writer.lock(&locks(&batch.values().map(|arrivals| arrivals.first).collect::<Vec<_>>(), options))?;
         write(writer, &batch, options)
     })?;
     let told = records.iter().map(|record| {
-        let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false };
+        let quarantined = record.is_quarantined();
+        let fallback = Committed { answer: record.answer(), duplicate: false, unmatched: false, quarantined };
         let outcome = outcomes.get(&key(record)).copied().unwrap_or(fallback);
         // A copy in the same batch shares the answer and is a duplicate, like one that comes a day later.
         let is_copy = batch.get(&key(record)).is_some_and(|arrivals| !std::ptr::eq(arrivals.first, record));
         Committed { duplicate: outcome.duplicate || is_copy, ..outcome }
     });
-    Ok(told.collect())
+    Ok(Commit { committed: told.collect(), new })
 }
 
 fn key(record: &Record) -> Key<'_> {
@@ -156,11 +168,15 @@ pub(super) fn locks(records: &[&Record], options: &Options) -> BTreeSet<Lock> {
 }
 
 /// Writes distinct requests and tells what became of each.
-fn write<'r>(writer: &mut impl Writer, batch: &Batch<'r>, options: &Options) -> QueryResult<BTreeMap<Key<'r>, Committed>> {
+fn write<'r>(
+    writer: &mut impl Writer,
+    batch: &Batch<'r>,
+    options: &Options,
+) -> QueryResult<(BTreeMap<Key<'r>, Committed>, New<'r>)> {
     let rows: Vec<RequestRow> = batch.values().map(|arrivals| RequestRow::from(arrivals.first)).collect();
     let ids = writer.insert_requests(&rows)?;
     let mut outcomes = BTreeMap::new();
-    let mut fresh: Vec<(i64, &Record)> = Vec::new();
+    let mut fresh: Vec<(i64, &'r Record)> = Vec::new();
     for (((key, arrivals), row), id) in batch.iter().zip(&rows).zip(ids) {
         let again = arrivals.times - i64::from(id.is_some());
         let known = if again > 0 { Some(writer.count_known_request(row, again, arrivals.last_at)?) } else { None };
@@ -168,7 +184,8 @@ fn write<'r>(writer: &mut impl Writer, batch: &Batch<'r>, options: &Options) -> 
             (Some(id), _) => fresh.push((id, arrivals.first)),
             (None, known) => {
                 let answer = known.map_or(arrivals.first.answer(), Answer::from_code);
-                outcomes.insert(*key, Committed { answer, duplicate: true, unmatched: false });
+                let quarantined = arrivals.first.is_quarantined();
+                outcomes.insert(*key, Committed { answer, duplicate: true, unmatched: false, quarantined });
             }
         }
     }
@@ -178,17 +195,19 @@ fn write<'r>(writer: &mut impl Writer, batch: &Batch<'r>, options: &Options) -> 
         .collect();
     writer.insert_bodies(&bodies)?;
     let effects = write_events(writer, &fresh, options, Occasion::Arrival)?;
-    let mut not_found: Vec<i64> = Vec::new();
-    for ((id, record), Effects { all_known, unmatched }) in fresh.iter().zip(effects) {
+    let (mut not_found, mut inserted) = (Vec::new(), Vec::new());
+    for ((id, record), Effects { all_known, new, unmatched }) in fresh.iter().zip(effects) {
+        inserted.extend(new.into_iter().filter_map(|index| Some((*record, record.events().get(index)?))));
         let is_not_found = unmatched && record.unknown_message == UnknownMessage::NotFound;
         let answer = if is_not_found { Answer::NotFound } else { record.answer() };
         if is_not_found {
             not_found.push(*id);
         }
-        outcomes.insert(key(record), Committed { answer, duplicate: all_known, unmatched });
+        let quarantined = record.is_quarantined();
+        outcomes.insert(key(record), Committed { answer, duplicate: all_known, unmatched, quarantined });
     }
     if !not_found.is_empty() {
         writer.set_answer(&not_found, Answer::NotFound.code())?;
     }
-    Ok(outcomes)
+    Ok((outcomes, inserted))
 }

@@ -56,16 +56,16 @@ pub(super) fn classify(error: &Error) -> Failure {
     }
 }
 
-/// A name for the log: the error's own text can quote a row.
+/// A name for the log and the metrics: the error's own text can quote a row.
 pub(super) fn kind(error: &Error) -> &'static str {
     match error {
-        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => "unique violation",
-        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => "foreign key violation",
-        Error::DatabaseError(DatabaseErrorKind::NotNullViolation, _) => "not null violation",
-        Error::DatabaseError(DatabaseErrorKind::CheckViolation, _) => "check violation",
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => "serialization failure",
+        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => "unique_violation",
+        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => "foreign_key_violation",
+        Error::DatabaseError(DatabaseErrorKind::NotNullViolation, _) => "not_null_violation",
+        Error::DatabaseError(DatabaseErrorKind::CheckViolation, _) => "check_violation",
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => "serialization_failure",
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
-            "connection lost"
+            "connection_lost"
         }
         Error::DatabaseError(_, _) => "database",
         _ => "client",

@@ -4,6 +4,7 @@
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
 mod apply;
+mod backlog;
 mod calls;
 mod change;
 mod commit;
@@ -12,6 +13,8 @@ mod correlation;
 mod erase;
 mod failure;
 mod fold;
+mod gauges;
+mod health;
 mod heard;
 mod inbound;
 mod lists;
@@ -51,8 +54,10 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backlog::{Backlog, COUNTED};
 pub use change::Change;
 pub use erase::{Erased, Table};
+pub use gauges::Gauges;
 pub use heard::Heard;
 pub use lists::{
     Bucket, Call, CallFilter, Cursor, Document, FeedCursor, FeedPage, Figures, InboundFilter, InboundMessage, Message,
@@ -76,7 +81,7 @@ use self::{
     failure::Failure,
     writer::{Job, Writer},
 };
-use crate::{config::DatabaseUrl, time::Timestamp};
+use crate::{config::DatabaseUrl, metrics::StoreMetrics, time::Timestamp};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 256;
@@ -84,15 +89,13 @@ const QUEUE: usize = 256;
 /// How long one more may wait for a place. Not all providers try again, so a burst should not be refused at once.
 const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
 
-/// The age up to which the answer to "is the database there" is not asked again.
-const HEALTH_AGE: Duration = Duration::from_secs(1);
-
 /// Proof that a record is durable, and what the first of its kind was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     answer: Answer,
     duplicate: bool,
     unmatched: bool,
+    quarantined: bool,
 }
 
 impl Committed {
@@ -109,6 +112,11 @@ impl Committed {
     /// Whether it was about messages none of which the application has registered.
     pub fn is_unmatched(&self) -> bool {
         self.unmatched
+    }
+
+    /// Whether it is kept and not applied.
+    pub fn is_quarantined(&self) -> bool {
+        self.quarantined
     }
 }
 
@@ -201,9 +209,6 @@ impl Default for Options {
     }
 }
 
-/// How long a failed commit counts against the writer's health.
-const FAILURE_MEMORY: Duration = Duration::from_secs(5);
-
 /// A database, its one writer and its readers.
 pub struct Store {
     url: DatabaseUrl,
@@ -213,6 +218,7 @@ pub struct Store {
     last_failure: Arc<Mutex<Option<Instant>>>,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
+    metrics: StoreMetrics,
     /// To where the last sweep has come.
     progress: Mutex<sweep::Progress>,
 }
@@ -233,12 +239,14 @@ impl Store {
         let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
+        let metrics = StoreMetrics::default();
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),
             options,
             poison_in_a_row: 0,
             last_failure: Arc::clone(&last_failure),
+            metrics: metrics.clone(),
         };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
@@ -253,6 +261,7 @@ impl Store {
             last_failure,
             health: Mutex::new(None),
             options,
+            metrics,
             progress: Mutex::default(),
         })
     }
@@ -357,31 +366,6 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Some(path),
             DatabaseUrl::Postgres(_) => None,
         }
-    }
-
-    /// Whether a reader gets through to the database; the answer is at most a second old. Blocks.
-    pub fn is_reachable(&self) -> bool {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match *health {
-            Some((asked, reachable)) if asked.elapsed() < HEALTH_AGE => reachable,
-            _ => {
-                let reachable = self.readers.get().is_ok();
-                *health = Some((Instant::now(), reachable));
-                reachable
-            }
-        }
-    }
-
-    /// Whether the writer runs and committed its last batch. A failure is forgotten after a while: a gateway that nobody asks any
-    /// more because it is unhealthy could never show that it has recovered.
-    pub fn is_writing(&self) -> bool {
-        let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.jobs.is_closed() && last_failure.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
-    }
-
-    /// Whether the queue has room.
-    pub fn has_room(&self) -> bool {
-        self.jobs.capacity() > 0
     }
 
     /// Commits everything that is queued and ends the writer. Blocks.

@@ -148,7 +148,7 @@ impl Record {
     pub fn summary(&self) -> Summary {
         let first = self.events().first();
         Summary {
-            is_quarantined: matches!(self.reading, Reading::Quarantined { .. }),
+            is_quarantined: self.is_quarantined(),
             event_type: first.map_or("none", |event| event.event_type.into()),
             external_id: first.and_then(|event| event.external_id.as_ref()).map(|id| id.as_str().to_owned()),
         }
@@ -179,6 +179,10 @@ impl Record {
             Reading::Events(events) => events,
             Reading::Quarantined { .. } => &[],
         }
+    }
+
+    pub(super) fn is_quarantined(&self) -> bool {
+        matches!(self.reading, Reading::Quarantined { .. })
     }
 
     pub(super) fn answer(&self) -> Answer {

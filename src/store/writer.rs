@@ -12,12 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Committed, Options, StoreError,
-    commit::commit,
+    commit::{Commit, commit},
     connection::{Connection, on_either},
     failure::{Failure, classify, kind},
     record::Record,
 };
-use crate::config::DatabaseUrl;
+use crate::{config::DatabaseUrl, metrics::StoreMetrics};
 
 /// At most this many records and about this many bytes in one transaction.
 const MAX_BATCH: usize = 128;
@@ -46,6 +46,8 @@ pub(super) struct Writer {
     pub(super) poison_in_a_row: u32,
     /// When the last batch could not be committed; empty after one that could.
     pub(super) last_failure: Arc<Mutex<Option<Instant>>>,
+    /// What it counts.
+    pub(super) metrics: StoreMetrics,
 }
 
 impl Writer {
@@ -128,10 +130,14 @@ impl Writer {
     }
 
     fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, Failure> {
-        let options = self.options;
-        let committed = self.transact(|connection| on_either!(connection, c => commit(c, records, &options)))?;
+        let (options, started) = (self.options, Instant::now());
+        let Commit { committed, new } = self.transact(|connection| on_either!(connection, c => commit(c, records, &options)))?;
         if records.iter().any(|record| !record.events().is_empty()) {
             self.poison_in_a_row = 0;
+        }
+        self.metrics.committed(records.len(), started.elapsed());
+        for (record, event) in new {
+            self.metrics.inserted(record.service_type, event, record.received_at);
         }
         Ok(committed)
     }
@@ -143,6 +149,7 @@ impl Writer {
             if !matches!(outcome, Err(Failure::Transient)) {
                 break;
             }
+            self.metrics.retried();
             outcome = self.transact_once(&body);
         }
         outcome
@@ -154,11 +161,13 @@ impl Writer {
         }
         let Some(connection) = &mut self.connection else {
             tracing::error!("the writer cannot connect to the database");
+            self.metrics.failed("no_connection");
             return Err(Failure::Unavailable);
         };
         // A panic is a bug of ours in one of the records; the writer must outlive it, and the others must be stored.
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| body(connection))) else {
             tracing::error!("the writer panicked");
+            self.metrics.failed("panic");
             self.connection = None;
             return Err(Failure::Refused);
         };
@@ -166,6 +175,7 @@ impl Writer {
             let failure = classify(&error);
             // The error's text can quote a row; its kind cannot.
             tracing::warn!(kind = kind(&error), ?failure, "a transaction did not commit");
+            self.metrics.failed(kind(&error));
             if failure == Failure::Unavailable {
                 self.connection = None;
             }

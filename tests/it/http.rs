@@ -127,6 +127,7 @@ fn a_body_that_does_not_come_is_timed_out() {
     let response = client::read(&mut stream);
     assert_eq!((response.status, response.json()["error"].clone()), (408, json!("request_timeout")));
     assert_eq!(response.header("connection"), Some("close"));
+    assert_eq!(gateway.metrics().sum("requests_failed_total", &[("cause", "slow")]), 1.0);
 }
 
 #[test]

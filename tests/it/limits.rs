@@ -120,6 +120,7 @@ fn any_endpoint_can_be_limited() {
     };
     let statuses = [1, 2, 3].map(|number| send("/webhooks/mifumo", number));
     assert_eq!(statuses, [200, 200, 429]);
+    assert_eq!(gateway.metrics().sum("requests_failed_total", &[("cause", "rate_limited")]), 1.0);
     assert_eq!(send("/webhooks/mifumo/acme", 1), 200, "each endpoint has its own");
 }
 

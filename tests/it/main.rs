@@ -5,12 +5,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::float_cmp,
     clippy::format_push_string,
     unreachable_pub,
     dead_code,
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod browser;
 mod calls_rooms;
 mod check;
 mod cli;
@@ -31,9 +33,11 @@ mod guides_signalwire;
 mod http;
 mod inbound;
 mod limits;
+mod metrics;
 mod migrations;
 mod operations;
 mod packaging;
+mod pages;
 mod parts;
 mod privacy;
 mod prune;

@@ -1,4 +1,4 @@
-//! No secret and no personal data in a log, whatever happens.
+//! No secret and no personal data in a log or in the metrics, whatever happens.
 
 use std::{
     io::Read,
@@ -17,8 +17,9 @@ use crate::{
 
 const TOKEN: &str = "canary0token0e5b7d42688c14d2a96f";
 
-/// Runs the gateway at its most talkative through genuine, forged, unreadable and poisonous callbacks.
-fn log_of(format: &str) -> String {
+/// Runs the gateway at its most talkative through genuine, forged, unreadable and poisonous callbacks: its log, and what it
+/// tells Prometheus.
+fn told(format: &str) -> [String; 2] {
     let database = Database::new(Backend::Sqlite);
     let mut child = command()
         .arg("serve")
@@ -37,6 +38,9 @@ fn log_of(format: &str) -> String {
     }
     let address = log.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
     let address = address.parse().expect("an address");
+    let ops =
+        log.split("operations: http://").nth(1).and_then(|rest| rest.split([',', '\n', ' ', '"']).next()).expect("an address");
+    let ops = ops.parse().expect("an address");
     let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")].into_iter().collect();
     let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
     database.execute(
@@ -67,16 +71,20 @@ fn log_of(format: &str) -> String {
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
     assert_eq!(client::send(address, "GET", target, &outgoing.headers, b"").status, 200);
     client::send(address, "GET", target, &[("X-Twilio-Signature".to_owned(), "canary".to_owned())], b"");
+    let metrics = client::get(ops, "/metrics", &[("Authorization", "Bearer canary-ops-token")]);
+    assert_eq!(metrics.status, 200);
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
     stderr.read_to_string(&mut log).expect("a log");
     assert!(child.wait().expect("an exit").success());
-    log
+    [log, String::from_utf8(metrics.body).expect("UTF-8")]
 }
 
 #[test]
-fn no_canary_reaches_the_log() {
+fn no_canary_reaches_the_log_or_the_metrics() {
     for format in ["text", "json"] {
-        let log = log_of(format);
+        let [log, metrics] = told(format);
+        assert!(metrics.contains("outcome=\"quarantined\"") && metrics.contains("cause=\"malformed\""), "{metrics}");
+        assert!(!metrics.contains("canary"), "{metrics}");
         assert!(log.contains("stored") && log.contains("not genuine") && log.contains("quarantined"), "{log}");
         assert!(!log.contains("canary"), "{log}");
         assert!(!log.contains("parse error"), "what a stranger sends is no failure of ours: {log}");

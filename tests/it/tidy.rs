@@ -9,9 +9,10 @@ const MAX_LINES: usize = 400;
 const MEDIAN_LINES: usize = 150;
 
 /// A word, the files that may contain it, and why no other may.
-const WORDS: [(&str, &[&str], &str); 10] = [
+const WORDS: [(&str, &[&str], &str); 11] = [
     ("actix", &["src/http/"], "only http/ names actix"),
     ("diesel", &["src/store/", "tests/"], "only store/ names Diesel"),
+    ("prometheus_client", &["src/metrics/"], "only metrics/ names the library of metrics"),
     ("tokio::spawn(", &[], "what is spawned must be waited for"),
     ("std::env::", &["src/main.rs", "tests/support/mod.rs", "tests/it/shutdown.rs"], "only main reads the process's environment"),
     ("Utc::now", &["src/time.rs"], "only time.rs reads the clock"),
@@ -19,7 +20,7 @@ const WORDS: [(&str, &[&str], &str); 10] = [
     ("Recorded::of_row(", &["src/store/stored.rs"], "only a row of an authentic callback stands for a proof"),
     ("verify_slice", &["src/signature/mac.rs"], "digests are compared in one place, in constant time"),
     ("sql_query(", &["src/store/postgres.rs", "tests/support/database.rs"], "SQL as text stands in one file"),
-    ("unsafe", &["src/lib.rs", "Cargo.toml"], "forbidden"),
+    ("unsafe ", &["src/lib.rs", "Cargo.toml"], "forbidden"),
 ];
 
 /// The backends' names may stand only where the two differ.

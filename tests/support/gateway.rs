@@ -1,6 +1,6 @@
-//! The whole gateway, with a database, ports and a clock of its own.
+//! The whole gateway, with a database, ports and a clock of its own. When it has stopped, its figures must add up.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
 use waybill::{
@@ -14,6 +14,7 @@ use waybill::{
 use super::{
     client::{self, Response},
     database::{Backend, Database},
+    metrics::Metrics,
 };
 
 pub const OPS_TOKEN: &str = "test-ops-token-0123456789";
@@ -58,7 +59,7 @@ impl Gateway {
 
     /// Stops it and hands over the database.
     pub fn stop(mut self) -> Database {
-        self.running.take().expect("still running").stop();
+        stop(self.running.take().expect("still running"));
         std::mem::replace(&mut self.database, Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
     }
 
@@ -86,6 +87,12 @@ impl Gateway {
         self.database.query(&format!("SELECT concat_ws(' ', {}) AS row", counts.join(", "))).concat()
     }
 
+    /// What it tells Prometheus.
+    pub fn metrics(&self) -> Metrics {
+        let response = client::get(self.running().ops, "/metrics", &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]);
+        Metrics::parse(&String::from_utf8(response.body).expect("UTF-8"))
+    }
+
     /// `GET` on the ops listener with the token.
     pub fn ops(&self, target: &str) -> Value {
         client::get(self.running().ops, target, &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]).json()
@@ -95,8 +102,18 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            running.stop();
+            stop(running);
         }
+    }
+}
+
+/// Stops it and checks that it has counted every request once.
+pub fn stop(running: Running) {
+    let gateway = Arc::clone(&running.gateway);
+    running.stop();
+    // A test that has failed already says why.
+    if !std::thread::panicking() {
+        Metrics::of(&gateway).assert_conserved();
     }
 }
 

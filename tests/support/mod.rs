@@ -1,9 +1,11 @@
 //! What the test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
 
 pub mod callback;
+pub mod chromium;
 pub mod client;
 pub mod database;
 pub mod gateway;
+pub mod metrics;
 pub mod twilio;
 
 /// A variable of the process: where `./test` says which Postgres to use, and what to rewrite.

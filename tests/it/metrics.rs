@@ -1,0 +1,336 @@
+//! What the gateway counts: every request once, whatever becomes of it, under labels that nobody outside can add to. That the
+//! figures add up is checked whenever a test's gateway stops (`support::gateway::stop`).
+
+use std::{io::Write, time::Duration};
+
+use serde_json::json;
+use waybill::{fixture::Fixture, provider::SettingKind, providers, time::Timestamp};
+
+use crate::support::{
+    client,
+    database::{Backend, Database},
+    gateway::{Gateway, OPS_TOKEN},
+    metrics::Metrics,
+    twilio,
+};
+
+const SECONDS: i64 = 1_773_500_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(SECONDS).expect("an instant")
+}
+
+fn on(database: Database, more: &[(&str, &str)]) -> Gateway {
+    let proofs = providers::ALL.into_iter().flat_map(|spec| {
+        spec.settings.iter().filter_map(|setting| match setting.kind {
+            SettingKind::Proof { fresh } => Some((format!("{}_{}", spec.prefix(), setting.name), fresh(&[1; 32]))),
+            _ => None,
+        })
+    });
+    let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Gateway::on(database, now(), &proofs.chain(more).collect::<Vec<_>>())
+}
+
+/// Signed by the endpoint's first scheme.
+fn signed(gateway: &Gateway, path: &str, body: &str) -> u16 {
+    let endpoint = gateway.endpoint(path.trim_end_matches("/swml"));
+    let content_type = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+    let mut outgoing = endpoint.outgoing("POST", path, content_type, body);
+    outgoing.seconds = SECONDS;
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    gateway.send(&outgoing).status
+}
+
+/// Sends raw bytes to a path after that head.
+fn raw(gateway: &Gateway, path: &str, head: &str, body: &str) -> u16 {
+    let request = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\n{body}");
+    client::exchange(gateway.address(), request.as_bytes()).status
+}
+
+fn stale(gateway: &Gateway) -> u16 {
+    let endpoint = gateway.endpoint("/webhooks/resend");
+    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "email-delivered").expect("a case");
+    gateway.send(&fixture.outgoing(endpoint, Timestamp::from_seconds(SECONDS - 3_600).expect("an instant"))).status
+}
+
+/// What happens, its answer, and where it is counted.
+type Step = (&'static str, fn(&Gateway) -> u16, u16, [&'static str; 3]);
+
+const STATUS: &str = "MessageSid=SM1&MessageStatus=sent";
+const UNSIGNED_V1: &str =
+    r#"{"message_uuid":"aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab","status":"delivered","to":"1","from":"2","channel":"sms"}"#;
+
+const STEPS: [Step; 19] = [
+    ("a new event", |g| signed(g, "/webhooks/twilio", STATUS), 200, ["twilio", "accepted", ""]),
+    ("again", |g| signed(g, "/webhooks/twilio", STATUS), 200, ["twilio", "duplicate", ""]),
+    ("no id", |g| signed(g, "/webhooks/mifumo", r#"{"event":"message.delivered"}"#), 400, ["mifumo", "quarantined", ""]),
+    ("a document's fetch", |g| signed(g, "/webhooks/signalwire/swml", r#"{"call":{}}"#), 200, ["signalwire", "ignored", ""]),
+    ("no known shape", |g| signed(g, "/webhooks/twilio", "MessageStatus=sent"), 401, ["twilio", "rejected", "shape"]),
+    ("poison", |g| signed(g, "/webhooks/twilio", "MessageSid=POISON&MessageStatus=sent"), 200, ["twilio", "quarantined", ""]),
+    ("a probe", |g| client::get(g.address(), "/webhooks/vonage", &[]).status, 200, ["vonage", "ignored", ""]),
+    ("no signature", |g| raw(g, "/webhooks/twilio", "Content-Length: 0", ""), 401, ["twilio", "rejected", "missing"]),
+    (
+        "another body's",
+        |g| {
+            raw(
+                g,
+                "/webhooks/twilio",
+                "Content-Type: application/x-www-form-urlencoded\r\nX-Twilio-Signature: RSOYDt4T1cUTdK1PDd93/VVr8B8=\r\nContent-Length: 3",
+                "a=1",
+            )
+        },
+        401,
+        ["twilio", "rejected", "mismatch"],
+    ),
+    (
+        "none that could be",
+        |g| raw(g, "/webhooks/twilio", "X-Twilio-Signature: garbage\r\nContent-Length: 3", "a=1"),
+        401,
+        ["twilio", "rejected", "malformed"],
+    ),
+    (
+        "two",
+        |g| raw(g, "/webhooks/twilio", "X-Twilio-Signature: a\r\nX-Twilio-Signature: b\r\nContent-Length: 3", "a=1"),
+        401,
+        ["twilio", "rejected", "repeated"],
+    ),
+    ("an old one", stale, 401, ["resend", "rejected", "stale"]),
+    (
+        "of another account",
+        |g| signed(g, "/webhooks/twilio/acme", &format!("AccountSid=AC9&{STATUS}")),
+        401,
+        ["twilio", "rejected", "other_account"],
+    ),
+    (
+        "to be signed",
+        |g| {
+            raw(
+                g,
+                "/webhooks/vonage",
+                &format!("Content-Type: application/json\r\nContent-Length: {}", UNSIGNED_V1.len()),
+                UNSIGNED_V1,
+            )
+        },
+        503,
+        ["vonage", "rejected", "unsigned"],
+    ),
+    (
+        "from elsewhere",
+        |g| raw(g, "/webhooks/conversation", "Content-Length: 2", "{}"),
+        403,
+        ["conversation", "rejected", "forbidden"],
+    ),
+    ("too long", |g| raw(g, "/webhooks/mifumo", "Content-Length: 300000", ""), 413, ["mifumo", "failed", "too_large"]),
+    (
+        "compressed",
+        |g| raw(g, "/webhooks/mifumo", "Content-Encoding: gzip\r\nContent-Length: 3", "abc"),
+        415,
+        ["mifumo", "failed", "encoded"],
+    ),
+    (
+        "no chunk",
+        |g| raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nTransfer-Encoding: chunked", "zz\r\n"),
+        400,
+        ["mifumo", "failed", "malformed"],
+    ),
+    (
+        "no room",
+        |g| {
+            let _all = g.running().gateway.body_room.try_acquire_many(128 << 10).expect("nothing is in work");
+            raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nContent-Length: 3", "abc")
+        },
+        503,
+        ["mifumo", "failed", "overloaded"],
+    ),
+];
+
+fn refuse_poison(database: &Database) {
+    match database {
+        Database::Sqlite { .. } => database.execute(
+            "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' BEGIN SELECT RAISE(ABORT, 'x'); END",
+        ),
+        Database::Postgres { .. } => database.execute("ALTER TABLE message_external_ids ADD CONSTRAINT poison CHECK (external_id <> 'POISON')"),
+    }
+}
+
+/// Reads the figures until they are as wanted: what ends a request without an answer tells nobody.
+fn until(gateway: &Gateway, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
+    let started = std::time::Instant::now();
+    loop {
+        let metrics = gateway.metrics();
+        if is_so(&metrics) {
+            return metrics;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "never {what}: {:?}", metrics.0);
+        std::thread::yield_now();
+    }
+}
+
+crate::databases! {
+    fn each_outcome_and_cause_is_counted_once(database) {
+        let gateway = on(database, &[
+            ("TWILIO__ACME__AUTH_TOKEN", twilio::TOKEN),
+            ("TWILIO__ACME__ACCOUNT_SID", "AC00000000000000000000000000000000"),
+            ("CONVERSATION_ALLOWED_IPS", "203.0.113.0/24"),
+        ]);
+        refuse_poison(&gateway.database);
+        for (what, send, status, [provider, outcome, cause]) in STEPS {
+            let before = gateway.metrics();
+            assert_eq!(send(&gateway), status, "{what}");
+            let after = gateway.metrics();
+            let more = |name: &str, labels: &[(&str, &str)]| (after.sum(name, labels) - before.sum(name, labels)).round();
+            let of = ("provider", provider);
+            assert_eq!([more("requests_received_total", &[]), more("requests_received_total", &[of])], [1.0, 1.0], "{what}: received");
+            assert_eq!([more("requests_outcome_total", &[]), more("requests_outcome_total", &[of, ("outcome", outcome)])], [1.0, 1.0], "{what}: {outcome}");
+            assert_eq!([more("answers_total", &[]), more("answers_total", &[of, ("status", &status.to_string())])], [1.0, 1.0], "{what}: answer");
+            let causes = ["rejected", "failed"].map(|name| more(&format!("requests_{name}_total"), &[]));
+            assert_eq!(causes, ["rejected", "failed"].map(|name| f64::from(u8::from(name == outcome))), "{what}: causes");
+            if !cause.is_empty() {
+                assert_eq!(more(&format!("requests_{outcome}_total"), &[of, ("cause", cause)]), 1.0, "{what}: {cause}: {:?}", after.values("cause"));
+            }
+        }
+        let metrics = gateway.metrics();
+        metrics.assert_conserved();
+        assert!(metrics.sum("database_errors_total", &[]) >= 1.0, "the poison's");
+        let of = [("provider", "twilio"), ("account", "default"), ("scheme", "request"), ("secret", "0")];
+        assert_eq!(metrics.sum("verified_total", &of), 3.0);
+        assert_eq!(metrics.sum("unmatched_total", &[]), 1.0);
+        assert_eq!(metrics.sum("endpoint_last_genuine_timestamp_seconds", &[("provider", "twilio")]), 1_773_500_000.0);
+    }
+
+    fn the_figures_are_those_of_the_tables(database) {
+        let gateway = on(database, &[]);
+        let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_for_everyone).collect();
+        for fixture in &fixtures {
+            let outgoing = fixture.outgoing(gateway.endpoint(&fixture.spec.default_path()), now());
+            for _ in 0..2 {
+                assert_eq!(gateway.send(&outgoing).status, 200, "{}/{}", fixture.spec.name, fixture.name);
+            }
+        }
+        gateway.running().gateway.take_stock().expect("figures");
+        let metrics = gateway.metrics();
+        let rows = |table: &str| gateway.database.rows(table);
+        let number = |things: usize| f64::from(u32::try_from(things).expect("few"));
+        let requests = rows("webhook_requests");
+        assert_eq!(requests.len(), fixtures.len());
+        let outcome = |outcome| metrics.sum("requests_outcome_total", &[("outcome", outcome)]);
+        let stored = ["accepted", "duplicate", "quarantined", "ignored"].map(outcome).iter().sum::<f64>();
+        assert_eq!(stored, 2.0 * number(requests.len()));
+        assert!(outcome("duplicate") >= number(requests.len()) - outcome("ignored"));
+        let quarantined = requests.iter().filter(|row| row["state"] == "quarantined").count();
+        assert_eq!([outcome("quarantined"), metrics.sum("quarantined_requests", &[])], [number(quarantined); 2]);
+        let (events, messages) = (rows("webhook_events"), rows("message_external_ids"));
+        assert_eq!(metrics.sum("events_total", &[]), number(events.len()));
+        for event_type in ["message.opened", "message.clicked", "message.delivered", "unknown"] {
+            let count = events.iter().filter(|row| row["event_type"] == event_type).count();
+            assert_eq!(metrics.sum("events_total", &[("event_type", event_type)]), number(count), "{event_type}");
+        }
+        assert_eq!(metrics.sum("event_lag_seconds_count", &[]), number(events.iter().filter(|row| row.get("occurred_at").is_some()).count()));
+        let unknown = events.iter().filter(|row| row["event_type"] == "unknown").count();
+        assert_eq!(metrics.sum("unmapped_values_total", &[("kind", "event_type")]), number(unknown));
+        assert_eq!(metrics.sum("messages", &[]), number(messages.len()));
+        for status in ["delivered", "bounced", "sent", "registered"] {
+            let count = messages.iter().filter(|row| row["status"] == status).count();
+            assert_eq!(metrics.sum("messages", &[("status", status)]), number(count), "{status}");
+        }
+        assert_eq!(metrics.sum("unmatched_messages", &[]), number(messages.iter().filter(|row| row.get("message_id").is_none()).count()));
+        assert_eq!(metrics.sum("commit_batch_size_sum", &[]), 2.0 * number(requests.len()));
+    }
+
+    fn an_endpoint_s_last_genuine_request_is_known_after_a_restart(database) {
+        let gateway = on(database, &[]);
+        assert_eq!(signed(&gateway, "/webhooks/twilio", STATUS), 200);
+        let database = gateway.stop();
+        database.execute("UPDATE message_external_ids SET created_at = '2026-03-14 14:00:00'");
+        let gateway = on(database, &[]);
+        let last = |metrics: &Metrics| metrics.sum("endpoint_last_genuine_timestamp_seconds", &[]);
+        assert_eq!(last(&gateway.metrics()), 0.0, "not read yet");
+        gateway.running().gateway.recall().expect("rows");
+        gateway.running().gateway.take_stock().expect("rows");
+        let metrics = gateway.metrics();
+        assert_eq!(last(&metrics), 1_773_500_000.0);
+        assert_eq!([metrics.sum("unmatched_messages", &[]), metrics.sum("oldest_unmatched_seconds", &[])], [1.0, 3_200.0]);
+    }
+
+    fn a_client_that_hangs_up_is_counted_too(database) {
+        let gateway = on(database, &[("WEBHOOK_TIMEOUT", "1")]);
+        let head = "POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: x\r\nContent-Length: 10\r\n\r\nabc";
+        let mut stream = client::connect(gateway.address());
+        stream.write_all(head.as_bytes()).expect("sent");
+        until(&gateway, "received", |metrics| metrics.sum("requests_received_total", &[]) > 0.5);
+        drop(stream);
+        until(&gateway, "failed", |metrics| metrics.sum("requests_failed_total", &[]) > 0.5).assert_conserved();
+        // While it waits for its commit.
+        let endpoint = gateway.endpoint("/webhooks/twilio");
+        let request = crate::support::callback::on_the_wire(endpoint, STATUS);
+        let lock = gateway.database.lock();
+        let mut stream = client::connect(gateway.address());
+        stream.write_all(&request).expect("sent");
+        until(&gateway, "verified", |metrics| metrics.sum("verified_total", &[]) > 0.5);
+        drop(stream);
+        let ended = |metrics: &Metrics| metrics.sum("requests_outcome_total", &[]) > 1.5;
+        until(&gateway, "ended", ended).assert_conserved();
+        lock.release();
+        assert_eq!(signed(&gateway, "/webhooks/twilio", "MessageSid=SM2&MessageStatus=sent"), 200);
+    }
+
+    fn a_database_that_does_not_commit_is_counted_as_such(database) {
+        let gateway = on(database, &[("WEBHOOK_TIMEOUT", "1")]);
+        // SQLite waits for a lock longer than the answer may take, Postgres shorter.
+        let cause = if matches!(gateway.database, Database::Sqlite { .. }) { "timeout" } else { "database" };
+        let lock = gateway.database.lock();
+        assert_eq!(signed(&gateway, "/webhooks/twilio", STATUS), 503);
+        lock.release();
+        let metrics = gateway.metrics();
+        assert_eq!(metrics.sum("requests_failed_total", &[("cause", cause)]), 1.0);
+        assert_eq!(metrics.sum("answers_total", &[("status", "503")]), 1.0);
+    }
+
+    fn a_flood_of_odd_requests_adds_no_series(database) {
+        let gateway = on(database, &[]);
+        let odd = |n: usize| {
+            let id = format!("SM{n:032x}");
+            let status = |word: &str| format!("MessageSid={id}&MessageStatus={word}&ErrorCode=9{n}&To=%2B1555{n}");
+            signed(&gateway, "/webhooks/twilio", &status(&format!("odd{n}")));
+            signed(&gateway, "/webhooks/twilio", &status("failed"));
+            for path in [format!("/webhooks/twilio/{id}"), format!("/webhooks/nobody{n}"), "/webhooks/twilio".to_owned()] {
+                for method in ["POST", "GET", &format!("ODD{n}")] {
+                    client::send(gateway.address(), method, &path, &[("X-Twilio-Signature".to_owned(), format!("odd{n:05}"))], b"");
+                }
+            }
+            let event = json!({ "type": format!("email.odd{n}"), "created_at": "2026-03-14T15:30:00Z", "data": { "email_id": id } });
+            let endpoint = gateway.endpoint("/webhooks/resend");
+            let mut outgoing = endpoint.outgoing("POST", "/webhooks/resend", "application/json", event.to_string());
+            (outgoing.id, outgoing.seconds) = (id, SECONDS);
+            endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+            assert_eq!(gateway.send(&outgoing).status, 200);
+        };
+        odd(1);
+        let series = |metrics: &Metrics| metrics.0.iter().map(|sample| format!("{} {:?}", sample.name, sample.labels)).collect::<std::collections::BTreeSet<_>>();
+        // The background does it a second after the start.
+        gateway.running().gateway.take_stock().expect("figures");
+        let before = gateway.metrics();
+        (2..15).for_each(odd);
+        let after = gateway.metrics();
+        assert_eq!(series(&after).difference(&series(&before)).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(after.sum("unmapped_values_total", &[("kind", "event_type")]) > 10.0);
+        assert!(after.sum("unmapped_values_total", &[("kind", "status")]) > 10.0);
+        assert!(after.sum("unmapped_values_total", &[("kind", "error_code")]) > 10.0);
+        assert!(!after.0.iter().any(|sample| format!("{sample:?}").contains("odd")), "a word of a request");
+    }
+}
+
+#[test]
+fn prometheus_reads_with_a_token() {
+    let reader = "reader-token-0123456789";
+    let gateway = on(Database::new(Backend::Sqlite), &[("OPS_READ_TOKEN", reader)]);
+    let get = |authorization: &str| client::get(gateway.running().ops, "/metrics", &[("Authorization", authorization)]);
+    for token in [OPS_TOKEN, reader] {
+        let response = get(&format!("Bearer {token}"));
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    }
+    assert_eq!(get("Bearer wrong").status, 401);
+    assert_eq!(client::get(gateway.running().ops, "/metrics", &[]).status, 401);
+    assert_eq!(client::get(gateway.address(), "/metrics", &[]).status, 404, "not public");
+}

@@ -101,6 +101,11 @@ impl Gateway {
         self.endpoints.iter()
     }
 
+    /// The ops token, from which the pages' forms derive their key.
+    pub(crate) fn ops_token(&self) -> &Secret {
+        &self.ops_token
+    }
+
     /// Whether the token may read at the ops listener.
     pub fn may_read(&self, token: &[u8]) -> bool {
         // Both are compared, so that the time does not tell which one was meant.

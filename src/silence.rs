@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn silence_is_what_is_unusual_for_the_endpoint() {
         let heard = |sample, longest_pause| Heard { last: Some(at(1_000_000)), sample, longest_pause };
-        let condition = |heard, later| condition(heard, Hour::default(), false, at(1_000_000 + later));
+        let condition = |heard, later: i64| condition(heard, Hour::default(), false, at(1_000_000 + later));
         assert_eq!(condition(heard(100, 60), 3_600), Condition::Ok);
         assert_eq!(condition(heard(100, 60), 3_601), Condition::Silent, "a busy one after an hour");
         assert_eq!(condition(heard(100, 36_000), 100_000), Condition::Ok, "one that sleeps at night");

@@ -7,6 +7,7 @@ mod inbound;
 mod metrics;
 mod openapi;
 mod ops;
+mod pages;
 mod problem;
 mod routes;
 mod server;

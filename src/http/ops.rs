@@ -13,7 +13,7 @@ use actix_web::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{api, health, metrics, openapi, problem};
+use super::{api, health, metrics, openapi, pages, problem};
 use crate::gateway::Gateway;
 
 /// Everything that the ops listener answers. Only the probes take no token.
@@ -28,6 +28,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(token("/metrics").configure(metrics::configure))
         .service(token_or_password("/openapi.json").configure(openapi::configure))
         .service(token_or_password("/docs").configure(openapi::configure_page))
+        .configure(pages::routes)
         .default_service(web::to(unknown));
 }
 

@@ -21,6 +21,7 @@ use crate::{
     callback::VerifiedCallback,
     endpoint::Endpoint,
     receive::{Received, Refusal},
+    silence::{Hour, Recent},
     time::Timestamp,
 };
 
@@ -76,12 +77,13 @@ impl Requests {
 pub struct EndpointMetrics {
     requests: Arc<Requests>,
     labels: ByEndpoint,
+    recent: Recent,
 }
 
 impl Default for EndpointMetrics {
     /// Counters that nobody reads.
     fn default() -> Self {
-        Self { requests: Arc::new(Requests::register(&mut Registry::default())), labels: ByEndpoint::default() }
+        Self { requests: Arc::new(Requests::register(&mut Registry::default())), labels: ByEndpoint::default(), recent: Recent::default() }
     }
 }
 
@@ -90,7 +92,7 @@ impl EndpointMetrics {
     pub(super) fn new(requests: Arc<Requests>, endpoint: &Endpoint) -> Self {
         let labels = ByEndpoint { provider: endpoint.spec.name, account: endpoint.account.as_str().into() };
         drop(requests.received.get_or_create(&labels));
-        let metrics = Self { requests, labels };
+        let metrics = Self { requests, labels, recent: Recent::default() };
         for name in Outcome::VARIANTS {
             drop(metrics.requests.outcomes.get_or_create(&metrics.by_outcome(name)));
         }
@@ -115,12 +117,18 @@ impl EndpointMetrics {
         let proof = callback.proof();
         let labels = ByProof { provider, account, scheme: proof.scheme().name, secret: proof.secret_index() };
         self.requests.verified.get_or_create(&labels).inc();
+        self.recent.count(true);
         self.heard(callback.received_at);
     }
 
     /// An authentic request came then, perhaps before this start.
     pub fn heard(&self, at: Timestamp) {
         self.requests.last_genuine.get_or_create(&self.labels).inner().fetch_max(at.seconds(), Ordering::Relaxed);
+    }
+
+    /// What came in the last hour.
+    pub fn hour(&self) -> Hour {
+        self.recent.hour()
     }
 
     fn by_outcome(&self, outcome: &'static str) -> ByOutcome {
@@ -130,6 +138,9 @@ impl EndpointMetrics {
 
     fn ended(&self, outcome: Outcome) {
         self.requests.outcomes.get_or_create(&self.by_outcome(outcome.into())).inc();
+        if matches!(outcome, Outcome::Rejected(_)) {
+            self.recent.count(false);
+        }
         let (causes, cause) = match outcome {
             Outcome::Rejected(cause) => (&self.requests.rejected, cause.name()),
             Outcome::Failed(cause) => (&self.requests.failed, cause.into()),
@@ -191,7 +202,7 @@ mod tests {
     #[test]
     fn every_cause_has_a_name_of_its_own() {
         let requests = Arc::new(Requests::register(&mut Registry::default()));
-        let metrics = EndpointMetrics { requests: Arc::clone(&requests), labels: ByEndpoint::default() };
+        let metrics = EndpointMetrics { requests: Arc::clone(&requests), labels: ByEndpoint::default(), recent: Recent::default() };
         let rejected = Rejected::VARIANTS
             .iter()
             .map(|cause| RejectedCause::NotGenuine(*cause))

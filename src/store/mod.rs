@@ -4,6 +4,7 @@
 //! is made after COMMIT and nowhere else, and no success can be answered without one.
 
 mod apply;
+mod backlog;
 mod calls;
 mod change;
 mod commit;
@@ -53,6 +54,7 @@ use std::{
 use diesel::{QueryResult, r2d2::Pool};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backlog::{Backlog, COUNTED};
 pub use change::Change;
 pub use erase::{Erased, Table};
 pub use gauges::Gauges;

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod browser;
 mod calls_rooms;
 mod check;
 mod cli;
@@ -36,9 +37,8 @@ mod metrics;
 mod migrations;
 mod operations;
 mod packaging;
+mod pages;
 mod parts;
-mod parts;
-mod privacy;
 mod privacy;
 mod prune;
 mod rejected;

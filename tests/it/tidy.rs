@@ -20,7 +20,7 @@ const WORDS: [(&str, &[&str], &str); 11] = [
     ("Recorded::of_row(", &["src/store/stored.rs"], "only a row of an authentic callback stands for a proof"),
     ("verify_slice", &["src/signature/mac.rs"], "digests are compared in one place, in constant time"),
     ("sql_query(", &["src/store/postgres.rs", "tests/support/database.rs"], "SQL as text stands in one file"),
-    ("unsafe", &["src/lib.rs", "Cargo.toml"], "forbidden"),
+    ("unsafe ", &["src/lib.rs", "Cargo.toml"], "forbidden"),
 ];
 
 /// The backends' names may stand only where the two differ.

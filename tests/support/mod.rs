@@ -1,6 +1,7 @@
 //! What the test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
 
 pub mod callback;
+pub mod chromium;
 pub mod client;
 pub mod database;
 pub mod gateway;

@@ -1,0 +1,245 @@
+//! The pages of the ops listener as an HTTP client meets them: who may see them, and what they do with what strangers sent.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use waybill::time::{Clock, Timestamp};
+
+use crate::support::{
+    client::{self, Response},
+    database::Database,
+    gateway::{Gateway, OPS_TOKEN},
+};
+
+const READ_TOKEN: &str = "test-read-token-0123456789";
+
+const PAGES: [&str; 9] = ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/page.css", "/icon.svg"];
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn gateway(database: Database, now: Timestamp) -> Gateway {
+    let secret = "a secret of the tests, long enough";
+    let variables = [
+        ("OPS_READ_TOKEN", READ_TOKEN),
+        ("MIFUMO_WEBHOOK_SECRET", secret),
+        ("TWILIO_AUTH_TOKEN", secret),
+        ("TWILIO__ACME__AUTH_TOKEN", secret),
+    ];
+    Gateway::on(database, now, &variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+fn basic(token: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("anybody:{token}")))
+}
+
+fn get(gateway: &Gateway, target: &str, authorization: &str) -> Response {
+    client::get(gateway.running().ops, target, &[("Authorization", authorization)])
+}
+
+/// The page's text, which must be there.
+fn page(gateway: &Gateway, target: &str) -> String {
+    let response = get(gateway, target, &basic(OPS_TOKEN));
+    assert_eq!(response.status, 200, "{target}");
+    String::from_utf8(response.body).expect("UTF-8")
+}
+
+fn post(gateway: &Gateway, target: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    let headers: Vec<(String, String)> =
+        headers.iter().chain(&[("Content-Type", FORM)]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    client::send(gateway.running().ops, "POST", target, &headers, body.as_bytes())
+}
+
+/// Sends a signed form to Twilio's endpoint.
+fn send(gateway: &Gateway, fields: &[(&str, &str)]) {
+    let body = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&");
+    let endpoint = gateway.endpoint("/webhooks/twilio");
+    let mut outgoing = endpoint.outgoing("POST", endpoint.path(), FORM, body);
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(gateway.send(&outgoing).status, 200);
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// A request that was kept and not applied, and can be now.
+fn quarantine(gateway: &Gateway) {
+    send(gateway, &[("MessageSid", "SM7"), ("MessageStatus", "delivered"), ("To", "+15558675310")]);
+    for sql in [
+        "DELETE FROM webhook_events",
+        "DELETE FROM message_external_ids",
+        "UPDATE webhook_requests SET state = 'quarantined', reason = 'poison'",
+    ] {
+        gateway.database.execute(sql);
+    }
+}
+
+/// The hidden field of the page's form.
+fn field(gateway: &Gateway, target: &str) -> String {
+    let page = page(gateway, target);
+    let field = page.split(r#"name="csrf" value=""#).nth(1).and_then(|rest| rest.split('"').next());
+    field.unwrap_or_else(|| panic!("no form in {page}")).to_owned()
+}
+
+fn noon() -> Timestamp {
+    Timestamp::parse("2026-03-14T12:00:00Z").expect("an instant")
+}
+
+crate::databases! {
+    fn only_a_token_opens_a_page(database) {
+        let gateway = gateway(database, noon());
+        for target in PAGES {
+            for (authorization, status) in [
+                (basic(OPS_TOKEN), 200),
+                (basic(READ_TOKEN), 200),
+                (format!("Bearer {OPS_TOKEN}"), 200),
+                (basic("wrong"), 401),
+                (basic(""), 401),
+                ("Basic !".to_owned(), 401),
+                (format!("Basic {}", STANDARD.encode(OPS_TOKEN)), 401),
+                (format!("Digest {OPS_TOKEN}"), 401),
+            ] {
+                assert_eq!(get(&gateway, target, &authorization).status, status, "{target} {authorization}");
+            }
+            let stranger = client::get(gateway.running().ops, target, &[]);
+            assert_eq!((stranger.status, stranger.header("WWW-Authenticate")), (401, Some(r#"Basic realm="waybill", charset="UTF-8""#)));
+        }
+    }
+
+    fn every_answer_forbids_scripts_frames_and_caches(database) {
+        let gateway = gateway(database, noon());
+        let answers = PAGES.into_iter().chain(["/messages/1", "/messages?status=nonsense"]).map(|target| get(&gateway, target, &basic(OPS_TOKEN)));
+        for answer in answers.chain([client::get(gateway.running().ops, "/", &[])]) {
+            let policy = answer.header("Content-Security-Policy").expect("a policy");
+            assert!(policy.starts_with("default-src 'none'; style-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+            assert!(!policy.contains("unsafe") && !policy.contains("script"));
+            for (name, value) in [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-store")] {
+                assert_eq!(answer.header(name), Some(value), "{name}");
+            }
+            assert_eq!(answer.header("Set-Cookie"), None);
+        }
+    }
+
+    fn what_strangers_sent_is_shown_as_text(database) {
+        let gateway = gateway(database, noon());
+        let hostile = r#""'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
+        send(&gateway, &[("MessageSid", hostile), ("MessageStatus", hostile), ("To", hostile), ("ErrorCode", hostile), ("ErrorMessage", hostile)]);
+        send(&gateway, &[("MessageSid", "SM2"), ("From", hostile), ("To", hostile), ("Body", hostile)]);
+        send(&gateway, &[("CallSid", hostile), ("CallStatus", hostile), ("From", hostile), ("To", "+15550001111")]);
+        send(&gateway, &[("MessageSid", "SM3"), ("MessageStatus", "sent"), ("MessageStatus", hostile)]);
+        let targets = ["/", "/messages", "/messages/1", "/requests", "/requests?state=processed", "/requests/1", "/requests/4", "/inbound", "/calls"];
+        let search = format!("/messages?q={}", encoded(hostile));
+        for target in targets.into_iter().chain([search.as_str()]) {
+            let page = page(&gateway, target);
+            assert!(page.contains("&#60;script") || page.contains("&lt;script"), "{target} does not show it: {page}");
+            assert!(!page.contains("<script") && !page.contains("<img"), "{target}: {page}");
+        }
+    }
+
+    fn a_form_changes_something_only_if_it_is_ours(database) {
+        let gateway = gateway(database, noon());
+        quarantine(&gateway);
+        let state = || gateway.database.rows("webhook_requests")[0]["state"].clone();
+        let ours = format!("csrf={}", field(&gateway, "/requests/1"));
+        let (token, same) = (basic(OPS_TOKEN), ("Sec-Fetch-Site", "same-origin"));
+        for (headers, body, status) in [
+            (vec![same], ours.as_str(), 401),
+            (vec![("Authorization", token.as_str())], &ours, 403),
+            (vec![("Authorization", &token), ("Sec-Fetch-Site", "cross-site")], &ours, 403),
+            (vec![("Authorization", &token), ("Sec-Fetch-Site", "same-site")], &ours, 403),
+            (vec![("Authorization", &token), same], "csrf=", 403),
+            (vec![("Authorization", &token), same], "", 403),
+            (vec![("Authorization", &token), same], &ours[..ours.len() - 1], 403),
+            (vec![("Authorization", &basic(READ_TOKEN)), same], &ours, 403),
+        ] {
+            for action in ["replay", "discard", "preview"] {
+                let answer = post(&gateway, &format!("/requests/1/{action}"), &headers, body);
+                assert_eq!((answer.status, state()), (status, "quarantined".into()), "{headers:?} {body}");
+            }
+        }
+        assert!(!page_of_reader(&gateway).contains("<form class=\"actions\""));
+        let headers = [("Authorization", token.as_str()), same];
+        let preview = post(&gateway, "/requests/1/preview", &headers, &ours);
+        assert_eq!((preview.status, state()), (200, "quarantined".into()));
+        assert!(String::from_utf8_lossy(&preview.body).contains("SM7"));
+        assert_eq!((post(&gateway, "/requests/1/replay", &headers, &ours).status, state()), (200, "processed".into()));
+        assert_eq!(gateway.database.rows("message_external_ids")[0]["status"], "delivered");
+    }
+
+    fn a_form_is_good_for_its_day_and_the_next(database) {
+        let first = gateway(database, noon());
+        quarantine(&first);
+        let made = format!("csrf={}", field(&first, "/requests/1"));
+        let mut database = first.stop();
+        for (day, status) in [("2026-03-15T12:00:00Z", 200), ("2026-03-16T12:00:00Z", 403)] {
+            let gateway = gateway(database, Timestamp::parse(day).expect("an instant"));
+            let headers = [("Authorization", basic(OPS_TOKEN)), ("Sec-Fetch-Site", "same-origin".to_owned())];
+            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+            assert_eq!(post(&gateway, "/requests/1/preview", &headers, &made).status, status, "{day}");
+            database = gateway.stop();
+        }
+    }
+
+    fn one_field_finds_a_message_by_id_number_and_reference(database) {
+        let gateway = gateway(database, noon());
+        send(&gateway, &[("MessageSid", "SM1"), ("MessageStatus", "delivered"), ("To", "+15558675310")]);
+        send(&gateway, &[("MessageSid", "SM2"), ("MessageStatus", "sent"), ("To", "+447700900000")]);
+        gateway.database.execute("INSERT INTO communication_metrics (reference) VALUES ('order-7')");
+        gateway.database.execute("UPDATE message_external_ids SET message_id = (SELECT min(id) FROM communication_metrics) WHERE external_id = 'SM1'");
+        for (sought, by) in [("SM1", "the provider’s id"), ("1", "the application’s id"), ("order-7", "reference"), ("%2B15558675310", "recipient"), ("15558675310", "recipient"), ("+SM1+", "the provider’s id")] {
+            let page = page(&gateway, &format!("/messages?q={sought}"));
+            assert!(page.contains(&format!("by {by}.")) && page.contains(">SM1<") && !page.contains(">SM2<"), "{sought}: {page}");
+        }
+        assert!(page(&gateway, "/messages?q=SM").contains("No message fits"));
+        assert!(page(&gateway, "/messages?status=sent&provider=twilio").contains(">SM2<"));
+        for wrong in ["status=lost", "provider=nobody", "cursor=x", "q=%00", "unheard=of"] {
+            assert_eq!(get(&gateway, &format!("/messages?{wrong}"), &basic(OPS_TOKEN)).status, 400, "{wrong}");
+        }
+    }
+
+    fn older_messages_follow_without_gap_or_repetition(database) {
+        let gateway = gateway(database, noon());
+        gateway.database.execute(&format!("INSERT INTO message_external_ids (service_type, external_id, status) VALUES {}",
+            (0..120).map(|number| format!("('twilio', 'SM{number:03}', 'sent')")).collect::<Vec<_>>().join(", ")));
+        let (mut seen, mut target) = (Vec::new(), "/messages?status=sent".to_owned());
+        loop {
+            let page = page(&gateway, &target);
+            seen.extend(page.split(">SM").skip(1).map(|rest| rest[..3].to_owned()));
+            let Some(older) = page.split(r#"<a href="/messages?"#).find_map(|rest| rest.split_once(r#"" rel="next""#)) else { break };
+            target = format!("/messages?{}", older.0.replace("&#38;", "&"));
+        }
+        seen.sort();
+        assert_eq!(seen, (0..120).map(|number| format!("{number:03}")).collect::<Vec<_>>());
+    }
+}
+
+fn page_of_reader(gateway: &Gateway) -> String {
+    let response = get(gateway, "/requests/1", &basic(READ_TOKEN));
+    assert_eq!(response.status, 200);
+    String::from_utf8(response.body).expect("UTF-8")
+}
+
+#[test]
+fn what_nobody_verified_is_marked_on_every_page() {
+    let variables = [("VERIFY_WEBHOOK_SIGNATURES".to_owned(), "false".to_owned())];
+    let now = Clock::Fixed(noon()).now();
+    let gateway = Gateway::on(Database::new(crate::support::database::Backend::Sqlite), now, &variables);
+    let answer =
+        gateway.post("/webhooks/twilio", &[("Content-Type".to_owned(), FORM.to_owned())], b"MessageSid=SM1&MessageStatus=sent");
+    assert_eq!(answer.status, 200);
+    for target in PAGES.into_iter().filter(|page| !page.contains('.')).chain(["/messages/1", "/requests/1"]) {
+        assert!(page(&gateway, target).contains("Nothing is verified."), "{target}");
+    }
+    for target in ["/messages", "/messages/1", "/requests?state=processed", "/requests/1"] {
+        assert!(page(&gateway, target).contains(r#"<span class="badge warn">not verified</span>"#), "{target}");
+    }
+}
+
+#[test]
+fn no_secret_stands_in_an_endpoints_url() {
+    let variables =
+        [("SIGNALWIRE_BASIC_AUTH", "canary-user:canary-word"), ("VONAGE_URL_TOKEN", "canary-0123456789abcdef0123456789")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let gateway = Gateway::start(crate::support::database::Backend::Sqlite, noon(), &variables);
+    let page = page(&gateway, "/endpoints");
+    assert!(!page.contains("canary"), "{page}");
+    assert!(page.contains("${SIGNALWIRE_BASIC_AUTH}@") && page.contains("/t/${VONAGE_URL_TOKEN}"), "{page}");
+}

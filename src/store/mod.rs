@@ -52,6 +52,7 @@ use std::{
 };
 
 use diesel::{QueryResult, r2d2::Pool};
+use strum::VariantNames;
 use tokio::sync::{mpsc, oneshot};
 
 pub use backlog::{Backlog, COUNTED};
@@ -159,7 +160,7 @@ impl StoreError {
     /// A name for the log: the text of a failed statement can quote a row.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Statement(error) => failure::kind(error),
+            Self::Statement(error) => failure::Kind::from(&**error).into(),
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             _ => "start",
@@ -239,7 +240,7 @@ impl Store {
         let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
-        let metrics = StoreMetrics::default();
+        let metrics = StoreMetrics::new(failure::Kind::VARIANTS);
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),

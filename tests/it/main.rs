@@ -35,6 +35,7 @@ mod inbound;
 mod limits;
 mod metrics;
 mod migrations;
+mod monitoring;
 mod operations;
 mod packaging;
 mod pages;

@@ -69,6 +69,7 @@ pub(super) enum Problems {
         api::replays::replay,
         api::replays::discard,
         api::stats::stats,
+        api::health::health,
         health::live,
         health::ready,
         metrics::exposition,

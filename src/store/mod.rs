@@ -53,6 +53,7 @@ use std::{
 };
 
 use diesel::{QueryResult, r2d2::Pool};
+use strum::VariantNames;
 use tokio::sync::{mpsc, oneshot};
 
 pub use backlog::{Backlog, COUNTED};
@@ -182,7 +183,7 @@ impl Store {
         let mut connection = connection::open(url)?;
         connection.check_durability()?;
         let last_failure = Arc::new(Mutex::new(None));
-        let metrics = StoreMetrics::default();
+        let metrics = StoreMetrics::new(failure::Kind::VARIANTS);
         let writer = Writer {
             url: url.clone(),
             connection: Some(connection),

@@ -38,6 +38,7 @@ mod limits;
 mod lists;
 mod metrics;
 mod migrations;
+mod monitoring;
 mod operations;
 mod packaging;
 mod pages;

@@ -53,7 +53,7 @@ fn send(gateway: &Gateway, fields: &[(&str, &str)]) {
     let endpoint = gateway.endpoint("/webhooks/twilio");
     let mut outgoing = endpoint.outgoing("POST", endpoint.path(), FORM, body);
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
-    assert_eq!(gateway.send(&outgoing).status, 200);
+    assert_eq!(gateway.send(&outgoing).status, 200, "{fields:?}");
 }
 
 fn encoded(text: &str) -> String {

@@ -10,6 +10,7 @@ use std::{
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use waybill::{
+    config::{Config, Env},
     receive::receive,
     store::{FeedCursor, Options, Store, StoredEvent},
     time::Timestamp,
@@ -19,7 +20,7 @@ use crate::support::{
     callback::signed,
     client,
     database::{Backend, Database},
-    gateway::{Gateway, OPS_TOKEN},
+    gateway::{Gateway, OPS_TOKEN, PUBLIC_URL},
     twilio,
 };
 
@@ -110,10 +111,9 @@ crate::databases! {
     fn many_writers_and_a_reader_beside_them(database) {
         const WRITERS: usize = 4;
         const EACH: usize = 60;
-        let gateway = &twilio::gateway(database, 1_773_500_000, &[]);
-        let store = &gateway.running().gateway.store;
-        let others: Vec<Store> = (1..WRITERS).map(|_| open(&gateway.database)).collect();
-        let endpoint = gateway.endpoint(twilio::PATH);
+        let stores: Vec<Store> = (0..WRITERS).map(|_| open(&database)).collect();
+        let env: Env = [("TWILIO_AUTH_TOKEN", twilio::TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)].into_iter().collect();
+        let endpoint = &Config::load(&env).expect("a configuration").config.endpoints.remove(0);
         let write = |store: &Store, writer: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             for number in 0..EACH {
@@ -127,12 +127,12 @@ crate::databases! {
         };
         let mut seen: Vec<(FeedCursor, String)> = Vec::new();
         std::thread::scope(|scope| {
-            for (writer, store) in others.iter().chain([store]).enumerate() {
+            for (writer, store) in stores.iter().enumerate() {
                 scope.spawn(move || write(store, writer));
             }
             let (mut after, started) = (FeedCursor::default(), Instant::now());
             while seen.len() < WRITERS * EACH && started.elapsed() < PATIENCE {
-                let page = store.events_after(after, 7).expect("a page");
+                let page = stores[0].events_after(after, 7).expect("a page");
                 after = page.next;
                 seen.extend(page.events.into_iter().map(|event| (event.cursor, event.external_id.expect("an id"))));
             }
@@ -140,7 +140,7 @@ crate::databases! {
         assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "each behind the one before");
         let distinct: BTreeSet<&String> = seen.iter().map(|(_, id)| id).collect();
         assert_eq!((seen.len(), distinct.len()), (WRITERS * EACH, WRITERS * EACH), "none twice, none left out");
-        others.iter().for_each(Store::close);
+        stores.iter().for_each(Store::close);
     }
 
     fn the_feed_is_read_page_by_page(database) {

@@ -79,6 +79,7 @@ pub(in crate::http) struct EventsQuery {
 
 /// Some events, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "lists are named by what they hold")]
 pub(in crate::http) struct Events {
     /// The events.
     events: Vec<StoredEvent>,

@@ -20,11 +20,11 @@ pub(super) async fn look<T: Send + 'static>(
 ) -> Result<T, HttpResponse> {
     match block(move || question(&gateway.store)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if !matches!(error, StoreError::Busy | StoreError::Unavailable) => {
+        Ok(Err(error)) => {
             tracing::error!(kind = error.kind(), "the store does not answer a question");
             Err(problem::unavailable())
         }
-        _ => Err(problem::unavailable()),
+        Err(_) => Err(problem::unavailable()),
     }
 }
 

@@ -115,15 +115,12 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     let mut out = first.to_owned();
     for part in parts {
         let code = part.get(..4).and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii);
-        match (code, part.get(4..)) {
-            (Some(code), Some(rest)) => {
-                out.push(char::from(code));
-                out.push_str(rest);
-            }
-            _ => {
-                out.push_str("\\u");
-                out.push_str(part);
-            }
+        if let (Some(code), Some(rest)) = (code, part.get(4..)) {
+            out.push(char::from(code));
+            out.push_str(rest);
+        } else {
+            out.push_str("\\u");
+            out.push_str(part);
         }
     }
     Cow::Owned(out)

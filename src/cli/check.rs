@@ -1,15 +1,17 @@
-//! `waybill check`: everything that is wrong or odd about the configuration, and the URLs to paste at the providers.
+//! `waybill check`: everything that is wrong or odd about the configuration, the URLs to paste at the providers, and why callbacks
+//! were refused of late.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{CONFIGURATION, CommandError, say, table};
+use super::{CONFIGURATION, CommandError, attached, say, table};
 use crate::{
     config::{Config, Env, Finding, Inspected},
     providers,
     public_url::PublicUrl,
-    store,
+    store::{self, RequestFilter, RequestState},
+    time::Timestamp,
 };
 
 /// What `--json` prints.
@@ -19,7 +21,22 @@ struct Report {
     errors: Vec<Finding>,
     warnings: Vec<Finding>,
     urls: Vec<ToPaste>,
+    findings: Vec<Diagnosis>,
 }
+
+/// Why callbacks of an endpoint were refused of late, and what to change.
+#[derive(Serialize)]
+struct Diagnosis {
+    provider: String,
+    account: String,
+    sentence: String,
+    /// How many of those looked at.
+    callbacks: usize,
+    last_at: Timestamp,
+}
+
+/// Rejected callbacks that are looked at, the newest.
+const LOOKED_AT: i64 = 200;
 
 /// One endpoint, and what to paste at its provider.
 #[derive(Serialize)]
@@ -49,7 +66,9 @@ pub(super) fn run(env: &Env, json: bool) -> ExitCode {
         errors.push(finding);
     }
     warnings.extend(switched_off(&config));
-    let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings };
+    // A database that cannot be asked has been told of, or there is nothing in it yet.
+    let findings = if errors.is_empty() { findings(&config).unwrap_or_default() } else { Vec::new() };
+    let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings };
     if json {
         say(serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
@@ -64,6 +83,30 @@ fn switched_off(config: &Config) -> Vec<Finding> {
     let off = providers::ALL.into_iter().filter(|spec| !config.endpoints.is_empty() && !is_on(spec.name));
     off.map(|spec| Finding { variable: spec.proofs().join(", "), sentence: format!("not set, so {} is off", spec.title) })
         .collect()
+}
+
+/// What was found out about the callbacks that were refused last, each cause once. Reads only.
+fn findings(config: &Config) -> Result<Vec<Diagnosis>, CommandError> {
+    let filter = RequestFilter { state: Some(RequestState::Rejected), limit: LOOKED_AT, ..RequestFilter::default() };
+    let rejected = attached(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
+    let mut findings: Vec<Diagnosis> = Vec::new();
+    for request in rejected.items {
+        let Some(sentence) = request.finding else { continue };
+        let is_known = |known: &&mut Diagnosis| {
+            known.provider == request.service_type && known.account == request.account && known.sentence == sentence
+        };
+        match findings.iter_mut().find(is_known) {
+            Some(known) => known.callbacks += 1,
+            None => findings.push(Diagnosis {
+                provider: request.service_type,
+                account: request.account,
+                sentence,
+                callbacks: 1,
+                last_at: request.received_at,
+            }),
+        }
+    }
+    Ok(findings)
 }
 
 fn urls(config: &Config) -> Vec<ToPaste> {
@@ -103,6 +146,9 @@ fn show(report: &Report) {
         for finding in findings {
             say(format_args!("{kind}: {finding}"));
         }
+    }
+    for Diagnosis { provider, account, sentence, callbacks, last_at } in &report.findings {
+        say(format_args!("{provider}/{account}: {callbacks} refused, the last at {last_at}: {sentence}"));
     }
     say(if report.valid { "The configuration is valid." } else { "The configuration has errors." });
 }

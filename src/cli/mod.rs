@@ -59,9 +59,10 @@ enum Command {
         #[arg(long)]
         exit: bool,
     },
-    /// Check the configuration, name every problem at once, and show the URLs to paste at the providers.
+    /// Check the configuration, name every problem at once, and show the URLs to paste at the providers, and why callbacks were
+    /// refused of late.
     Check {
-        /// Print `{valid, errors, warnings, urls}` as JSON.
+        /// Print `{valid, errors, warnings, urls, findings}` as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -82,11 +83,11 @@ enum Command {
     Requests(requests::Command),
     /// Make message rows anew out of what is stored; shows the difference first.
     Rederive(rederive::Arguments),
-    /// Delete what has expired: raw bodies after RETENTION_DAYS, events after EVENT_RETENTION_DAYS.
+    /// Delete what has expired: raw bodies after `RETENTION_DAYS`, events after `EVENT_RETENTION_DAYS`.
     Prune(prune::Arguments),
     /// Erase a person: their number or address, and whatever tells of them, in every table.
     Erase(erase::Arguments),
-    /// Print the OpenAPI document of the ops listener.
+    /// Print the description of the HTTP interface for operations (`OpenAPI`).
     Openapi,
     /// Print completions for a shell.
     Completions {

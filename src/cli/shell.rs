@@ -74,7 +74,6 @@ fn describe(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help").try_for_each(|below| describe(below, page))
 }
 
-#[expect(clippy::print_stdout, reason = "a command's result belongs on standard output")]
 fn print(bytes: &[u8]) -> Result<(), CommandError> {
     io::stdout().write_all(bytes).map_err(|error| CommandError::Other(error.to_string()))
 }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Only show what there is to send.
     #[arg(long)]
     list: bool,
-    /// The gateway's origin, such as http://127.0.0.1:8080. Without it: LISTEN, if that is a loopback address.
+    /// The gateway's origin, such as `http://127.0.0.1:8080`. Without it: `LISTEN`, if that is a loopback address.
     #[arg(long, value_name = "ORIGIN")]
     to: Option<String>,
     /// The account whose secrets sign, as in the URL.

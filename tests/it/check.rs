@@ -8,7 +8,7 @@ use crate::{
     shutdown::command,
     support::{
         database::{Backend, Database},
-        twilio::TOKEN,
+        twilio::{self, TOKEN},
     },
 };
 
@@ -22,6 +22,30 @@ fn report(variables: &[(&str, &str)]) -> (Value, Option<i32>) {
 }
 
 crate::databases! {
+    fn why_callbacks_were_refused_is_told_once_for_each_cause(database) {
+        let url = database.url();
+        let gateway = twilio::gateway(database, 1_773_502_200, &[]);
+        let database = gateway.stop();
+        let row = |finding: &str, second: u32| format!(
+            "('twilio', 'default', 'mismatch', {finding}, 'POST', '/webhooks/twilio', '{{}}', {}, '2026-03-14 15:30:0{second}')",
+            if matches!(database, Database::Sqlite { .. }) { "x''" } else { "''" },
+        );
+        let values = [row("'Give the URL a slash.'", 1), row("'Give the URL a slash.'", 2), row("NULL", 3), row("'Use the other token.'", 4)];
+        database.execute(&format!(
+            "INSERT INTO rejected_requests (service_type, account, cause, finding, method, url, headers, body, received_at) VALUES {}",
+            values.join(", ")
+        ));
+        let variables = [("DATABASE_URL", url.as_str()), ("TWILIO_AUTH_TOKEN", TOKEN), ("SPOOL_PATH", "/var/spool/waybill")];
+        let (report, code) = report(&variables);
+        assert_eq!(code, Some(0), "a stranger's forgeries make no configuration wrong");
+        let found = |place: usize| (&report["findings"][place]["sentence"], &report["findings"][place]["callbacks"]);
+        assert_eq!(found(0), (&json!("Use the other token."), &json!(1)));
+        assert_eq!(found(1), (&json!("Give the URL a slash."), &json!(2)));
+        assert_eq!(report["findings"].as_array().map(Vec::len), Some(2));
+        let shown = String::from_utf8(check(&[], &variables).stdout).expect("UTF-8");
+        assert!(shown.contains("twilio/default: 2 refused, the last at 2026-03-14T15:30:02Z: Give the URL a slash."), "{shown}");
+    }
+
     fn a_valid_configuration_is_told_with_its_urls(database) {
         let url = database.url();
         let (report, code) = report(&[

@@ -19,7 +19,7 @@ const PEOPLE: [&str; 9] = [
     "447700900102",
     "+255700100006",
     "+1 555 010 1050",
-    "+1 (555) 010-1099",
+    "+1 (555) 010-1044",
     "+15559876543",
     "00447700900000",
 ];
@@ -108,7 +108,7 @@ fn statistics(database: &Database) -> Vec<String> {
 }
 
 crate::databases! {
-    fn afterwards_no_column_of_any_table_tells_of_them(database) {
+    fn afterwards_no_column_of_any_table_tells_of_them_and_nothing_brings_it_back(database) {
         let running = filled(&database);
         let before = statistics(&database);
         let lengths = |database: &Database| {
@@ -127,14 +127,7 @@ crate::databases! {
         }
         assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows stay");
         running.stop();
-    }
-
-    fn nothing_brings_it_back(database) {
-        let running = filled(&database);
-        running.stop();
-        for person in PEOPLE {
-            counts(&database, person, &[]);
-        }
+        // Nor does reading everything anew bring it back.
         let before = statistics(&database);
         let output = command()
             .args(["rederive", "--since", "2020-01-01T00:00:00Z", "--yes"])

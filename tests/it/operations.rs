@@ -43,7 +43,7 @@ fn filled(database: Database) -> Database {
         assert_eq!(twilio::form(&gateway, &body).status, 200);
     }
     for id in ["SM4", "SM5"] {
-        assert_eq!(twilio::form(&gateway, &format!("MessageSid={id}&SmsSid=SMx&MessageStatus=sent&AccountSid=AC0")).status, 200);
+        assert_eq!(twilio::form(&gateway, &format!("MessageSid={id}&MessageStatus=sent&MessageStatus=delivered")).status, 200);
     }
     gateway.stop()
 }

@@ -65,6 +65,13 @@ fn told(format: &str) -> [String; 2] {
             client::send(address, "POST", target, &outgoing.headers, body.as_bytes());
         }
     }
+    // What the doctor says of a request that is right at another address.
+    let target = "/webhooks/twilio?key=canary";
+    let body = format!("MessageSid=SM4&MessageStatus=failed&{personal}");
+    let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body.as_bytes());
+    outgoing.public_url = "http://user:canary@hooks.example.com".parse().ok();
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(client::send(address, "POST", target, &outgoing.headers, body.as_bytes()).status, 401);
     drop(client::exchange(address, b"\x16\x03\x01\x02\x00hello\r\n\r\n"));
     let target = "/webhooks/twilio?MessageSid=SM3&Body=canary&From=canary";
     let mut outgoing = endpoint.outgoing("GET", target, "", "");
@@ -86,6 +93,7 @@ fn no_canary_reaches_the_log_or_the_metrics() {
         assert!(metrics.contains("outcome=\"quarantined\"") && metrics.contains("cause=\"malformed\""), "{metrics}");
         assert!(!metrics.contains("canary"), "{metrics}");
         assert!(log.contains("stored") && log.contains("not genuine") && log.contains("quarantined"), "{log}");
+        assert!(log.contains("a near miss: the signature is right for http://hooks.example.com: WEBHOOK_BASE_URL"), "{log}");
         assert!(!log.contains("canary"), "{log}");
         assert!(!log.contains("parse error"), "what a stranger sends is no failure of ours: {log}");
         assert!(!log.contains('\u{1b}'), "escapes of a caller reach a terminal: {log}");

@@ -83,7 +83,11 @@ pub struct EndpointMetrics {
 impl Default for EndpointMetrics {
     /// Counters that nobody reads.
     fn default() -> Self {
-        Self { requests: Arc::new(Requests::register(&mut Registry::default())), labels: ByEndpoint::default(), recent: Recent::default() }
+        Self {
+            requests: Arc::new(Requests::register(&mut Registry::default())),
+            labels: ByEndpoint::default(),
+            recent: Recent::default(),
+        }
     }
 }
 
@@ -202,7 +206,8 @@ mod tests {
     #[test]
     fn every_cause_has_a_name_of_its_own() {
         let requests = Arc::new(Requests::register(&mut Registry::default()));
-        let metrics = EndpointMetrics { requests: Arc::clone(&requests), labels: ByEndpoint::default(), recent: Recent::default() };
+        let metrics =
+            EndpointMetrics { requests: Arc::clone(&requests), labels: ByEndpoint::default(), recent: Recent::default() };
         let rejected = Rejected::VARIANTS
             .iter()
             .map(|cause| RejectedCause::NotGenuine(*cause))

@@ -93,9 +93,7 @@ pub(super) fn rebuild(writer: &mut impl Writer, message: &Identity) -> QueryResu
     // Under the row's lock no event can be folded in between.
     let Some(verified_by) = writer.lock_message(message)? else { return Ok(()) };
     let events = writer.events_of(message)?;
-    let row = |(event, of_request): &(FoldedEvent, Option<String>)| {
-        event.row(of_request.as_deref().unwrap_or(&verified_by))
-    };
+    let row = |(event, of_request): &(FoldedEvent, Option<String>)| event.row(of_request.as_deref().unwrap_or(&verified_by));
     let folded = events.iter().filter(|(event, _)| event.identity().is_some()).filter_map(row).reduce(|mut one, other| {
         one.absorb(other);
         one

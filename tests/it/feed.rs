@@ -23,7 +23,7 @@ use crate::support::{
     twilio,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn open(database: &Database) -> Store {
     Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })

@@ -57,7 +57,7 @@ fn send(gateway: &Gateway, fields: &[(&str, &str)]) {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A request that was kept and not applied, and can be now.

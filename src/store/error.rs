@@ -43,7 +43,7 @@ impl StoreError {
     /// A name for the log: the text of a failed statement can quote a row.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Statement(error) => failure::kind(error),
+            Self::Statement(error) => failure::Kind::from(&**error).into(),
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             _ => "start",

@@ -276,6 +276,7 @@ fn warnings(story: &Story, timeline: &[Entry]) -> Vec<String> {
         ),
     ]
     .into_iter()
-    .filter_map(|(holds, text)| holds.then(|| text.to_owned()))
+    .filter(|(holds, _)| *holds)
+    .map(|(_, text)| text.to_owned())
     .collect()
 }

@@ -1,13 +1,12 @@
 //! What both listeners share: endpoints by path, the store, the clock and the tokens.
 
 use std::{
-    collections::BTreeMap,
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ipnet::IpNet;
@@ -21,7 +20,7 @@ use crate::{
     public_url::PublicUrl,
     rejections::Rejections,
     secret::Secret,
-    store::{Store, StoreError},
+    store::{Heard, Store, StoreError},
     time::Clock,
 };
 
@@ -38,6 +37,8 @@ pub struct Gateway {
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
+    /// When the endpoints, in their order, were last heard of, and when that was asked.
+    pub(crate) heard: Mutex<Option<(Instant, Vec<Heard>)>>,
     metrics: Metrics,
     /// What becomes of requests that are not genuine.
     pub rejections: Rejections,
@@ -67,6 +68,7 @@ impl Gateway {
             ops_token,
             ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
+            heard: Mutex::new(None),
             metrics,
             store,
             clock,
@@ -116,19 +118,6 @@ impl Gateway {
     /// Whether the token may change something at the ops listener.
     pub fn may_write(&self, token: &[u8]) -> bool {
         self.ops_token.matches(token)
-    }
-
-    /// What is asked for health: each check with `ok`, `warn` or `fail`.
-    pub async fn check(self: Arc<Self>) -> BTreeMap<&'static str, &'static str> {
-        let gateway = Arc::clone(&self);
-        let reachable = tokio::task::spawn_blocking(move || gateway.store.is_reachable()).await.unwrap_or(false);
-        let check = |good: bool, otherwise: &'static str| if good { "ok" } else { otherwise };
-        BTreeMap::from([
-            ("database", check(reachable, "fail")),
-            ("verification", check(self.endpoints().all(|endpoint| endpoint.unverified.is_none()), "warn")),
-            ("queue", check(self.store.has_room(), "warn")),
-            ("writer", check(self.store.is_writing(), "fail")),
-        ])
     }
 
     /// The text that Prometheus reads.

@@ -18,6 +18,7 @@ pub mod explain;
 pub mod fixture;
 pub mod form;
 pub mod gateway;
+pub mod health;
 pub mod http;
 pub mod json;
 pub mod limiter;

@@ -10,7 +10,7 @@ use super::{
     problem::{self, Problem},
     routes::routes,
 };
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, health::summary};
 
 routes! {
     /// Registers the probes.
@@ -22,12 +22,8 @@ routes! {
 /// The document of the public listener. No figures, accounts or times of events.
 pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
     let checks = gateway.clone().into_inner().check().await;
-    let any = |word: &str| checks.values().any(|check| *check == word);
-    let (code, status) = match (any("fail"), any("warn")) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
-        (false, true) => (StatusCode::OK, "degraded"),
-        (false, false) => (StatusCode::OK, "healthy"),
-    };
+    let status = summary(&checks);
+    let code = if status == "unhealthy" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let endpoints: BTreeMap<&str, &String> = gateway
         .endpoints()
         .map(|endpoint| (endpoint.spec.name, endpoint.account.is_unnamed(), &endpoint.base_path))

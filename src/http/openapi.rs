@@ -69,6 +69,7 @@ pub(super) enum Problems {
         api::replays::replay,
         api::replays::discard,
         api::stats::stats,
+        api::health::health,
         health::live,
         health::ready,
         metrics::exposition,
@@ -119,9 +120,8 @@ async fn described() -> HttpResponse {
     HttpResponse::Ok().json(&*DOCUMENT)
 }
 
-/// Nothing from elsewhere; the page's own styles stand in it.
-const POLICY: &str =
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing from elsewhere, and nothing written into the page.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Registers the page.
 pub(super) fn configure_page(config: &mut ServiceConfig) {

@@ -181,7 +181,7 @@ impl Counted<'_> {
 
     /// It is answered with that status.
     pub fn answered(&self, status: u16) {
-        let Some(EndpointMetrics { requests, labels }) = self.endpoint else { return };
+        let Some(EndpointMetrics { requests, labels, .. }) = self.endpoint else { return };
         let ByEndpoint { provider, account } = labels.clone();
         requests.answers.get_or_create(&ByAnswer { provider, account, status }).inc();
         requests.duration.get_or_create(&ByProvider { provider }).observe(self.started.elapsed().as_secs_f64());

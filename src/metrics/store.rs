@@ -43,21 +43,24 @@ pub struct StoreMetrics {
     unmapped: Family<ByValueKind, Counter>,
 }
 
-impl Default for StoreMetrics {
-    fn default() -> Self {
+impl StoreMetrics {
+    /// All from zero on, also each of these kinds of errors: the first one is to be seen as a rise.
+    pub fn new(kinds: &[&'static str]) -> Self {
+        let errors: Family<ByKind, Counter> = Family::default();
+        for kind in kinds {
+            drop(errors.get_or_create(&ByKind { kind }));
+        }
         Self {
             commit_duration: durations(),
             commit_batch_size: batches(),
-            errors: Family::default(),
+            errors,
             retries: Counter::default(),
             events: Family::default(),
             lag: Family::new_with_constructor(lags),
             unmapped: Family::default(),
         }
     }
-}
 
-impl StoreMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Time that a transaction of stored requests took, by all that committed";
         registry.register_with_unit("commit_duration", help, Unit::Seconds, self.commit_duration.clone());

@@ -1,6 +1,7 @@
 //! Why a transaction did not commit, and what follows from it.
 
 use diesel::result::{DatabaseErrorKind, Error};
+use strum::{IntoStaticStr, VariantNames};
 
 /// Why a transaction did not commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +58,39 @@ pub(super) fn classify(error: &Error) -> Failure {
 }
 
 /// A name for the log and the metrics: the error's own text can quote a row.
-pub(super) fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => "unique_violation",
-        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => "foreign_key_violation",
-        Error::DatabaseError(DatabaseErrorKind::NotNullViolation, _) => "not_null_violation",
-        Error::DatabaseError(DatabaseErrorKind::CheckViolation, _) => "check_violation",
-        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => "serialization_failure",
-        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
-            "connection_lost"
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Kind {
+    UniqueViolation,
+    ForeignKeyViolation,
+    NotNullViolation,
+    CheckViolation,
+    SerializationFailure,
+    ConnectionLost,
+    /// Another one that the database told.
+    Database,
+    /// Another one, found before the database was asked.
+    Client,
+    /// The database cannot be reached.
+    NoConnection,
+    /// A bug of ours, caught.
+    Panic,
+}
+
+impl From<&Error> for Kind {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::UniqueViolation,
+            Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::ForeignKeyViolation,
+            Error::DatabaseError(DatabaseErrorKind::NotNullViolation, _) => Self::NotNullViolation,
+            Error::DatabaseError(DatabaseErrorKind::CheckViolation, _) => Self::CheckViolation,
+            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::SerializationFailure,
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
+                Self::ConnectionLost
+            }
+            Error::DatabaseError(_, _) => Self::Database,
+            _ => Self::Client,
         }
-        Error::DatabaseError(_, _) => "database",
-        _ => "client",
     }
 }
 

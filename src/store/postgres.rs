@@ -58,7 +58,7 @@ struct Written {
 
 /// What decided a message's status so far.
 #[derive(QueryableByName)]
-struct State {
+struct Decided {
     #[diesel(sql_type = Text)]
     service_type: String,
     #[diesel(sql_type = Text)]
@@ -110,13 +110,13 @@ impl Writer for PgConnection {
         }
         let column = |place: usize| messages.iter().filter_map(|id| id.parts().get(place).cloned()).collect::<Vec<String>>();
         #[expect(clippy::disallowed_methods, reason = "the one file with SQL as text")]
-        let states: Vec<State> = diesel::sql_query(SELECT)
+        let states: Vec<Decided> = diesel::sql_query(SELECT)
             .bind::<Array<Text>, _>(column(0))
             .bind::<Array<Text>, _>(column(1))
             .bind::<Array<Text>, _>(column(2))
             .bind::<Array<Text>, _>(column(3))
             .load(self)?;
-        let identity = |row: &State| Identity::of(&row.service_type, &row.account, &row.external_id, &row.recipient_key);
+        let identity = |row: &Decided| Identity::of(&row.service_type, &row.account, &row.external_id, &row.recipient_key);
         Ok(states.into_iter().map(|row| (identity(&row), row.state_key)).collect())
     }
 

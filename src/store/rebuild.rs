@@ -93,9 +93,7 @@ pub(super) fn rebuild(writer: &mut impl Writer, message: &Identity) -> QueryResu
     // Under the row's lock no event can be folded in between.
     let Some(verified_by) = writer.lock_message(message)? else { return Ok(()) };
     let events = writer.events_of(message)?;
-    let row = |(event, of_request): &(FoldedEvent, Option<String>)| {
-        event.row(of_request.as_deref().or(verified_by.as_deref()).unwrap_or_default())
-    };
+    let row = |(event, of_request): &(FoldedEvent, Option<String>)| event.row(of_request.as_deref().unwrap_or(&verified_by));
     let folded = events.iter().filter(|(event, _)| event.identity().is_some()).filter_map(row).reduce(|mut one, other| {
         one.absorb(other);
         one
@@ -105,8 +103,8 @@ pub(super) fn rebuild(writer: &mut impl Writer, message: &Identity) -> QueryResu
 
 /// What is asked of either database.
 pub(super) trait Rebuilding {
-    /// Locks a message's row; what verified it, or nothing if there is no row.
-    fn lock_message(&mut self, message: &Identity) -> QueryResult<Option<Option<String>>>;
+    /// Locks a message's row; what verified it, empty if nothing did, or nothing if there is no row.
+    fn lock_message(&mut self, message: &Identity) -> QueryResult<Option<String>>;
     /// Every stored event of a message, and what verified the request that brought it.
     fn events_of(&mut self, message: &Identity) -> QueryResult<Vec<(FoldedEvent, Option<String>)>>;
     /// Gives the row these values, but for the application's message.
@@ -127,8 +125,9 @@ macro_rules! this {
 
 for_both! {
     impl Rebuilding for Connection {
-        fn lock_message(&mut self, message: &Identity) -> QueryResult<Option<Option<String>>> {
-            diesel::update(this!(message)).set(m::updated_at.eq(m::updated_at)).returning(m::verified_by).get_result(self).optional()
+        fn lock_message(&mut self, message: &Identity) -> QueryResult<Option<String>> {
+            let lock = diesel::update(this!(message)).set(m::updated_at.eq(m::updated_at)).returning(m::verified_by);
+            Ok(lock.get_result::<Option<String>>(self).optional()?.map(Option::unwrap_or_default))
         }
 
         fn events_of(&mut self, message: &Identity) -> QueryResult<Vec<(FoldedEvent, Option<String>)>> {

@@ -105,12 +105,15 @@ fn find(connection: &mut Connection, external_id: &str) -> QueryResult<Vec<i64>>
     })
 }
 
+/// A message, what decides its status, what the gateway matched it with, and the application's key.
+type Found = (Message, Vec<u8>, Option<i64>, Option<String>);
+
 /// Everything that is stored about the message of that row.
 fn tell(connection: &mut Connection, id: i64) -> QueryResult<Option<Story>> {
     on_either!(connection, c => {
         let row = m::table.left_join(communication_metrics::table).filter(m::id.eq(id));
         let columns = (Message::as_select(), m::state_key, m::matched_id, communication_metrics::reference.nullable());
-        let found: Option<(Message, Vec<u8>, Option<i64>, Option<String>)> = row.select(columns).first(c).optional()?;
+        let found: Option<Found> = row.select(columns).first(c).optional()?;
         let Some((message, state_key, matched_id, reference)) = found else { return Ok(None) };
         let events: Vec<(EventOfStory, Option<RequestOfStory>)> = e::table
             .left_join(r::table.on(e::request_id.eq(r::id.nullable())))

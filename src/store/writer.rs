@@ -14,7 +14,7 @@ use super::{
     Committed, Options, StoreError,
     commit::{Commit, commit},
     connection::{Connection, on_either},
-    failure::{Failure, classify, kind},
+    failure::{Failure, Kind, classify},
     record::Record,
 };
 use crate::{config::DatabaseUrl, metrics::StoreMetrics};
@@ -161,21 +161,22 @@ impl Writer {
         }
         let Some(connection) = &mut self.connection else {
             tracing::error!("the writer cannot connect to the database");
-            self.metrics.failed("no_connection");
+            self.metrics.failed(Kind::NoConnection.into());
             return Err(Failure::Unavailable);
         };
         // A panic is a bug of ours in one of the records; the writer must outlive it, and the others must be stored.
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| body(connection))) else {
             tracing::error!("the writer panicked");
-            self.metrics.failed("panic");
+            self.metrics.failed(Kind::Panic.into());
             self.connection = None;
             return Err(Failure::Refused);
         };
         result.map_err(|error| {
             let failure = classify(&error);
             // The error's text can quote a row; its kind cannot.
-            tracing::warn!(kind = kind(&error), ?failure, "a transaction did not commit");
-            self.metrics.failed(kind(&error));
+            let kind = <&str>::from(Kind::from(&error));
+            tracing::warn!(kind, ?failure, "a transaction did not commit");
+            self.metrics.failed(kind);
             if failure == Failure::Unavailable {
                 self.connection = None;
             }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod api;
 mod browser;
 mod calls_rooms;
 mod check;
@@ -26,6 +27,7 @@ mod doctor;
 mod erase;
 mod event_stream;
 mod explain;
+mod feed;
 mod guides;
 mod guides_conversation;
 mod guides_handlers;
@@ -33,8 +35,10 @@ mod guides_signalwire;
 mod http;
 mod inbound;
 mod limits;
+mod lists;
 mod metrics;
 mod migrations;
+mod monitoring;
 mod operations;
 mod packaging;
 mod pages;

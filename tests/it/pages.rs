@@ -53,11 +53,11 @@ fn send(gateway: &Gateway, fields: &[(&str, &str)]) {
     let endpoint = gateway.endpoint("/webhooks/twilio");
     let mut outgoing = endpoint.outgoing("POST", endpoint.path(), FORM, body);
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
-    assert_eq!(gateway.send(&outgoing).status, 200);
+    assert_eq!(gateway.send(&outgoing).status, 200, "{fields:?}");
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A request that was kept and not applied, and can be now.
@@ -70,6 +70,21 @@ fn quarantine(gateway: &Gateway) {
     ] {
         gateway.database.execute(sql);
     }
+}
+
+/// A rejected request in which a stranger wrote that text wherever something can be written.
+fn reject(gateway: &Gateway, text: &str) {
+    let bytes = match gateway.database {
+        Database::Sqlite { .. } => "BLOB",
+        Database::Postgres { .. } => "BYTEA",
+    };
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let headers = serde_json::json!({ "user-agent": text }).to_string();
+    let [text, headers] = [text, &headers].map(quoted);
+    gateway.database.execute(&format!(
+        "INSERT INTO rejected_requests (service_type, account, cause, finding, method, url, headers, body, received_at) \
+         VALUES ('twilio', 'default', {text}, {text}, 'POST', {text}, {headers}, CAST({text} AS {bytes}), '2026-03-14 12:00:00')"
+    ));
 }
 
 /// The hidden field of the page's form.
@@ -121,11 +136,13 @@ crate::databases! {
     fn what_strangers_sent_is_shown_as_text(database) {
         let gateway = gateway(database, noon());
         let hostile = r#""'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
-        send(&gateway, &[("MessageSid", hostile), ("MessageStatus", hostile), ("To", hostile), ("ErrorCode", hostile), ("ErrorMessage", hostile)]);
+        send(&gateway, &[("MessageSid", hostile), ("MessageStatus", "failed"), ("To", hostile), ("ErrorCode", hostile), ("ErrorMessage", hostile)]);
         send(&gateway, &[("MessageSid", "SM2"), ("From", hostile), ("To", hostile), ("Body", hostile)]);
-        send(&gateway, &[("CallSid", hostile), ("CallStatus", hostile), ("From", hostile), ("To", "+15550001111")]);
+        send(&gateway, &[("CallSid", "CAaa8fb77e57d1ca18d593e909729871fe"), ("CallStatus", "ringing"), ("From", hostile), ("To", "+15550001111")]);
         send(&gateway, &[("MessageSid", "SM3"), ("MessageStatus", "sent"), ("MessageStatus", hostile)]);
-        let targets = ["/", "/messages", "/messages/1", "/requests", "/requests?state=processed", "/requests/1", "/requests/4", "/inbound", "/calls"];
+        send(&gateway, &[("MessageSid", "SM4"), ("MessageStatus", hostile)]);
+        reject(&gateway, hostile);
+        let targets = ["/", "/messages", "/messages/1", "/requests/1", "/requests/4", "/requests?state=rejected", "/requests/r1", "/endpoints", "/inbound", "/calls"];
         let search = format!("/messages?q={}", encoded(hostile));
         for target in targets.into_iter().chain([search.as_str()]) {
             let page = page(&gateway, target);

@@ -2,7 +2,8 @@
 
 use std::{
     io::Read,
-    process::{Command, Stdio},
+    net::SocketAddr,
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use waybill::config::Config;
@@ -17,30 +18,54 @@ use crate::{
 
 const TOKEN: &str = "canary0token0e5b7d42688c14d2a96f";
 
-/// Runs the gateway at its most talkative through genuine, forged, unreadable and poisonous callbacks: its log, and what it
-/// tells Prometheus.
+/// A gateway at its most talkative.
+struct Talkative {
+    child: Child,
+    stderr: ChildStderr,
+    log: String,
+    public: SocketAddr,
+    ops: SocketAddr,
+}
+
+impl Talkative {
+    fn start(database: &Database, format: &str) -> Self {
+        let mut child = command()
+            .arg("serve")
+            .envs([("DATABASE_URL", database.url().as_str()), ("LISTEN", "127.0.0.1:0"), ("OPS_LISTEN", "127.0.0.1:0")])
+            .envs([("OPS_TOKEN", "canary-ops-token"), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")])
+            .envs([("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_LOG_LEVEL", "debug"), ("LOG_FORMAT", format), ("SHUTDOWN_DELAY", "0")])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let mut log = String::new();
+        let mut byte = [0; 1];
+        while !log.contains("operations: http://127.0.0.1:") || !log.ends_with('\n') {
+            assert_eq!(stderr.read(&mut byte).expect("a log"), 1, "ended early: {log}");
+            log.push(char::from(byte[0]));
+        }
+        let address = |name: &str| {
+            let rest = log.split(name).nth(1).expect("an address");
+            rest.split([',', '\n', ' ', '"']).next().expect("an address").parse().expect("an address")
+        };
+        let (public, ops) = (address("callbacks: http://"), address("operations: http://"));
+        Self { child, stderr, log, public, ops }
+    }
+
+    /// Its whole log.
+    fn stop(mut self) -> String {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().expect("kill").success());
+        self.stderr.read_to_string(&mut self.log).expect("a log");
+        assert!(self.child.wait().expect("an exit").success());
+        self.log
+    }
+}
+
+/// Runs the gateway through genuine, forged, unreadable and poisonous callbacks: its log, and what it tells Prometheus.
 fn told(format: &str) -> [String; 2] {
     let database = Database::new(Backend::Sqlite);
-    let mut child = command()
-        .arg("serve")
-        .envs([("DATABASE_URL", database.url().as_str()), ("LISTEN", "127.0.0.1:0"), ("OPS_LISTEN", "127.0.0.1:0")])
-        .envs([("OPS_TOKEN", "canary-ops-token"), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")])
-        .envs([("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_LOG_LEVEL", "debug"), ("LOG_FORMAT", format), ("SHUTDOWN_DELAY", "0")])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary");
-    let mut stderr = child.stderr.take().expect("a pipe");
-    let mut log = String::new();
-    let mut byte = [0; 1];
-    while !log.contains("operations: http://127.0.0.1:") || !log.ends_with('\n') {
-        assert_eq!(stderr.read(&mut byte).expect("a log"), 1, "ended early: {log}");
-        log.push(char::from(byte[0]));
-    }
-    let address = log.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
-    let address = address.parse().expect("an address");
-    let ops =
-        log.split("operations: http://").nth(1).and_then(|rest| rest.split([',', '\n', ' ', '"']).next()).expect("an address");
-    let ops = ops.parse().expect("an address");
+    let gateway = Talkative::start(&database, format);
+    let (address, ops) = (gateway.public, gateway.ops);
     let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")].into_iter().collect();
     let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
     database.execute(
@@ -65,6 +90,13 @@ fn told(format: &str) -> [String; 2] {
             client::send(address, "POST", target, &outgoing.headers, body.as_bytes());
         }
     }
+    // What the doctor says of a request that is right at another address.
+    let target = "/webhooks/twilio?key=canary";
+    let body = format!("MessageSid=SM4&MessageStatus=failed&{personal}");
+    let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body.as_bytes());
+    outgoing.public_url = "http://user:canary@hooks.example.com".parse().ok();
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(client::send(address, "POST", target, &outgoing.headers, body.as_bytes()).status, 401);
     drop(client::exchange(address, b"\x16\x03\x01\x02\x00hello\r\n\r\n"));
     let target = "/webhooks/twilio?MessageSid=SM3&Body=canary&From=canary";
     let mut outgoing = endpoint.outgoing("GET", target, "", "");
@@ -73,10 +105,7 @@ fn told(format: &str) -> [String; 2] {
     client::send(address, "GET", target, &[("X-Twilio-Signature".to_owned(), "canary".to_owned())], b"");
     let metrics = client::get(ops, "/metrics", &[("Authorization", "Bearer canary-ops-token")]);
     assert_eq!(metrics.status, 200);
-    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
-    stderr.read_to_string(&mut log).expect("a log");
-    assert!(child.wait().expect("an exit").success());
-    [log, String::from_utf8(metrics.body).expect("UTF-8")]
+    [gateway.stop(), String::from_utf8(metrics.body).expect("UTF-8")]
 }
 
 #[test]
@@ -86,6 +115,7 @@ fn no_canary_reaches_the_log_or_the_metrics() {
         assert!(metrics.contains("outcome=\"quarantined\"") && metrics.contains("cause=\"malformed\""), "{metrics}");
         assert!(!metrics.contains("canary"), "{metrics}");
         assert!(log.contains("stored") && log.contains("not genuine") && log.contains("quarantined"), "{log}");
+        assert!(log.contains("a near miss: the signature is right for http://hooks.example.com: WEBHOOK_BASE_URL"), "{log}");
         assert!(!log.contains("canary"), "{log}");
         assert!(!log.contains("parse error"), "what a stranger sends is no failure of ours: {log}");
         assert!(!log.contains('\u{1b}'), "escapes of a caller reach a terminal: {log}");

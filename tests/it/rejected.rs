@@ -16,13 +16,14 @@ use crate::support::{
     callback::received,
     client::{self, Response},
     database::{Backend, Database},
-    gateway::Gateway,
+    gateway::{Gateway, OPS_TOKEN},
     twilio::{self, TOKEN},
 };
 
 const NOW: i64 = 1_773_500_000;
 const SVIX: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 const OTHER_SVIX: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+const SVIX_OF_NOBODY: &str = "whsec_QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8=";
 const RESEND: &str = "/webhooks/resend";
 
 fn at(seconds: i64) -> Timestamp {
@@ -153,6 +154,30 @@ crate::databases! {
         assert_eq!(database.rows("webhook_requests")[0]["received_at"], "2026-03-14 14:53:20", "when it came");
     }
 
+    // As an operator does it: the gateway is started again with the right secret, and is asked.
+    fn a_refused_request_is_replayed_over_http(database) {
+        let first = Gateway::on(database, at(NOW), &owned(&[("RESEND_WEBHOOK_SECRET", OTHER_SVIX)]));
+        assert_eq!(first.send(&email(SVIX, "msg_1")).status, 401);
+        assert_eq!(first.send(&email(SVIX_OF_NOBODY, "msg_2")).status, 401);
+        let ids: Vec<i64> = kept(&first).iter().map(id).collect();
+        let gateway = Gateway::on(first.stop(), at(NOW + 3_600), &owned(&[("RESEND_WEBHOOK_SECRET", SVIX)]));
+        let ask = |what: &str| {
+            let token = owned(&[("Authorization", &format!("Bearer {OPS_TOKEN}"))]);
+            let answer = client::send(gateway.running().ops, "POST", &format!("/api/requests/{what}"), &token, b"");
+            (answer.status, answer.json())
+        };
+        let (status, dry) = ask(&format!("r{}/replay?dry_run=true", ids[0]));
+        assert_eq!((status, &dry["applied"], &dry["verified_by"]), (200, &json!(false), &json!("svix:0")), "{dry}");
+        assert_eq!(gateway.database.rows("message_external_ids").len(), 0);
+        let (status, done) = ask(&format!("r{}/replay", ids[0]));
+        assert_eq!((status, &done["applied"], &done["duplicate"]), (200, &json!(true), &json!(false)), "{done}");
+        assert_eq!(gateway.database.rows("message_external_ids")[0]["status"], "delivered");
+        assert_eq!(ask(&format!("r{}/replay", ids[0])).0, 404, "it is in the ring no more");
+        assert_eq!(ask(&format!("r{}/replay", ids[1])).0, 422, "nobody's");
+        assert_eq!(ask(&format!("r{}/discard", ids[1])).0, 200);
+        assert_eq!(gateway.database.rows("rejected_requests").len(), 0);
+    }
+
     // A second gateway's or a crashed one's lock: the answer does not wait, and nothing is kept of it.
     fn a_locked_database_holds_up_no_refusal(database) {
         let gateway = Gateway::on(database, at(NOW), &owned(&[("TWILIO_AUTH_TOKEN", TOKEN)]));
@@ -261,4 +286,19 @@ fn a_kept_request_is_as_old_as_it_was() {
     let Outcome::Refused { cause, finding } = outcome else { panic!("it was stale") };
     assert_eq!(cause, Rejected::Stale);
     assert!(finding.contains("301 s old"), "{finding}");
+}
+
+/// In development nothing is verified, so nothing that was refused becomes genuine there.
+#[test]
+fn where_nothing_is_verified_nothing_becomes_genuine() {
+    let endpoint = load(&[("RESEND_WEBHOOK_SECRET", SVIX)]).remove(0);
+    let callback: Callback = received(&endpoint, email(OTHER_SVIX, "msg_1"), at(NOW));
+    let database = Database::new(Backend::Sqlite);
+    let url = database.url().parse().expect("a database URL");
+    waybill::store::migrate(&url).expect("migrated");
+    Ring::new(&url).keep(&[Rejection::new(&endpoint, &callback, Rejected::Mismatch, None)], at(NOW)).expect("kept");
+    let only = id(&database.rows("rejected_requests")[0]);
+    let open = endpoints(&[("VERIFY_WEBHOOK_SIGNATURES", "false"), ("DATABASE_URL", "sqlite://unused.db")]);
+    assert_eq!(word(&again(&database, &open, only, false)), "refused");
+    assert_eq!(database.rows("webhook_requests").len(), 0);
 }

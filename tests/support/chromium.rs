@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 /// Nothing takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where distributions put it.
 const NAMES: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -80,13 +80,14 @@ impl Browser {
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let session = browser.call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = session["sessionId"].as_str().map(str::to_owned);
-        for domain in ["Page", "DOM", "Log", "Runtime", "Audits", "Network"] {
+        for domain in ["Page", "DOM", "CSS", "Log", "Runtime", "Audits", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
         browser
     }
 
     /// Calls a method and waits for its answer.
+    #[expect(clippy::needless_pass_by_value, reason = "what is passed is made on the spot")]
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
@@ -153,6 +154,14 @@ impl Browser {
     pub fn markup(&mut self, selector: &str) -> String {
         let node = self.element(selector).unwrap_or_else(|| panic!("no {selector}"));
         self.call("DOM.getOuterHTML", json!({ "nodeId": node }))["outerHTML"].as_str().expect("markup").to_owned()
+    }
+
+    /// What a property of an element came to.
+    pub fn style(&mut self, selector: &str, property: &str) -> String {
+        let node = self.element(selector).unwrap_or_else(|| panic!("no {selector}"));
+        let styles = self.call("CSS.getComputedStyleForNode", json!({ "nodeId": node }))["computedStyle"].clone();
+        let style = styles.as_array().into_iter().flatten().find(|style| style["name"] == property).expect("the property");
+        style["value"].to_string()
     }
 
     /// Clicks into the middle of an element, as a hand would.

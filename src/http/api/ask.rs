@@ -20,7 +20,6 @@ pub(super) async fn look<T: Send + 'static>(
 ) -> Result<T, HttpResponse> {
     match block(move || question(&gateway.store)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(StoreError::Busy | StoreError::Unavailable)) => Err(problem::unavailable()),
         Ok(Err(error)) => {
             tracing::error!(kind = error.kind(), "the store does not answer a question");
             Err(problem::unavailable())

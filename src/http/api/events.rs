@@ -79,7 +79,7 @@ pub(in crate::http) struct EventsQuery {
 
 /// Some events, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Events {
+pub(in crate::http) struct EventPage {
     /// The events.
     events: Vec<StoredEvent>,
     /// What to ask for as `after` next, also where nothing new has come.
@@ -91,12 +91,12 @@ pub(in crate::http) struct Events {
 
 /// Events behind a place in the feed, oldest first.
 #[utoipa::path(get, path = "/api/events", operation_id = "list_events", tag = "events", params(EventsQuery),
-    responses((status = 200, description = "Some events", body = Events), Problems))]
+    responses((status = 200, description = "Some events", body = EventPage), Problems))]
 pub(in crate::http) async fn after(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
     list(&request, gateway, |store, query: EventsQuery| {
         let after = query.after.unwrap_or_default().place(store)?;
         let page = store.events_after(after, Limit::or_default(query.limit))?;
-        Ok(Events { events: page.events, next: page.next, has_more: page.has_more })
+        Ok(EventPage { events: page.events, next: page.next, has_more: page.has_more })
     })
     .await
 }

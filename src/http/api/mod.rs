@@ -3,6 +3,7 @@
 
 mod ask;
 pub(super) mod events;
+pub(super) mod health;
 pub(super) mod messages;
 pub(super) mod others;
 mod query;
@@ -51,6 +52,7 @@ routes! {
     "/requests/{id}/replay": post replays::replay;
     "/requests/{id}/discard": post replays::discard;
     "/stats": get stats::stats;
+    "/health": get health::health;
 }
 
 routes! {

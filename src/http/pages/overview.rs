@@ -57,8 +57,9 @@ struct Tile {
 struct Lane {
     title: String,
     plot: Plot,
-    messages: i64,
-    failed: i64,
+    messages: String,
+    failed: String,
+    is_failing: bool,
     rate: String,
     opens: Option<String>,
 }
@@ -139,8 +140,9 @@ fn lanes(period: Period, stats: &Stats) -> Vec<Lane> {
         Lane {
             plot: Plot { label: format!("{title}: messages by status over time; the table below has the figures"), buckets },
             title,
-            messages: total.messages,
-            failed: total.failed,
+            messages: grouped(total.messages),
+            failed: grouped(total.failed),
+            is_failing: total.failed > 0,
             rate: percent(total.delivery_rate),
             opens: (total.opened > 0).then(|| format!("{} opened", percent(total.open_rate))),
         }
@@ -231,7 +233,7 @@ fn grouped(number: i64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push('\u{202f}');
         }
         grouped.push(digit);

@@ -74,7 +74,7 @@ impl Moment {
         Self { at: at.into(), now }
     }
 
-    #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "the template calls it so")]
+    #[expect(clippy::unused_self, reason = "the template calls it so")]
     fn absolute(&self, at: &Timestamp) -> String {
         at.naive().format("%a %e %b %Y, %H:%M:%S%.3f UTC").to_string()
     }

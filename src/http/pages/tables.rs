@@ -88,9 +88,9 @@ fn inbound_row(message: InboundMessage, visit: &Visit) -> Vec<Cell> {
         (text, many) => format!("{text} [{many} attachments]").trim().to_owned(),
     };
     let mark = match (message.opt_out.as_deref(), message.is_partial) {
-        (Some(word), _) => {
-            Cell::Badge(Badge::new(if word == "stop" { Tone::Bad } else { Tone::Flow }, format!("opt-out: {word}")))
-        }
+        (Some("stop"), _) => Cell::Badge(Badge::new(Tone::Bad, "opted out")),
+        (Some("start"), _) => Cell::Badge(Badge::new(Tone::Good, "opted in")),
+        (Some(word), _) => Cell::Badge(Badge::new(Tone::Flow, word)),
         (None, true) => {
             Cell::Badge(Badge::new(Tone::Warn, format!("{} of {} parts", message.parts_received, message.parts_total)))
         }
@@ -99,7 +99,7 @@ fn inbound_row(message: InboundMessage, visit: &Visit) -> Vec<Cell> {
     vec![
         message.sender.into(),
         message.recipient.into(),
-        Cell::Long(text),
+        if text.is_empty() { Cell::None } else { Cell::Long(text) },
         mark,
         Cell::Text(endpoint(&message.service_type, &message.account)),
         Cell::Moment(visit.moment(message.received_at)),

@@ -79,7 +79,7 @@ impl Visit {
         match block(move || question(&gateway.store)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                tracing::error!("a page cannot be shown: {error}");
+                tracing::error!(kind = error.kind(), "a page cannot be shown");
                 Err(self.problem(Trouble::Unavailable))
             }
             Err(_) => Err(self.problem(Trouble::Unavailable)),

@@ -1,7 +1,5 @@
 //! A person as data about them is found: by a phone number or an e-mail address, in whatever spelling senders use.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -37,12 +35,9 @@ impl Person {
 
     /// Whether a text tells of them: as it stands, percent-encoded, or with escapes as JSON has them.
     pub fn is_in(&self, text: &str) -> bool {
-        if self.stands_in(text) {
-            return true;
-        }
-        let decoded = percent_decode_str(text).decode_utf8_lossy();
-        let unescaped = unescaped(text);
-        self.stands_in(&decoded) || self.stands_in(&unescaped)
+        self.stands_in(text)
+            || (text.contains('%') && self.stands_in(&percent_decode_str(text).decode_utf8_lossy()))
+            || (text.contains("\\u") && self.stands_in(&unescaped(text)))
     }
 
     /// The same of bytes as they were received.
@@ -109,10 +104,9 @@ fn has_address(text: &str, address: &str) -> bool {
 }
 
 /// The text with JSON's `\u` escapes of ASCII written out.
-fn unescaped(text: &str) -> Cow<'_, str> {
+fn unescaped(text: &str) -> String {
     let mut parts = text.split("\\u");
-    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else { return Cow::Borrowed(text) };
-    let mut out = first.to_owned();
+    let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let code = part.get(..4).and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii);
         if let (Some(code), Some(rest)) = (code, part.get(4..)) {
@@ -123,7 +117,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
             out.push_str(part);
         }
     }
-    Cow::Owned(out)
+    out
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub struct PublicUrl {
 }
 
 /// Each spelling costs a MAC of every request, forged ones too.
-const MAX_SPELLINGS: usize = 36;
+pub(crate) const MAX_SPELLINGS: usize = 36;
 
 /// What is wrong with a public URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -71,10 +71,10 @@ fn other_endpoint(trial: &mut Trial<'_>, endpoints: &Endpoints, endpoint: &Endpo
     others.sort_by_key(|other| (other.spec.name != endpoint.spec.name, other.spec.name, other.account.as_str()));
     let callback = trial.callback;
     // A token in the URL is this endpoint's, and would be taken for a proof.
-    let to = |other: &Endpoint| Callback {
-        url_token: None,
-        public_urls: callback.public_urls.iter().chain(other.public_urls.iter()).cloned().collect(),
-        ..callback.clone()
+    let to = |other: &Endpoint| {
+        let more = other.public_urls.iter().filter(|url| !callback.public_urls.contains(url));
+        let public_urls = callback.public_urls.iter().chain(more).cloned().collect();
+        Callback { url_token: None, public_urls, ..callback.clone() }
     };
     let other = others.into_iter().take(MAX_OTHERS).find(|other| trial.is_right(other, &to(other)))?;
     let url = other.urls_to_paste(endpoints.listener()).into_iter().next().unwrap_or_default();

@@ -1,29 +1,31 @@
 //! Trying a changed request, a bounded number of times.
 
-use crate::{callback::Callback, endpoint::Endpoint};
+use crate::{callback::Callback, endpoint::Endpoint, public_url::MAX_SPELLINGS};
 
-/// Attempts per request. Each costs a MAC of every spelling of its URL under every secret.
+/// Attempts per request.
 const MAX_ATTEMPTS: usize = 64;
 
-/// Bytes of bodies in all attempts together.
-const MAX_BYTES: usize = 4 << 20;
+/// Bytes in all attempts together, for each costs a MAC of every spelling of every URL.
+const MAX_BYTES: usize = 64 << 20;
 
 /// The attempts on one request.
 pub(super) struct Trial<'c> {
     pub(super) endpoint: &'c Endpoint,
     pub(super) callback: &'c Callback,
-    left: usize,
+    attempts: usize,
+    bytes: usize,
 }
 
 impl<'c> Trial<'c> {
     pub(super) fn new(endpoint: &'c Endpoint, callback: &'c Callback) -> Self {
-        Self { endpoint, callback, left: MAX_ATTEMPTS.min(MAX_BYTES / callback.body.len().max(1)) }
+        Self { endpoint, callback, attempts: MAX_ATTEMPTS, bytes: MAX_BYTES }
     }
 
     /// Whether a changed copy has a signature of that endpoint over its payload. The proof goes no further.
     pub(super) fn is_right(&mut self, endpoint: &Endpoint, changed: &Callback) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        self.left = left;
+        let cost = changed.public_urls.len().max(1) * MAX_SPELLINGS * changed.body.len();
+        let (Some(attempts), Some(bytes)) = (self.attempts.checked_sub(1), self.bytes.checked_sub(cost)) else { return false };
+        (self.attempts, self.bytes) = (attempts, bytes);
         endpoint.provider.verify(changed).is_ok_and(|proof| proof.scheme().covers_payload)
     }
 }
@@ -43,7 +45,7 @@ mod tests {
     fn attempts_are_bounded_and_fewer_for_a_large_body() {
         let env: Env = [("MIFUMO_WEBHOOK_SECRET", "5e8c1f04a9b7d3626c0f8e1d4b7a9053")].into_iter().collect();
         let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
-        for (length, attempts) in [(1, MAX_ATTEMPTS), (MAX_BYTES / MAX_ATTEMPTS, MAX_ATTEMPTS), (256 << 10, 16)] {
+        for (length, attempts) in [(1, MAX_ATTEMPTS), (16 << 10, MAX_ATTEMPTS), (256 << 10, 7)] {
             let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", vec![b'x'; length]);
             endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
             let callback = Callback {

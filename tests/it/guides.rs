@@ -138,7 +138,7 @@ pub fn replay(gateway: &Gateway, path: &str, shown: &[Shown]) {
     for shown in shown {
         shown.assert_first_time(gateway, path);
     }
-    let before = TABLES.map(|table| gateway.database.rows(table));
+    let before = rows(gateway);
     for shown in shown {
         let response = shown.send(gateway, path);
         let (status, mut answer) = shown.answer.clone();
@@ -147,7 +147,18 @@ pub fn replay(gateway: &Gateway, path: &str, shown: &[Shown]) {
         }
         assert_eq!((response.status, response.json()), (status, answer), "{} once more", shown.heading);
     }
-    assert_eq!(TABLES.map(|table| gateway.database.rows(table)), before, "the second time changes nothing");
+    assert_eq!(rows(gateway), before, "the second time changes nothing");
+}
+
+/// All rows, but for how often each came again.
+fn rows(gateway: &Gateway) -> [Vec<Value>; 7] {
+    TABLES.map(|table| {
+        let mut rows = gateway.database.rows(table);
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            row.retain(|column, _| !["duplicate_count", "last_duplicate_at"].contains(&column.as_str()));
+        }
+        rows
+    })
 }
 
 /// How many requests, events, messages, inbound messages, parts of them, calls and rooms there are.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::Value;
-use waybill::{fixture::Fixture, time::Timestamp};
 
 use crate::support::{
     self, client,
@@ -25,9 +24,6 @@ fn read(file: &str) -> String {
 /// An exposition in which every figure has a value.
 fn exposition() -> String {
     let gateway = twilio::gateway(Database::new(Backend::Sqlite), 0, &[]);
-    let fixture = Fixture::all().expect("fixtures").into_iter().find(|case| case.name == "status-delivered").expect("a case");
-    let outgoing = fixture.outgoing(gateway.endpoint(twilio::PATH), Timestamp::from_seconds(0).expect("an instant"));
-    assert_eq!(gateway.send(&outgoing).status, 200);
     assert_eq!(twilio::form(&gateway, "MessageSid=SM1&MessageStatus=odd").status, 200);
     let event = serde_json::json!([{
         "specversion": "1.0", "source": "s", "id": "1", "type": "com.twilio.messaging.message.sent",
@@ -70,7 +66,9 @@ fn figures(exposition: &str) -> Vec<Figure> {
         let name = if kind == "counter" { format!("{name}_total") } else { name.clone() };
         Figure { name, kind, labels, help: help.clone() }
     };
-    helps.iter().map(figure).collect()
+    let mut figures: Vec<Figure> = helps.iter().map(figure).collect();
+    figures.sort_by(|one, other| one.name.cmp(&other.name));
+    figures
 }
 
 #[test]

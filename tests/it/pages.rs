@@ -142,7 +142,7 @@ crate::databases! {
         send(&gateway, &[("MessageSid", "SM3"), ("MessageStatus", "sent"), ("MessageStatus", hostile)]);
         send(&gateway, &[("MessageSid", "SM4"), ("MessageStatus", hostile)]);
         reject(&gateway, hostile);
-        let targets = ["/", "/messages", "/messages/1", "/requests", "/requests?state=processed", "/requests/1", "/requests/4", "/requests?state=rejected", "/requests/r1", "/endpoints", "/inbound", "/calls"];
+        let targets = ["/", "/messages", "/messages/1", "/requests/1", "/requests/4", "/requests?state=rejected", "/requests/r1", "/endpoints", "/inbound", "/calls"];
         let search = format!("/messages?q={}", encoded(hostile));
         for target in targets.into_iter().chain([search.as_str()]) {
             let page = page(&gateway, target);

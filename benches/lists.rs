@@ -43,7 +43,7 @@ const SQLITE: Dialect = Dialect {
 };
 
 const POSTGRES: Dialect = Dialect {
-    numbers: |rows| format!("generate_series(1, {rows}) AS s(i)"),
+    numbers: |rows| format!("generate_series(1::bigint, {rows}) AS s(i)"),
     instant: "timestamp '2026-10-23' + i * interval '2592000 seconds' / ROWS",
     key: "decode(md5(i::text), 'hex')",
     end: "ANALYZE message_external_ids; ANALYZE webhook_requests; ANALYZE webhook_events; ANALYZE inbound_messages;",

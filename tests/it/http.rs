@@ -220,7 +220,7 @@ fn health_tells_what_monitoring_reads() {
                 "vonage": "/webhooks/vonage",
             },
             "timestamp": "2026-03-14T15:30:00Z",
-            "checks": { "database": "ok", "queue": "ok", "verification": "ok", "writer": "ok" },
+            "checks": { "database": "ok", "endpoints": "ok", "queue": "ok", "verification": "ok", "writer": "ok" },
         })
     );
     assert_eq!(client::send(gateway.address(), "HEAD", "/webhooks/health", &[], b"").status, 200);

@@ -15,6 +15,8 @@ use diesel::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::time::Timestamp as Instant;
+
 /// Some rows of a list, newest first.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -66,6 +68,13 @@ impl Place {
 pub struct Cursor {
     place: Place,
     id: i64,
+}
+
+impl Cursor {
+    /// Whether all rows behind it are before that instant.
+    pub(super) fn is_before(&self, instant: Instant) -> bool {
+        self.place.instant().is_some_and(|place| place < instant.naive())
+    }
 }
 
 /// What was given as a cursor is none.

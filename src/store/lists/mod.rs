@@ -110,11 +110,15 @@ macro_rules! page {
         if let Some(since) = $filter.since {
             query = query.filter($table::$instant.ge(since.naive()));
         }
-        if let Some(until) = $filter.until {
-            query = query.filter($table::$instant.lt(until.naive()));
-        }
-        if let Some(cursor) = &$filter.cursor {
-            query = query.filter(super::cursor::older($table::$instant, $table::id, cursor));
+        // Of two upper bounds an index may be entered at the wrong one, so the cursor stands alone where it is the lower.
+        match (&$filter.cursor, $filter.until) {
+            (Some(cursor), Some(until)) if !cursor.is_before(until) => {
+                query = query.filter(super::cursor::older($table::$instant, $table::id, cursor));
+                query = query.filter($table::$instant.lt(until.naive()));
+            }
+            (Some(cursor), _) => query = query.filter(super::cursor::older($table::$instant, $table::id, cursor)),
+            (None, Some(until)) => query = query.filter($table::$instant.lt(until.naive())),
+            (None, None) => {}
         }
         query.load($connection)?
     }};

@@ -139,6 +139,9 @@ impl State {
             Rule::HigherRank => {
                 format!("Moved the status from `{before}` to `{new}`, which outranks it ({rank_new} over {rank_before}).")
             }
+            Rule::LaterTime | Rule::GreaterKey if before == new => {
+                format!("Told `{new}` once more; the status stays, with this report's details.")
+            }
             Rule::LaterTime => format!("Moved the status from `{before}` to `{new}`: of the same rank, and it happened later."),
             Rule::GreaterKey => format!(
                 "Moved the status from `{before}` to `{new}`: same rank and time, and of two keys the greater one counts."

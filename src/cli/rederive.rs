@@ -41,6 +41,8 @@ struct Report {
     requests: usize,
     /// Of these, those that cannot be read any more: only their stored events count.
     unread: usize,
+    /// Messages that are left as they are, because some of their events have been deleted.
+    incomplete: usize,
     /// Events that differ.
     events: usize,
     /// Messages that differ.
@@ -61,10 +63,13 @@ pub(super) fn run(config: Config, arguments: &Arguments) -> Result<(), CommandEr
         if arguments.json {
             return print_json(&report);
         }
-        let Report { requests, unread, events, messages, .. } = report;
+        let Report { requests, unread, incomplete, events, messages, .. } = report;
         say(format_args!(
             "{requests} callbacks read anew ({unread} of them only by their stored events): {events} events and {messages} messages differ."
         ));
+        if incomplete > 0 {
+            say(format_args!("{incomplete} messages are left as they are: some of their events have been deleted."));
+        }
         say(if report.applied {
             "The difference is applied."
         } else if messages + events == 0 {
@@ -88,6 +93,7 @@ fn pass(store: &Store, endpoints: &Endpoints, arguments: &Arguments, is_dry: boo
             after = step.last;
             report.requests += step.requests;
             report.unread += step.unread;
+            report.incomplete += step.rederived.incomplete;
             report.events += step.rederived.events;
             report.messages += step.rederived.changes.len();
             counter.inc(u64::try_from(step.requests).unwrap_or(0));

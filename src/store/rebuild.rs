@@ -88,6 +88,14 @@ impl FoldedEvent {
     }
 }
 
+/// Whether every event that was folded into a message's row is still stored. If some were deleted, what is left would lower it.
+pub(super) fn is_complete(writer: &mut impl Writer, message: &Identity) -> QueryResult<bool> {
+    let events = writer.events_of(message)?;
+    let stored = events.iter().filter(|(event, _)| event.identity().is_some()).count();
+    let folded = writer.message(message)?.map_or(0, |row| row.revision);
+    Ok(i64::try_from(stored).is_ok_and(|stored| stored >= folded))
+}
+
 /// Folds the stored events of a message into its row. One without events stays as it is: the application registered it.
 pub(super) fn rebuild(writer: &mut impl Writer, message: &Identity) -> QueryResult<()> {
     // Under the row's lock no event can be folded in between.

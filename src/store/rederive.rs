@@ -11,7 +11,7 @@ use super::{
     change::{Change, observed},
     commit::{Identity, Writer, locks},
     connection::{for_both, on_either},
-    rebuild::{FoldedEvent, rebuild},
+    rebuild::{FoldedEvent, is_complete, rebuild},
     record::Record,
     replay::messages,
     rows::EventRow,
@@ -23,6 +23,8 @@ use super::{
 pub struct Rederived {
     /// Events that differ from those that were stored, are new, or are not there any more.
     pub events: usize,
+    /// Messages that are left as they are, because some of their events have been deleted.
+    pub incomplete: usize,
     /// The rows of messages that changed.
     pub changes: Vec<Change>,
 }
@@ -49,17 +51,23 @@ fn reread(writer: &mut impl Writer, requests: &[Rereading], options: &Options, i
     let records = || requests.iter().filter_map(|(_, record)| record.as_ref());
     let concerned: BTreeSet<Identity> = of_stored.chain(records().flat_map(messages)).collect();
     let concerned: Vec<Identity> = concerned.into_iter().collect();
-    let (events, changes) = observed(writer, &concerned, is_dry, |writer| {
+    let ((events, incomplete), changes) = observed(writer, &concerned, is_dry, |writer| {
         writer.lock(&locks(&records().collect::<Vec<_>>(), options))?;
+        let mut complete = Vec::new();
+        for message in &concerned {
+            if is_complete(writer, message)? {
+                complete.push(message);
+            }
+        }
         let mut differing = 0;
         for (id, record) in requests.iter().filter_map(|(id, record)| Some((*id, record.as_ref()?))) {
             let there = stored.get(&id).map_or(&[][..], Vec::as_slice);
             differing += replace(writer, id, record, there, options)?;
         }
-        concerned.iter().try_for_each(|message| rebuild(writer, message))?;
-        Ok(differing)
+        complete.iter().try_for_each(|message| rebuild(writer, message))?;
+        Ok((differing, concerned.len() - complete.len()))
     })?;
-    Ok(Rederived { events, changes })
+    Ok(Rederived { events, incomplete, changes })
 }
 
 /// Replaces the events of one request if any of them differs; how many do.

@@ -32,6 +32,7 @@ mod guides;
 mod guides_conversation;
 mod guides_handlers;
 mod guides_signalwire;
+mod health;
 mod http;
 mod inbound;
 mod limits;

@@ -119,10 +119,20 @@ crate::databases! {
         let genuine = gateway.database.rows("message_external_ids");
         gateway.database.execute(
             "DELETE FROM webhook_bodies; UPDATE message_external_ids SET status = 'sent', error_code = NULL, error_category = NULL, \
-             failed_at = NULL, recipient = NULL, revision = 9",
+             failed_at = NULL, recipient = NULL",
         );
         let steps = rederived(&gateway, false);
         assert_eq!((steps[0].unread, steps[0].rederived.changes.len()), (1, 1));
         assert_eq!(gateway.database.rows("message_external_ids"), genuine, "the application's mapping is left alone");
+    }
+
+    fn a_row_of_which_events_were_deleted_is_left_as_it_is(database) {
+        let gateway = gateway(database);
+        form(&gateway, "MessageSid=SM1&MessageStatus=delivered&To=%2B15558675310");
+        form(&gateway, "MessageSid=SM1&MessageStatus=sent&To=%2B15558675310");
+        gateway.database.execute("DELETE FROM webhook_bodies; DELETE FROM webhook_events WHERE status = 'delivered'");
+        let steps = rederived(&gateway, false);
+        assert_eq!((steps[0].rederived.incomplete, steps[0].rederived.changes.len()), (1, 0));
+        assert_eq!(gateway.database.rows("message_external_ids")[0]["status"], "delivered");
     }
 }

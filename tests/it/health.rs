@@ -1,0 +1,73 @@
+//! Whether anything is silently missing, as operations and monitoring are told.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client,
+    database::Database,
+    gateway::{Gateway, OPS_TOKEN},
+    twilio::{self, PATH, form},
+};
+
+const NOW: i64 = 1_700_000_000;
+const DAY: i64 = 24 * 3_600;
+
+fn gateway(database: Database, later: i64) -> Gateway {
+    twilio::gateway(database, NOW + later, &[])
+}
+
+/// Condition and figures of the one endpoint, and what monitoring reads.
+fn told(gateway: &Gateway) -> (Value, Value) {
+    let health = gateway.ops("/api/health");
+    let public = client::get(gateway.address(), "/webhooks/health", &[]).json();
+    assert_eq!(public["status"], health["status"]);
+    (health["endpoints"][0].clone(), public)
+}
+
+fn forge(gateway: &Gateway) {
+    let headers = [("X-Twilio-Signature".to_owned(), "AAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned())];
+    assert_eq!(gateway.post(PATH, &headers, b"MessageSid=SM1&MessageStatus=sent").status, 401);
+}
+
+crate::databases! {
+    fn an_endpoint_that_falls_silent_degrades_health_and_its_return_mends_it(database) {
+        let new = gateway(database, 0);
+        let (endpoint, public) = told(&new);
+        assert_eq!((&endpoint["condition"], &public["status"]), (&json!("never_heard"), &json!("healthy")), "nobody uses it yet");
+        form(&new, "MessageSid=SM1&MessageStatus=sent");
+        let later = gateway(new.stop(), DAY - 60);
+        let (endpoint, public) = told(&later);
+        assert_eq!((&endpoint["condition"], &public["status"]), (&json!("ok"), &json!("healthy")));
+        assert_eq!((&endpoint["last_genuine_at"], &endpoint["silent_after_seconds"]), (&json!("2023-11-14T22:13:20Z"), &json!(DAY)));
+        let silent = gateway(later.stop(), DAY + 60);
+        let (endpoint, public) = told(&silent);
+        assert_eq!((&endpoint["condition"], &public["checks"]["endpoints"]), (&json!("silent"), &json!("warn")));
+        assert_eq!(public["status"], "degraded");
+        form(&silent, "MessageSid=SM1&MessageStatus=delivered");
+        let back = gateway(silent.stop(), DAY + 120);
+        assert_eq!(told(&back).0["condition"], "ok");
+    }
+
+    fn nothing_but_refusals_is_told_with_their_share(database) {
+        let gateway = gateway(database, 0);
+        (0..10).for_each(|_| forge(&gateway));
+        let (endpoint, public) = told(&gateway);
+        assert_eq!((&endpoint["condition"], &endpoint["share_rejected"]), (&json!("all_rejected"), &json!(1.0)));
+        assert_eq!((&public["status"], &public["checks"]["endpoints"]), (&json!("degraded"), &json!("warn")));
+        form(&gateway, "MessageSid=SM1&MessageStatus=sent");
+        let (endpoint, _) = told(&gateway);
+        assert_eq!(endpoint["last_hour"], json!({ "genuine": 1, "rejected": 10 }));
+        assert_ne!(endpoint["condition"], "all_rejected", "a genuine one came");
+    }
+
+    fn figures_are_for_operations_only(database) {
+        let gateway = gateway(database, 0);
+        form(&gateway, "MessageSid=SM1&MessageStatus=sent");
+        form(&gateway, "MessageSid=SM2&MessageStatus=sent&MessageStatus=failed");
+        let health = gateway.ops("/api/health");
+        assert_eq!((&health["waiting"]["unmatched"], &health["waiting"]["quarantined"]), (&json!(1), &json!(1)));
+        assert_eq!(client::get(gateway.running().ops, "/api/health", &[]).status, 401);
+        let wrong = [("Authorization", &*format!("Bearer {OPS_TOKEN}x"))];
+        assert_eq!(client::get(gateway.running().ops, "/api/health", &wrong).status, 401);
+    }
+}

@@ -1,15 +1,15 @@
 //! The story of one message in words: what came, which rule moved its status or did not, how it found the application's message,
 //! and what to do about an error. Pure: everything is in what the store tells.
 
+use std::ops::Deref;
+
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     advice,
     event::EventType,
     status::ErrorCategory,
-    store::{EventOfStory, MAX_EVENTS, Message, RequestOfStory, Rule, Story, StoryEvent},
-    time::Timestamp,
+    store::{MAX_EVENTS, Message, RequestOfStory, Rule, StoredEvent, Story, StoryEvent},
 };
 
 /// A message's story.
@@ -47,18 +47,10 @@ pub struct ErrorInWords {
 
 /// One event of the story.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-#[expect(missing_docs, reason = "those without words are the columns of the event")]
 pub struct Entry {
-    pub id: i64,
-    pub event_type: String,
-    pub provider_type: Option<String>,
-    pub status: Option<String>,
-    pub provider_status: Option<String>,
-    pub evidence: Option<String>,
-    pub error_code: Option<String>,
-    pub occurred_at: Option<Timestamp>,
-    pub received_at: Timestamp,
-    pub applied_rule: Option<String>,
+    /// The event as it is stored.
+    #[serde(flatten)]
+    pub event: StoredEvent,
     /// The status before it came.
     pub status_before: String,
     /// The status after it came.
@@ -69,12 +61,18 @@ pub struct Entry {
     pub late: bool,
     /// What it did, in a sentence.
     pub sentence: String,
-    /// How often it came again.
+    /// How often it came again, alone or with its request.
     pub duplicates: i64,
-    /// Everything else that it told.
-    pub detail: Value,
     /// The request that brought it, if one did.
     pub request: Option<RequestOfStory>,
+}
+
+impl Deref for Entry {
+    type Target = StoredEvent;
+
+    fn deref(&self) -> &StoredEvent {
+        &self.event
+    }
 }
 
 impl From<Story> for Explanation {
@@ -101,39 +99,29 @@ struct State {
 
 impl State {
     /// Lets an event meet it, as it did when it came.
-    fn meet(&mut self, StoryEvent { event, request }: &StoryEvent) -> Entry {
-        let rule = Rule::of(Some(&self.key), &event.state_key, event.status.is_some());
+    fn meet(&mut self, StoryEvent { event, state_key, request }: &StoryEvent) -> Entry {
+        let rule = Rule::of(Some(&self.key), state_key, event.status.is_some());
         let before = self.status.clone();
-        let sentence = self.sentence(event, rule, request.as_ref());
-        if event.state_key > self.key {
-            self.key.clone_from(&event.state_key);
+        let sentence = self.sentence(event, state_key, rule, request.as_ref());
+        if *state_key > self.key {
+            self.key.clone_from(state_key);
             self.status.clone_from(event.status.as_ref().unwrap_or(&before));
         }
         Entry {
-            id: event.id,
-            event_type: event.event_type.clone(),
-            provider_type: event.provider_type.clone(),
-            status: event.status.clone(),
-            provider_status: event.provider_status.clone(),
-            evidence: event.evidence.clone(),
-            error_code: event.error_code.clone(),
-            occurred_at: event.occurred_at,
-            received_at: event.received_at,
-            applied_rule: event.applied_rule.clone(),
+            event: event.clone(),
             status_before: before,
             status_after: self.status.clone(),
             moved: rule.moves(),
             late: matches!(rule, Rule::LowerRank | Rule::EarlierTime),
             sentence,
             duplicates: duplicates(event, request.as_ref()),
-            detail: serde_json::from_str(&event.detail).unwrap_or_default(),
             request: request.clone(),
         }
     }
 
-    fn sentence(&self, event: &EventOfStory, rule: Rule, request: Option<&RequestOfStory>) -> String {
+    fn sentence(&self, event: &StoredEvent, state_key: &[u8], rule: Rule, request: Option<&RequestOfStory>) -> String {
         let (before, new) = (self.status.as_str(), event.status.as_deref().unwrap_or_default());
-        let [rank_before, rank_new] = [&self.key, &event.state_key].map(|key| key.first().copied().unwrap_or_default());
+        let [rank_before, rank_new] = [&self.key, state_key].map(|key| key.first().copied().unwrap_or_default());
         let what = match rule {
             Rule::First => format!("The first that was heard: the status became `{new}`."),
             Rule::HigherRank => {
@@ -159,11 +147,11 @@ impl State {
     }
 }
 
-fn duplicates(event: &EventOfStory, request: Option<&RequestOfStory>) -> i64 {
+fn duplicates(event: &StoredEvent, request: Option<&RequestOfStory>) -> i64 {
     event.duplicate_count + request.map_or(0, |request| request.duplicate_count)
 }
 
-fn again(event: &EventOfStory, request: Option<&RequestOfStory>) -> String {
+fn again(event: &StoredEvent, request: Option<&RequestOfStory>) -> String {
     let last = request.and_then(|request| request.last_duplicate_at).map(|at| format!(", the last time at {at}"));
     match duplicates(event, request) {
         0 => String::new(),
@@ -175,7 +163,7 @@ fn again(event: &EventOfStory, request: Option<&RequestOfStory>) -> String {
 /// A minute: less is how networks are.
 const NOTEWORTHY: i64 = 60;
 
-fn lag(event: &EventOfStory) -> String {
+fn lag(event: &StoredEvent) -> String {
     let Some(occurred_at) = event.occurred_at else { return String::new() };
     match event.received_at.seconds() - occurred_at.seconds() {
         seconds if seconds >= NOTEWORTHY => format!(" It was heard {} after it happened.", span(seconds)),

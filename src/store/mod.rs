@@ -77,7 +77,7 @@ pub use rejected::{Kept, Rejection, Ring};
 pub use replay::Applied;
 pub use rule::Rule;
 pub use stored::AuthenticRequest;
-pub use story::{EventOfStory, MAX_EVENTS, RequestOfStory, Story, StoryEvent};
+pub use story::{MAX_EVENTS, RequestOfStory, Story, StoryEvent};
 
 use self::{
     connection::{Connection, Manager, on_either},

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     Store, StoreError,
     connection::{Connection, on_either},
-    lists::Message,
+    lists::{Message, StoredEvent},
     schema::{communication_metrics, message_external_ids as m, webhook_bodies as b, webhook_events as e, webhook_requests as r},
 };
 use crate::time::Timestamp;
@@ -39,29 +39,11 @@ pub struct Story {
 #[derive(Clone, Debug)]
 pub struct StoryEvent {
     /// The event.
-    pub event: EventOfStory,
+    pub event: StoredEvent,
+    /// What decides between it and the others.
+    pub state_key: Vec<u8>,
     /// The request that brought it first; none for those that the gateway makes itself.
     pub request: Option<RequestOfStory>,
-}
-
-/// A row of `webhook_events`.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = e)]
-#[expect(missing_docs, reason = "each is the column of that name")]
-pub struct EventOfStory {
-    pub id: i64,
-    pub event_type: String,
-    pub provider_type: Option<String>,
-    pub status: Option<String>,
-    pub provider_status: Option<String>,
-    pub evidence: Option<String>,
-    pub error_code: Option<String>,
-    pub state_key: Vec<u8>,
-    pub occurred_at: Option<Timestamp>,
-    pub received_at: Timestamp,
-    pub detail: String,
-    pub applied_rule: Option<String>,
-    pub duplicate_count: i64,
 }
 
 /// A row of `webhook_requests`.
@@ -115,15 +97,15 @@ fn tell(connection: &mut Connection, id: i64) -> QueryResult<Option<Story>> {
         let columns = (Message::as_select(), m::state_key, m::matched_id, communication_metrics::reference.nullable());
         let found: Option<Found> = row.select(columns).first(c).optional()?;
         let Some((message, state_key, matched_id, reference)) = found else { return Ok(None) };
-        let events: Vec<(EventOfStory, Option<RequestOfStory>)> = e::table
+        let events: Vec<(StoredEvent, Vec<u8>, Option<RequestOfStory>)> = e::table
             .left_join(r::table.on(e::request_id.eq(r::id.nullable())))
             .filter(e::service_type.eq(&message.service_type).and(e::account.eq(&message.account)))
             .filter(e::external_id.eq(&message.external_id).and(e::recipient_key.eq(&message.recipient_key)))
             .order(e::id)
             .limit(MAX_EVENTS)
-            .select((EventOfStory::as_select(), Option::<RequestOfStory>::as_select()))
+            .select((StoredEvent::as_select(), e::state_key, Option::<RequestOfStory>::as_select()))
             .load(c)?;
-        let events = events.into_iter().map(|(event, request)| StoryEvent { event, request }).collect();
+        let events = events.into_iter().map(|(event, state_key, request)| StoryEvent { event, state_key, request }).collect();
         Ok(Some(Story { message, state_key, matched_id, reference, events }))
     })
 }

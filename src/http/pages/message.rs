@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde_json::Value;
 
 use super::{
     frame::{Frame, Section},
@@ -55,7 +54,7 @@ struct Source {
 }
 
 impl Step {
-    fn new(entry: Entry, visit: &Visit) -> Self {
+    fn new(entry: &Entry, visit: &Visit) -> Self {
         let words: Vec<String> = [
             entry.provider_status.as_ref().or(entry.provider_type.as_ref()).map(|word| format!("“{word}”")),
             entry.error_code.as_ref().map(|code| format!("error {code}")),
@@ -64,20 +63,20 @@ impl Step {
         .into_iter()
         .flatten()
         .collect();
-        let is_told = !matches!(&entry.detail, Value::Null) && entry.detail.as_object().is_none_or(|fields| !fields.is_empty());
+        let is_told = !entry.detail.0.is_null() && entry.detail.0.as_object().is_none_or(|fields| !fields.is_empty());
         Self {
             // What did not move the status is told without its colour.
             tone: entry.status.as_deref().filter(|_| entry.moved).map_or(Tone::Idle, Tone::of),
             at: visit.moment(entry.received_at),
             clock: entry.received_at.naive().format("%e %b, %H:%M:%S%.3f").to_string(),
-            event_type: entry.event_type,
+            event_type: entry.event_type.clone(),
             status: entry.status.as_deref().map(Badge::status),
             note: if entry.late { Some("came late") } else { None },
             words: words.join(" · "),
             sentence: Prose::new(&entry.sentence),
-            request: entry.request.map(|request| Source {
+            request: entry.request.as_ref().map(|request| Source {
                 id: request.id,
-                verified_by: request.verified_by,
+                verified_by: request.verified_by.clone(),
                 has_body: request.has_body,
                 times: request.duplicate_count + 1,
             }),
@@ -141,7 +140,7 @@ pub(super) async fn show(visit: Visit, id: web::Path<String>) -> Result<HttpResp
         error,
         facts: facts(&message, reference),
         instants: instants(&message, &visit),
-        steps: timeline.into_iter().map(|entry| Step::new(entry, &visit)).collect(),
+        steps: timeline.iter().map(|entry| Step::new(entry, &visit)).collect(),
         external_id: message.external_id,
     };
     visit.show(&page)

@@ -41,7 +41,10 @@ pub struct StoredEvent {
     pub occurred_at: Option<Timestamp>,
     pub received_at: Timestamp,
     pub detail: Document,
+    /// Which rule decided about it when it came.
     pub applied_rule: Option<String>,
+    /// How often the same fact came again in another request.
+    pub duplicate_count: i64,
 }
 
 /// A place in the feed: behind one event. The first is before all.

@@ -12,7 +12,7 @@ use waybill::{
 
 use crate::support::{
     client::{self, Response},
-    database::Backend,
+    database::{Backend, Database},
     gateway::Gateway,
 };
 
@@ -89,7 +89,7 @@ pub(crate) fn gateway_at(case: &Fixture, backend: Backend, now: Timestamp) -> Ga
             variables.push((format!("{prefix}__OTHER__{}", setting.name), fresh(&[7; 32])));
         }
     }
-    Gateway::start(backend, now, &variables)
+    Gateway::on(Database::ready(backend), now, &variables)
 }
 
 pub(crate) fn gateway(case: &Fixture, backend: Backend) -> Gateway {

@@ -25,5 +25,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = vectors::trials().into_iter().chain(laws::trials()).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    support::database::Database::drop_ready();
+    conclusion.exit_code()
 }

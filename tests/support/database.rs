@@ -1,6 +1,10 @@
 //! A database of one's own for each test: a SQLite file in a temporary folder, or a schema of its own in Postgres.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{LazyLock, Mutex},
+};
 
 use diesel::{
     Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::Text,
@@ -29,8 +33,20 @@ impl Backend {
 pub enum Database {
     Sqlite { folder: tempfile::TempDir },
     // One connection serves all looks from outside: a new one costs Postgres a process.
-    Postgres { server: String, schema: String, connection: Mutex<PgConnection> },
+    Postgres { server: String, schema: String, connection: Mutex<PgConnection>, is_kept: bool },
 }
+
+/// A migrated file, and the folder that it is in.
+static READY_FILE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("waybill.db");
+    let url = format!("sqlite://{}", file.display()).parse().expect("a URL");
+    waybill::store::migrate(&url).expect("migrations");
+    (folder, file)
+});
+
+/// Migrated schemas that nobody uses at the moment.
+static READY_SCHEMAS: Mutex<Vec<Database>> = Mutex::new(Vec::new());
 
 /// Columns that are true or false; SQLite knows only numbers.
 const BOOLEANS: [&str; 3] = ["is_final", "has_conflict", "is_partial"];
@@ -53,9 +69,55 @@ impl Database {
                 let schema = format!("test_{}", hex::encode(random));
                 let mut connection = PgConnection::establish(&server).expect("the Postgres of TEST_DATABASE_URL");
                 connection.batch_execute(&format!("CREATE SCHEMA {schema}; SET search_path = {schema}")).expect("a schema");
-                Self::Postgres { server, schema, connection: Mutex::new(connection) }
+                Self::Postgres { server, schema, connection: Mutex::new(connection), is_kept: false }
             }
         }
+    }
+
+    /// One that is migrated already, for tests that leave its tables as they are: a copy of a file, or a schema that another
+    /// such test has left, emptied.
+    pub fn ready(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => {
+                let database = Self::new(backend);
+                fs::copy(READY_FILE.1.as_path(), database.file()).expect("a copy of the file");
+                database
+            }
+            Backend::Postgres => {
+                let left = READY_SCHEMAS.lock().expect("not poisoned").pop();
+                let mut database = left.unwrap_or_else(|| Self::new(backend));
+                if let Self::Postgres { is_kept, .. } = &mut database {
+                    *is_kept = true;
+                }
+                database
+            }
+        }
+    }
+
+    /// Drops the schemas that were kept for the next.
+    pub fn drop_ready() {
+        let left = std::mem::take(&mut *READY_SCHEMAS.lock().expect("not poisoned"));
+        for mut database in left {
+            if let Self::Postgres { is_kept, .. } = &mut database {
+                *is_kept = false;
+            }
+        }
+    }
+
+    /// Empties every table, and lets numbers begin at 1 again.
+    fn empty(&self) -> diesel::QueryResult<()> {
+        let tables = self.query("SELECT tablename::text AS row FROM pg_tables WHERE schemaname = current_schema()");
+        if !tables.iter().any(|table| table == "webhook_requests") {
+            return Ok(());
+        }
+        // Later ones refer to earlier ones.
+        let order = ["inbound_parts", "inbound_sets", "inbound_messages", "webhook_bodies", "webhook_events", "webhook_requests"];
+        let order =
+            order.into_iter().chain(["message_external_ids", "communication_metrics", "calls", "rooms", "rejected_requests"]);
+        let empty = |table| format!("DELETE FROM {table}; SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1, false);");
+        let all: Vec<String> =
+            order.map(|table| if table == "webhook_bodies" { format!("DELETE FROM {table};") } else { empty(table) }).collect();
+        self.try_execute(&all.concat())
     }
 
     /// What `DATABASE_URL` is to be.
@@ -180,7 +242,10 @@ impl Lock {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Self::Postgres { schema, .. } = &*self {
+        let nothing = || Self::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") };
+        if matches!(self, Self::Postgres { is_kept: true, .. }) && self.empty().is_ok() {
+            READY_SCHEMAS.lock().expect("not poisoned").push(std::mem::replace(self, nothing()));
+        } else if let Self::Postgres { schema, .. } = &*self {
             drop(self.try_execute(&format!("SET client_min_messages = error; DROP SCHEMA {schema} CASCADE")));
         }
     }

@@ -12,6 +12,12 @@ pub fn present(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| clean(text).into_owned())
 }
 
+/// Text without control characters but line breaks and tabs: each is replaced by what `instead` makes of it.
+pub fn without_control(text: &str, instead: impl Fn(char) -> String) -> String {
+    let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().map(|c| if is_control(c) { instead(c) } else { c.to_string() }).collect()
+}
+
 /// Whether a text is a plain decimal number, as money is kept.
 pub fn is_decimal(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);

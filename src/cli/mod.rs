@@ -30,6 +30,7 @@ use crate::{
     http::StartError,
     public_url::PublicUrl,
     store::{self, Store, StoreError},
+    text,
 };
 
 /// What `--help` and the man page say about exit codes.
@@ -204,7 +205,9 @@ fn endpoints(config: Config) -> Endpoints {
 
 /// Prints a result for programs.
 fn print_json(result: &impl Serialize) -> Result<(), CommandError> {
-    say(serde_json::to_string_pretty(result).map_err(|error| CommandError::Other(error.to_string()))?);
+    let json = serde_json::to_string_pretty(result).map_err(|error| CommandError::Other(error.to_string()))?;
+    // Escaped, a program reads what was there.
+    say(text::without_control(&json, |control| format!("\\u{:04x}", u32::from(control))));
     Ok(())
 }
 
@@ -227,5 +230,6 @@ fn complain(what: &dyn Display) {
 
 #[expect(clippy::print_stdout, reason = "a command's result belongs on standard output")]
 fn say(what: impl Display) {
-    println!("{what}");
+    // Much of it was written by strangers, who must not drive the terminal.
+    println!("{}", text::without_control(&what.to_string(), |_| "\u{FFFD}".to_owned()));
 }

@@ -110,10 +110,23 @@ crate::databases! {
         text(&database, &["requests", "discard", "--all"]);
         assert!(ids(&json(&database, &["requests", "list"]), "requests", "id").is_empty());
         assert_eq!(code(&database, &["requests", "show", "r1"]), Some(1));
-        assert_eq!(code(&database, &["requests", "replay", "r1"]), Some(1), "what was rejected is never applied");
+        assert_eq!(code(&database, &["requests", "replay", "r1"]), Some(1), "there is no such request");
         for wrong in [&["requests", "show", "x"][..], &["requests", "replay"], &["requests", "replay", "1", "--all"], &["requests", "list", "--state", "x"]] {
             assert_eq!(code(&database, wrong), Some(2), "{wrong:?}");
         }
+    }
+
+    fn what_strangers_wrote_drives_no_terminal(database) {
+        let gateway = twilio::gateway(database, 1_773_502_200, &[]);
+        let body = "MessageSid=SM1&MessageStatus=sent&MessageStatus=read&Word=\u{1b}[31mred\u{9b}2J";
+        assert_eq!(twilio::form(&gateway, body).status, 200);
+        let database = gateway.stop();
+        let page = json(&database, &["requests", "list"]);
+        let id = &ids(&page, "requests", "id")[0];
+        let shown = text(&database, &["requests", "show", id]);
+        assert!(shown.contains("red") && !shown.contains(['\u{1b}', '\u{9b}']), "{shown:?}");
+        assert_eq!(json(&database, &["requests", "show", id])["body"], body, "a program reads what was there");
+        assert!(!text(&database, &["requests", "show", id, "--json"]).contains(['\u{1b}', '\u{9b}']));
     }
 
     fn what_was_mended_is_replayed(database) {

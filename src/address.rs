@@ -1,48 +1,67 @@
-//! Phone numbers and e-mail addresses in the one form the tables use.
+//! Normalization of phone numbers and e-mail addresses.
 
 use crate::{status::Channel, text};
 
-/// A number or sender of a messaging provider: the channel prefix removed, a phone number as `+` and digits, anything
-/// else (alphanumeric senders, short codes, SIP addresses) as it came.
+/// Normalizes a number or sender of a messaging provider: the channel prefix is removed, a phone number becomes `+` and digits, anything
+/// else (alphanumeric senders, short codes, SIP addresses) is unchanged.
 pub fn phone(raw: &str) -> Option<String> {
     let unprefixed = split_channel(raw).1;
-    let bare = unprefixed.trim();
-    let digits: String = bare.chars().filter(char::is_ascii_digit).collect();
-    // A `+` that a sender forgot to encode arrives from a form as a blank.
-    let is_number = (bare.starts_with('+') || unprefixed.starts_with(' '))
-        && !digits.is_empty()
-        && bare.chars().all(|c| c.is_ascii_digit() || "+-(). ".contains(c));
-    if is_number { Some(format!("+{digits}")) } else { text::present(bare) }
+    let trimmed = unprefixed.trim();
+    // A `+` that a sender did not encode arrives in a form as a blank.
+    let is_number = (trimmed.starts_with('+') || unprefixed.starts_with(' '))
+        && trimmed.bytes().any(|byte| byte.is_ascii_digit())
+        && trimmed.bytes().all(|byte| byte.is_ascii_digit() || b"+-(). ".contains(&byte));
+    if !is_number {
+        return text::present(trimmed);
+    }
+    let mut number = String::with_capacity(trimmed.len() + 1);
+    number.push('+');
+    number.extend(trimmed.chars().filter(char::is_ascii_digit));
+    Some(number)
 }
 
-/// The same from a provider that writes international numbers without a `+`: 8 to 15 digits (E.164; fewer are a short code).
+/// [`phone`], for providers that write international numbers without a `+`: 8 to 15 digits (E.164; fewer are a short code).
 pub fn international(raw: &str) -> Option<String> {
-    let bare = raw.trim();
-    let is_number = (8..=15).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { Some(format!("+{bare}")) } else { phone(raw) }
+    let trimmed = raw.trim();
+    let is_number = (8..=15).contains(&trimmed.len()) && trimmed.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Some(format!("+{trimmed}")) } else { phone(raw) }
 }
 
-/// A number or an address as the tables have it, however it was typed.
-pub fn any(typed: &str) -> String {
+/// Normalizes a number or an e-mail address as an operator types it.
+pub fn normalize(typed: &str) -> String {
     let normalized = if typed.contains('@') { email(typed) } else { international(typed) };
     normalized.unwrap_or_else(|| typed.to_owned())
 }
 
-/// The channel that a prefix such as `whatsapp:` names.
+/// The longest address that can be looked up.
+const MAX_KEY: usize = 320;
+
+/// The lookup keys of the addresses in a text: e-mail addresses in lower case, anything else unchanged. Text that is longer than any
+/// address is skipped.
+pub fn lookup_keys(text: &str) -> Vec<String> {
+    let one = |part: &str| {
+        let part = part.trim();
+        let key = if part.contains('@') { email(part)?.to_lowercase() } else { part.to_owned() };
+        (1..=MAX_KEY).contains(&key.len()).then_some(key)
+    };
+    if text.contains('@') { text.split(", ").filter_map(one).collect() } else { one(text).into_iter().collect() }
+}
+
+/// The channel named by a prefix such as `whatsapp:`.
 pub fn channel(raw: &str) -> Option<Channel> {
     split_channel(raw).0
 }
 
-/// The bare address of `Name <local@Domain>`, domain in lower case.
+/// The address in `Name <local@Domain>`, with the domain in lower case.
 pub fn email(raw: &str) -> Option<String> {
-    let bare = match (raw.rfind('<'), raw.trim_end().strip_suffix('>')) {
+    let trimmed = match (raw.rfind('<'), raw.trim_end().strip_suffix('>')) {
         (Some(open), Some(closed)) => closed.get(open + 1..).unwrap_or(raw),
         _ => raw,
     };
-    let bare = bare.trim();
-    match bare.rsplit_once('@') {
+    let trimmed = trimmed.trim();
+    match trimmed.rsplit_once('@') {
         Some((local, domain)) => text::present(&format!("{local}@{}", domain.to_lowercase())),
-        None => text::present(bare),
+        None => text::present(trimmed),
     }
 }
 
@@ -60,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phone_numbers_are_plus_and_digits() {
+    fn phone_numbers_become_plus_and_digits() {
         for (raw, expected) in [
             ("+15558675310", "+15558675310"),
             ("whatsapp:+1 (555) 867-5310", "+15558675310"),
@@ -85,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn email_addresses_are_bare() {
+    fn email_addresses_have_no_display_name() {
         for (raw, expected) in [
             ("Ada <Ada@Dest.Example>", "Ada@dest.example"),
             ("a@B.C", "a@b.c"),

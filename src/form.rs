@@ -1,19 +1,23 @@
-//! `application/x-www-form-urlencoded`, decoded to bytes once: the verifier and the normalizer read the same pairs.
+//! `application/x-www-form-urlencoded`, decoded to bytes once, so that verifier and parser use the same pairs.
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
 
 use crate::text;
 
-/// The media type of a form.
 pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// More fields than any provider sends; beyond it a body is not a form.
+/// More fields than any provider sends; a body with more is not a form.
 const MAX_FIELDS: usize = 2_000;
 
-/// The decoded pairs of a form, in the order received, nothing dropped: unknown names, empty values and blanks are signed too.
-#[derive(Debug)]
+/// The typical number of fields, for the initial capacity.
+const USUAL_FIELDS: usize = 16;
+
+/// The decoded pairs of a form, all of them and in the order received: unknown names, empty values and blanks are signed too.
+#[derive(Debug, Default)]
 pub struct Form<'b>(Vec<Pair<'b>>);
 
 type Pair<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
@@ -21,7 +25,7 @@ type Pair<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
 impl<'b> Form<'b> {
     /// Decodes `+` and `%XX`. `None` if there are more than 2,000 fields.
     pub fn decode(body: &'b [u8]) -> Option<Self> {
-        let mut pairs = Vec::new();
+        let mut pairs = Vec::with_capacity(if body.is_empty() { 0 } else { USUAL_FIELDS });
         for field in body.split(|&byte| byte == b'&').filter(|field| !field.is_empty()) {
             if pairs.len() == MAX_FIELDS {
                 return None;
@@ -34,50 +38,53 @@ impl<'b> Form<'b> {
         Some(Self(pairs))
     }
 
-    /// The scalar members of a JSON object, for senders that write the same fields either way. Null counts as left out.
-    pub fn of_members(object: &serde_json::Map<String, serde_json::Value>) -> Form<'static> {
-        let text = |value: &serde_json::Value| match value {
-            serde_json::Value::String(text) => Some(text.clone()),
-            serde_json::Value::Number(number) => Some(number.to_string()),
-            serde_json::Value::Bool(truth) => Some(truth.to_string()),
+    /// The scalar members of a JSON object, for senders that use the same fields in both forms. Null counts as missing.
+    pub fn from_members(object: &'b Map<String, Value>) -> Self {
+        let text = |value: &'b Value| match value {
+            Value::String(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Value::Number(number) => Some(Cow::Owned(number.to_string().into_bytes())),
+            Value::Bool(truth) => Some(Cow::Owned(truth.to_string().into_bytes())),
             _ => None,
         };
-        let pair = |(name, value): (&String, &serde_json::Value)| {
-            Some((Cow::Owned(name.clone().into_bytes()), Cow::Owned(text(value)?.into_bytes())))
-        };
-        Form(object.iter().filter_map(pair).collect())
+        let pair = |(name, value): (&'b String, &'b Value)| Some((Cow::Borrowed(name.as_bytes()), text(value)?));
+        Self(object.iter().filter_map(pair).collect())
     }
 
-    /// The pairs whose value is more than blanks, and those of that name whatever their value.
+    /// The pairs whose value is not blank, and those of one name whatever their value.
     #[must_use]
-    pub fn without_blanks(self, but: &str) -> Self {
-        let is_kept = |(name, value): &Pair<'_>| !value.trim_ascii().is_empty() || name.as_ref() == but.as_bytes();
-        Self(self.0.into_iter().filter(is_kept).collect())
+    pub fn without_blanks(mut self, except: &str) -> Self {
+        self.0.retain(|(name, value)| !value.trim_ascii().is_empty() || name.as_ref() == except.as_bytes());
+        self
     }
 
-    /// All pairs in the order received.
+    /// The same pairs, borrowed.
+    pub fn borrowed(&self) -> Form<'_> {
+        Form(self.pairs().map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))).collect())
+    }
+
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
-    /// The first value of that name, as text, if it is there and not empty. Bytes that are not UTF-8 become U+FFFD.
+    /// The first value of that name as text, if present and not empty. Bytes that are not UTF-8 become U+FFFD.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.value(name).filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
+        let value = self.value(name).filter(|value| !value.is_empty())?;
+        Some(std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed))
     }
 
-    /// The same as a value of its own, fit for every database.
+    /// The same as an owned string that every database accepts.
     pub fn owned(&self, name: &str) -> Option<String> {
         self.text(name).and_then(|value| text::present(&value))
     }
 
-    /// Whether parameters of that name have different values. Which of them comes first is not signed.
+    /// Returns true if parameters of that name have different values. Their order is not signed.
     pub fn is_ambiguous(&self, name: &str) -> bool {
         let mut values = self.pairs().filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value);
         let first = values.next();
         values.any(|value| Some(value) != first)
     }
 
-    /// Whether a parameter of that name is there, even with an empty value.
+    /// Returns true if a parameter of that name is present, even with an empty value.
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
@@ -88,7 +95,9 @@ impl<'b> Form<'b> {
 }
 
 fn decode_component(raw: &[u8]) -> Cow<'_, [u8]> {
-    if raw.contains(&b'+') {
+    if memchr2(b'+', b'%', raw).is_none() {
+        Cow::Borrowed(raw)
+    } else if raw.contains(&b'+') {
         let blanks: Vec<u8> = raw.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
         Cow::Owned(percent_decode(&blanks).collect())
     } else {
@@ -101,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_dropped_and_bytes_stay_bytes() {
+    fn decode_retains_every_pair_and_byte() {
         let form = Form::decode(b"a=1&&b=+x+&c=&=v&d&a=%FF%00=&e=%zz").expect("few fields");
         let pairs: Vec<_> = form.pairs().collect();
         let expected: [(&[u8], &[u8]); 7] =

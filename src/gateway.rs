@@ -1,4 +1,4 @@
-//! What both listeners share: endpoints by path, the store, the clock and the tokens.
+//! The state that both listeners share: endpoints, store, clock and tokens.
 
 use std::{
     net::IpAddr,
@@ -10,65 +10,72 @@ use std::{
 };
 
 use ipnet::IpNet;
+use strum::VariantArray;
 use tokio::sync::Semaphore;
 
 use crate::{
     config::Config,
-    endpoint::Endpoint,
-    endpoints::{Endpoints, Routed},
-    metrics::Metrics,
+    endpoint::{Endpoint, EndpointConfig},
+    login_link::LoginLink,
+    metrics::{EndpointLabels, Metrics, TableFigures},
+    providers,
     public_url::PublicUrl,
     rejections::Rejections,
+    router::{Route, Router},
     secret::Secret,
-    store::{Heard, Store, StoreError},
-    time::Clock,
+    signature::{VerifyError, unverified},
+    status::Status,
+    store::{EndpointActivity, Gauges, Store, StoreError},
+    time::{Clock, Timestamp},
 };
 
-/// Bodies in work may take 128 MiB. It is counted as bytes arrive, so that a client that sends none takes no place.
+/// Bodies in progress may take 128 MiB. Bytes are counted as they arrive, so that a client that sends none takes no room.
 const MAX_BODY_KIB: usize = 128 << 10;
 
-/// Streams of events that may be open at once: each asks the database once a second.
+/// Event streams that may be open at once: each queries the database once a second.
 const MAX_STREAMS: usize = 32;
 
 /// A running gateway.
 pub struct Gateway {
-    endpoints: Arc<Endpoints>,
+    router: Arc<Router>,
     trusted_proxies: Vec<IpNet>,
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
-    /// When the endpoints, in their order, were last heard of, and when that was asked.
-    pub(crate) heard: Mutex<Option<(Instant, Vec<Heard>)>>,
+    /// The link that logs in to the pages once, if one was made.
+    pub login_link: LoginLink,
+    /// The activity of the endpoints, in their order, and the time when it was read.
+    pub(crate) activity: Mutex<Option<(Instant, Vec<EndpointActivity>)>>,
     metrics: Metrics,
-    /// What becomes of requests that are not genuine.
     pub rejections: Rejections,
-    /// Where everything is kept.
     pub store: Store,
-    /// The idea of "now".
     pub clock: Clock,
-    /// How long an answer may wait for its commit.
+    /// Maximum wait of a response for its commit.
     pub timeout: Duration,
-    /// Room for bodies in work, in KiB.
+    /// Room for bodies in progress, in KiB.
     pub body_room: Semaphore,
-    /// Streams of events that may still be opened.
+    /// Event streams that may still be opened.
     pub streams: Arc<Semaphore>,
 }
 
 impl Gateway {
-    /// Puts the parts together. Endpoints without a public address of their own get `fallback`.
+    /// Endpoints without a public address of their own get `fallback`.
     pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
         let metrics = Metrics::new(store.metrics(), store.queue_capacity());
-        let configured =
-            config.endpoints.into_iter().map(|endpoint| Endpoint { metrics: metrics.endpoint(&endpoint), ..endpoint });
-        let endpoints = Arc::new(Endpoints::new(configured.collect(), fallback.clone()));
+        let configured = config.endpoints.into_iter().map(|endpoint| {
+            let metrics = metrics.endpoint(&labels(&endpoint));
+            Endpoint::new(endpoint, metrics)
+        });
+        let router = Arc::new(Router::new(configured.collect(), fallback.clone()));
         Self {
-            rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&endpoints), &config.database),
-            endpoints,
+            rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
+            router,
             trusted_proxies: config.trusted_proxies,
             ops_token,
             ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
-            heard: Mutex::new(None),
+            login_link: LoginLink::default(),
+            activity: Mutex::new(None),
             metrics,
             store,
             clock,
@@ -78,29 +85,27 @@ impl Gateway {
         }
     }
 
-    /// Where a path leads, byte for byte. A wrong token at its end makes it an unknown path.
-    pub fn route(&self, path: &str) -> Option<Routed<'_>> {
-        self.endpoints.route(path)
+    /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
+    pub fn route(&self, path: &str) -> Option<Route<'_>> {
+        self.router.route(path)
     }
 
-    /// Whether forwarded headers from that address are believed.
+    /// True if forwarded headers from that address are trusted.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    /// The endpoint whose path this is, byte for byte.
+    /// The endpoint of a path, byte for byte.
     pub fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        self.endpoints.at(path)
+        self.router.endpoint_at(path)
     }
 
-    /// All endpoints, by path and by name.
-    pub fn all_endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    pub fn router(&self) -> &Router {
+        &self.router
     }
 
-    /// All endpoints.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.iter()
+        self.router.iter()
     }
 
     /// The ops token, from which the pages' forms derive their key.
@@ -108,46 +113,73 @@ impl Gateway {
         &self.ops_token
     }
 
-    /// Whether the token may read at the ops listener.
+    /// True if the token grants reading at the ops listener.
     pub fn may_read(&self, token: &[u8]) -> bool {
-        // Both are compared, so that the time does not tell which one was meant.
+        // Both are compared, so that the time does not reveal which one matched.
         let may_read = self.ops_read_token.as_ref().is_some_and(|secret| secret.matches(token));
         self.may_write(token) | may_read
     }
 
-    /// Whether the token may change something at the ops listener.
+    /// True if the token grants changes at the ops listener.
     pub fn may_write(&self, token: &[u8]) -> bool {
         self.ops_token.matches(token)
     }
 
-    /// The text that Prometheus reads.
+    /// The metrics in Prometheus's text format.
     pub fn exposition(&self) -> Result<String, std::fmt::Error> {
         self.metrics.exposition(self.store.queued())
     }
 
-    /// Takes over from the store when the endpoints were last heard of before this start. Blocks.
-    pub fn recall(&self) -> Result<(), StoreError> {
-        let endpoints: Vec<_> =
-            self.endpoints().map(|endpoint| (endpoint.spec.name, endpoint.account.as_str().to_owned())).collect();
-        for (endpoint, heard) in self.endpoints().zip(self.store.heard(&endpoints)?) {
-            heard.last.into_iter().for_each(|at| endpoint.metrics.heard(at));
+    /// Restores the time of each endpoint's last verified request from the store. Blocks.
+    pub fn restore_last_seen(&self) -> Result<(), StoreError> {
+        for (endpoint, activity) in self.endpoints().zip(self.read_activity()?) {
+            activity.last.into_iter().for_each(|at| endpoint.metrics.set_last_verified(at));
         }
         Ok(())
     }
 
-    /// Reads the figures of the tables. Blocks.
-    pub fn take_stock(&self) -> Result<(), StoreError> {
-        self.metrics.set_state(&self.store.gauges()?, self.clock.now());
+    /// Reads the activity of the endpoints, in their order, from the store. Blocks.
+    pub(crate) fn read_activity(&self) -> Result<Vec<EndpointActivity>, StoreError> {
+        let names: Vec<_> = self.endpoints().map(|one| (one.spec.name, one.account.as_str().to_owned())).collect();
+        self.store.endpoint_activity(&names)
+    }
+
+    /// Updates the gauges of the tables. Blocks.
+    pub fn refresh_gauges(&self) -> Result<(), StoreError> {
+        self.metrics.set_state(&table_figures(&self.store.gauges()?, self.clock.now()));
         Ok(())
     }
 
-    /// Tells load balancers to turn away.
+    /// Makes the readiness check fail, so that load balancers stop sending.
     pub fn announce_stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the gateway is about to stop.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+}
+
+fn labels(endpoint: &EndpointConfig) -> EndpointLabels {
+    let schemes = endpoint.spec.schemes.iter().copied().chain([&unverified::SCHEME]);
+    EndpointLabels {
+        provider: endpoint.spec.name,
+        account: endpoint.account.as_str().to_owned(),
+        schemes: schemes.map(|scheme| scheme.name).collect(),
+        causes: VerifyError::VARIANTS.iter().map(<&str>::from).collect(),
+    }
+}
+
+fn table_figures(gauges: &Gauges, now: Timestamp) -> TableFigures {
+    // Rows that were written with plain SQL may hold any name; those are left out.
+    let statuses = |provider| Status::VARIANTS.iter().map(move |status| (provider, <&str>::from(status)));
+    let count =
+        |(provider, status): (&str, &str)| gauges.messages.get(&(provider.to_owned(), status.to_owned())).copied().unwrap_or(0);
+    TableFigures {
+        messages: providers::ALL.iter().flat_map(|spec| statuses(spec.name)).map(|labels| (labels, count(labels))).collect(),
+        unmatched: gauges.unmatched,
+        oldest_unmatched_seconds: gauges.oldest_unmatched.map_or(0, |oldest| now.seconds() - oldest.seconds()).max(0),
+        quarantined: gauges.quarantined,
+        read_at: now,
     }
 }

@@ -1,4 +1,4 @@
-//! How the gateway does: its own checks, each endpoint's condition, and what waits for somebody.
+//! The health of the gateway: its checks, the status of each endpoint, and the requests that need attention.
 
 use std::{
     collections::BTreeMap,
@@ -10,90 +10,82 @@ use serde::Serialize;
 
 use crate::{
     endpoint::Endpoint,
+    endpoint_status::{self, EndpointStatus, silence_threshold},
     gateway::Gateway,
-    silence::{Condition, Hour, condition, patience},
-    store::{Heard, RequestFilter, RequestState, StoreError},
+    metrics::Hour,
+    store::{Backlog, EndpointActivity, RequestFilter, RequestState, StoreError},
     time::Timestamp,
 };
 
-/// The age up to which the database is not asked again.
-const AGE: Duration = Duration::from_secs(1);
+/// The age up to which activity is not read again.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// What rejected requests count: those of the last day.
-const DAY: i64 = 24 * 3_600;
+/// Rejected requests of this many seconds are counted.
+const BACKLOG_SECONDS: i64 = 24 * 3_600;
 
-/// How the gateway does.
+/// Health of the gateway.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Health {
     /// `healthy`, `degraded` or `unhealthy`.
     pub status: &'static str,
-    /// The version that runs.
+    /// The version of the gateway.
     pub version: &'static str,
-    /// The gateway's clock.
+    /// The time of this report.
     pub timestamp: Timestamp,
-    /// Each check with `ok`, `warn` or `fail`.
+    /// Each check, with `ok`, `warn` or `fail`.
+    #[schema(inline)]
     pub checks: Checks,
     /// Each endpoint, by provider and account.
     pub endpoints: Vec<EndpointHealth>,
-    /// What waits for somebody; none if the database does not answer.
-    pub waiting: Option<Waiting>,
+    /// Items that need attention, with the rejected requests of the last 24 hours; null if the database is unavailable.
+    #[serde(rename = "waiting")]
+    pub backlog: Option<Backlog>,
 }
 
-/// What waits for somebody. No figure is greater than 1,000.
-#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
-pub struct Waiting {
-    /// Messages that the application has not registered.
-    pub unmatched: usize,
-    /// Requests in quarantine.
-    pub quarantined: usize,
-    /// Requests that were rejected in the last 24 hours and are still kept.
-    pub rejected: usize,
-}
-
-/// How one endpoint does.
+/// Health of one endpoint.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct EndpointHealth {
-    /// The provider.
     pub service_type: &'static str,
-    /// The account there.
     pub account: String,
     /// Its path on the public listener.
     pub path: String,
-    /// How it does, in a word.
-    pub condition: Condition,
-    /// The same in a sentence.
+    /// Its condition.
+    #[serde(rename = "condition")]
+    pub status: EndpointStatus,
+    /// Its condition, in a sentence.
     pub sentence: String,
-    /// When its last authentic callback came.
-    pub last_genuine_at: Option<Timestamp>,
-    /// Seconds without a callback after which it counts as silent, learned from its own pauses.
+    /// Time of the last verified callback.
+    #[serde(rename = "last_genuine_at")]
+    pub last_verified_at: Option<Timestamp>,
+    /// Seconds without a callback after which it counts as silent, derived from its own pauses.
     pub silent_after_seconds: Option<i64>,
-    /// What came to this gateway in the last hour.
+    /// Requests at this gateway in the last hour.
     pub last_hour: Hour,
-    /// Which part of that was not authentic.
+    /// The share of these that failed verification.
     pub share_rejected: Option<f64>,
-    /// The last request that was not authentic, while it is kept.
+    /// The last rejected request that is still stored.
     pub last_rejected: Option<LastRejected>,
-    /// Which of its callbacks the provider does not sign unless told to.
+    /// Callbacks that the provider does not sign by default.
     pub unsigned: Option<&'static str>,
 }
 
-/// A request that was not authentic.
+/// A rejected request.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct LastRejected {
     /// Its id, to show or replay it.
     pub id: String,
-    /// When it came.
+    /// Time of arrival.
     pub received_at: Timestamp,
-    /// Why it was not believed.
+    /// The cause of the rejection.
     pub cause: Option<String>,
-    /// What the verification doctor says.
+    /// The finding of the verification doctor.
     pub finding: Option<String>,
 }
 
-/// Names of checks with `ok`, `warn` or `fail`.
+/// The result of each check: `ok`, `warn` or `fail`.
 pub type Checks = BTreeMap<&'static str, &'static str>;
 
-/// The checks in a word: `healthy`, `degraded` or `unhealthy`.
+/// The overall result: `healthy`, `degraded` or `unhealthy`.
 pub fn summary(checks: &Checks) -> &'static str {
     let any = |word: &str| checks.values().any(|check| *check == word);
     match (any("fail"), any("warn")) {
@@ -104,58 +96,57 @@ pub fn summary(checks: &Checks) -> &'static str {
 }
 
 impl Gateway {
-    /// The gateway's checks, from what is at most a second old.
+    /// Runs the checks, on state that is at most a second old.
     pub async fn check(self: Arc<Self>) -> Checks {
         let gateway = Arc::clone(&self);
-        let asked = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.conditions()));
-        let (reachable, conditions) = asked.await.unwrap_or_default();
-        let check = |good: bool, otherwise: &'static str| if good { "ok" } else { otherwise };
-        let as_usual = |one: &Condition| *one == Condition::Unverified || !one.is_warning();
+        let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.endpoint_statuses()));
+        let (is_reachable, statuses) = read.await.unwrap_or_default();
+        let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
+        let is_ok = |one: &EndpointStatus| *one == EndpointStatus::Unverified || !one.is_warning();
         Checks::from([
-            ("database", check(reachable, "fail")),
+            ("database", check(is_reachable, "fail")),
             ("verification", check(self.endpoints().all(|endpoint| endpoint.unverified.is_none()), "warn")),
-            ("endpoints", check(conditions.iter().all(as_usual), "warn")),
+            ("endpoints", check(statuses.iter().all(is_ok), "warn")),
             ("queue", check(self.store.has_room(), "warn")),
-            ("writer", check(self.store.is_writing(), "fail")),
+            ("writer", check(self.store.is_writer_healthy(), "fail")),
         ])
     }
 
-    /// Everything that is known of how it does.
     pub async fn health(self: Arc<Self>) -> Health {
         let checks = Arc::clone(&self).check().await;
         let gateway = Arc::clone(&self);
-        let asked = tokio::task::spawn_blocking(move || (gateway.endpoints_health(), gateway.waiting().ok()));
-        let (endpoints, waiting) = asked.await.unwrap_or_default();
+        let read = tokio::task::spawn_blocking(move || (gateway.endpoints_health(), gateway.backlog().ok()));
+        let (endpoints, backlog) = read.await.unwrap_or_default();
         Health {
             status: summary(&checks),
             version: env!("CARGO_PKG_VERSION"),
             timestamp: self.clock.now(),
             checks,
             endpoints,
-            waiting,
+            backlog,
         }
     }
 
-    /// How each endpoint does, in the order of their names. Blocks.
+    /// The health of each endpoint, sorted by name. Blocks.
     pub fn endpoints_health(&self) -> Vec<EndpointHealth> {
-        let heard = self.heard();
+        let activity = self.activity();
         let mut all: Vec<EndpointHealth> =
-            self.endpoints().zip(heard).map(|(endpoint, heard)| self.endpoint_health(endpoint, heard)).collect();
+            self.endpoints().zip(activity).map(|(endpoint, activity)| self.endpoint_health(endpoint, activity)).collect();
         all.sort_by(|one, other| (one.service_type, &one.account).cmp(&(other.service_type, &other.account)));
         all
     }
 
-    fn endpoint_health(&self, endpoint: &Endpoint, heard: Heard) -> EndpointHealth {
-        let hour = endpoint.metrics.hour();
-        let condition = self.condition(endpoint, heard);
+    fn endpoint_health(&self, endpoint: &Endpoint, activity: EndpointActivity) -> EndpointHealth {
+        let hour = endpoint.metrics.last_hour();
+        let status = self.endpoint_status(endpoint, activity);
         EndpointHealth {
             service_type: endpoint.spec.name,
             account: endpoint.account.as_str().to_owned(),
             path: endpoint.path(),
-            condition,
-            sentence: sentence(condition, heard),
-            last_genuine_at: heard.last,
-            silent_after_seconds: heard.last.map(|_| patience(heard)),
+            status,
+            sentence: sentence(status, activity),
+            last_verified_at: activity.last,
+            silent_after_seconds: activity.last.map(|_| silence_threshold(activity)),
             last_hour: hour,
             share_rejected: hour.share_rejected(),
             last_rejected: self.last_rejected(endpoint),
@@ -176,43 +167,40 @@ impl Gateway {
         Some(LastRejected { id: request.id.to_string(), received_at, cause, finding })
     }
 
-    fn waiting(&self) -> Result<Waiting, StoreError> {
-        let since = Timestamp::from_seconds(self.clock.now().seconds().saturating_sub(DAY).max(0));
-        let backlog = self.store.backlog(since.unwrap_or(self.clock.now()))?;
-        Ok(Waiting { unmatched: backlog.unmatched, quarantined: backlog.quarantined, rejected: backlog.rejected })
+    fn backlog(&self) -> Result<Backlog, StoreError> {
+        let since = Timestamp::from_seconds(self.clock.now().seconds().saturating_sub(BACKLOG_SECONDS).max(0));
+        self.store.backlog(since.unwrap_or(self.clock.now()))
     }
 
-    fn conditions(&self) -> Vec<Condition> {
-        self.endpoints().zip(self.heard()).map(|(endpoint, heard)| self.condition(endpoint, heard)).collect()
+    fn endpoint_statuses(&self) -> Vec<EndpointStatus> {
+        self.endpoints().zip(self.activity()).map(|(endpoint, activity)| self.endpoint_status(endpoint, activity)).collect()
     }
 
-    fn condition(&self, endpoint: &Endpoint, heard: Heard) -> Condition {
-        condition(heard, endpoint.metrics.hour(), endpoint.unverified.is_some(), self.clock.now())
+    fn endpoint_status(&self, endpoint: &Endpoint, activity: EndpointActivity) -> EndpointStatus {
+        endpoint_status::status(activity, endpoint.metrics.last_hour(), endpoint.unverified.is_some(), self.clock.now())
     }
 
-    /// When the endpoints, in their order, were last heard of. What was known last stands while the database does not answer.
-    fn heard(&self) -> Vec<Heard> {
-        let mut known = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(asked, _)| asked.elapsed() > AGE) {
-            let names: Vec<_> = self.endpoints().map(|one| (one.spec.name, one.account.as_str().to_owned())).collect();
-            let heard = self.store.heard(&names).ok().or_else(|| known.take().map(|(_, heard)| heard));
-            *known = Some((Instant::now(), heard.unwrap_or_else(|| vec![Heard::default(); names.len()])));
+    /// The activity of the endpoints, in their order: the last known one while the database does not answer.
+    fn activity(&self) -> Vec<EndpointActivity> {
+        let mut known = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(read_at, _)| read_at.elapsed() > MAX_AGE) {
+            let activity = self.read_activity().ok().or_else(|| known.take().map(|(_, activity)| activity));
+            let activity = activity.unwrap_or_else(|| self.endpoints().map(|_| EndpointActivity::default()).collect());
+            *known = Some((Instant::now(), activity));
         }
-        known.as_ref().map(|(_, heard)| heard.clone()).unwrap_or_default()
+        known.as_ref().map(|(_, activity)| activity.clone()).unwrap_or_default()
     }
 }
 
-fn sentence(condition: Condition, heard: Heard) -> String {
-    let last = heard.last.map(|at| at.to_string()).unwrap_or_default();
-    match condition {
-        Condition::Ok => format!("The last authentic callback came at {last}."),
-        Condition::NeverHeard => "No authentic callback ever came: paste its URL at the provider.".to_owned(),
-        Condition::Silent => {
-            format!("No authentic callback came since {last}, which is unusually long: look into the provider's console.")
+fn sentence(status: EndpointStatus, activity: EndpointActivity) -> String {
+    let last = activity.last.map(|at| at.to_string()).unwrap_or_default();
+    match status {
+        EndpointStatus::Ok => format!("Last verified callback at {last}."),
+        EndpointStatus::NeverHeard => "No verified callback yet: paste the URL at the provider.".to_owned(),
+        EndpointStatus::Silent => {
+            format!("No verified callback since {last}, which is unusually long: check the provider's console.")
         }
-        Condition::AllRejected => {
-            "Everything that came in the last hour was refused: see what the doctor says of the last one.".to_owned()
-        }
-        Condition::Unverified => "Nothing is verified: VERIFY_WEBHOOK_SIGNATURES is false.".to_owned(),
+        EndpointStatus::AllRejected => "All requests of the last hour were rejected: see the finding of the last one.".to_owned(),
+        EndpointStatus::Unverified => "Callbacks are not verified: VERIFY_WEBHOOK_SIGNATURES is false.".to_owned(),
     }
 }

@@ -1,5 +1,4 @@
-//! How many genuine callbacks an endpoint takes. Only what was verified is counted, so that nobody can use up the room of
-//! somebody else.
+//! Rate and concurrency limits of an endpoint. Only verified callbacks are counted, so that no other client can use them up.
 
 use std::{
     collections::VecDeque,
@@ -12,86 +11,87 @@ use crate::time::Timestamp;
 
 const MINUTE: u64 = 60_000_000;
 
-/// The most that is taken; 0 = no limit.
+/// Limits; 0 = none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// In any 60 seconds.
     pub per_minute: usize,
-    /// In work at once.
+    /// In progress at once.
     pub concurrent: usize,
 }
 
-/// What is left, for the `RateLimit-*` headers.
+/// The remaining budget, for the `RateLimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// The most in 60 seconds.
     pub limit: usize,
-    /// How many more may come now.
     pub remaining: usize,
-    /// Seconds until there is room for one more than now.
+    /// Seconds until `remaining` rises.
     pub reset: u64,
 }
 
-/// There is no room now.
+/// A callback over a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than the endpoint's limit")]
-pub struct Limited {
-    /// What is left, if there is a limit per minute.
+#[error("over the endpoint's rate limit")]
+pub struct RateLimited {
+    /// Absent without a limit per minute.
     pub budget: Option<Budget>,
-    /// Seconds until it is worth trying again.
+    /// Seconds until a retry may succeed.
     pub retry_after: u64,
 }
 
-/// A place in work, given back when it is dropped.
+/// The admission of one callback; its permit is released when it is dropped.
 #[derive(Debug)]
 pub struct Admission<'l> {
-    /// What is left after it.
     pub budget: Option<Budget>,
-    _place: Option<SemaphorePermit<'l>>,
+    _permit: Option<SemaphorePermit<'l>>,
 }
 
-/// Counts one endpoint's callbacks. The instants of the last minute are kept one by one: a window that starts anew each
-/// minute would let through twice as many, and a leaky bucket more than promised after a pause.
+/// Counts one endpoint's callbacks by a sliding log of the last minute's instants: a fixed window would admit up to twice as many,
+/// and a leaky bucket more than the limit after a pause.
 pub struct Limiter {
     limits: Limits,
-    taken: Mutex<VecDeque<i64>>,
-    places: Semaphore,
+    admitted: Mutex<VecDeque<i64>>,
+    permits: Semaphore,
 }
 
 impl Limiter {
-    /// Starts with all the room there is.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, taken: Mutex::new(VecDeque::new()), places: Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)) }
-    }
-
-    /// Takes a place, if there is one at that instant.
-    pub fn admit(&self, now: Timestamp) -> Result<Admission<'_>, Limited> {
-        let place = match (self.limits.concurrent, self.places.try_acquire()) {
-            (0, _) => None,
-            (_, Ok(place)) => Some(place),
-            (_, Err(_)) => return Err(Limited { budget: self.left(now.micros(), false).1, retry_after: 1 }),
-        };
-        match self.left(now.micros(), true) {
-            (true, budget) => Ok(Admission { budget, _place: place }),
-            (false, budget) => Err(Limited { budget, retry_after: budget.map_or(1, |budget| budget.reset.max(1)) }),
+        Self {
+            limits,
+            admitted: Mutex::new(VecDeque::new()),
+            permits: Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)),
         }
     }
 
-    /// Whether there is room in the minute before now, one more counted if it is `taking` and there is, and what is left.
-    fn left(&self, now: i64, taking: bool) -> (bool, Option<Budget>) {
+    /// Admits one callback at that instant, if the limits allow it.
+    pub fn admit(&self, now: Timestamp) -> Result<Admission<'_>, RateLimited> {
+        let permit = match (self.limits.concurrent, self.permits.try_acquire()) {
+            (0, _) => None,
+            (_, Ok(permit)) => Some(permit),
+            (_, Err(_)) => return Err(RateLimited { budget: self.budget(now.micros(), false).1, retry_after: 1 }),
+        };
+        match self.budget(now.micros(), true) {
+            (true, budget) => Ok(Admission { budget, _permit: permit }),
+            (false, budget) => Err(RateLimited { budget, retry_after: budget.map_or(1, |budget| budget.reset.max(1)) }),
+        }
+    }
+
+    /// Returns if one more fits into the minute before `now`, and the remaining budget; counts it if `admit` is set and it fits.
+    fn budget(&self, now: i64, admit: bool) -> (bool, Option<Budget>) {
         let limit = self.limits.per_minute;
         if limit == 0 {
             return (true, None);
         }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back must not lock the endpoint.
-        taken.retain(|instant| now.abs_diff(*instant) < MINUTE);
-        let has_room = taken.len() < limit;
-        if taking && has_room {
-            taken.push_back(now);
+        admitted.retain(|instant| now.abs_diff(*instant) < MINUTE);
+        let has_room = admitted.len() < limit;
+        if admit && has_room {
+            admitted.push_back(now);
         }
-        let reset = taken.front().map_or(0, |oldest| (MINUTE - now.abs_diff(*oldest)).div_ceil(1_000_000));
-        (has_room, Some(Budget { limit, remaining: limit - taken.len().min(limit), reset }))
+        let reset = admitted.front().map_or(0, |oldest| (MINUTE - now.abs_diff(*oldest)).div_ceil(1_000_000));
+        (has_room, Some(Budget { limit, remaining: limit - admitted.len().min(limit), reset }))
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn never_more_than_the_limit_in_any_minute() {
+    fn limit_holds_in_any_minute() {
         let limiter = Limiter::new(Limits { per_minute: 2, concurrent: 0 });
         let mut taken = Vec::new();
         for second in 0..300 {
@@ -114,13 +114,13 @@ mod tests {
             }
         }
         assert_eq!(taken, [0, 1, 60, 61, 120, 121, 180, 181, 240, 241]);
-        let refused = limiter.admit(at(250)).expect_err("no room");
-        assert_eq!(refused, Limited { budget: Some(Budget { limit: 2, remaining: 0, reset: 50 }), retry_after: 50 });
+        let error = limiter.admit(at(250)).expect_err("no room");
+        assert_eq!(error, RateLimited { budget: Some(Budget { limit: 2, remaining: 0, reset: 50 }), retry_after: 50 });
         assert!(limiter.admit(at(0)).is_ok(), "a clock that was set back");
     }
 
     #[test]
-    fn places_are_given_back() {
+    fn permits_are_released() {
         let limiter = Limiter::new(Limits { per_minute: 0, concurrent: 1 });
         let first = limiter.admit(at(0)).expect("room");
         assert!(limiter.admit(at(0)).is_err());

@@ -1,4 +1,4 @@
-//! The token of the ops listener: configured, or generated once into a file that only its owner can read.
+//! The token of the ops listener: configured, or generated once into a file of mode 0600.
 
 use std::{
     fs,
@@ -7,21 +7,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{config::DatabaseUrl, secret::Secret};
+use crate::{secret::Secret, store::DatabaseUrl};
 
 const FILE: &str = "waybill.ops-token";
 
-/// A token and the file it stands in, if it was not configured.
+/// The token, and its file if it was not configured.
 #[derive(Clone, Debug)]
 pub struct OpsToken {
-    /// The token.
     pub secret: Secret,
-    /// Where it stands.
     pub file: Option<PathBuf>,
 }
 
 impl OpsToken {
-    /// The configured token, else that of the file beside the database, else a new one in that file.
+    /// Returns the configured token, else the one in the file beside the database, else writes a new one to that file.
     pub fn obtain(configured: Option<Secret>, database: &DatabaseUrl) -> io::Result<Self> {
         if let Some(secret) = configured {
             return Ok(Self { secret, file: None });
@@ -43,25 +41,24 @@ fn read(file: &Path) -> io::Result<Secret> {
     let text = fs::read_to_string(file)?;
     if fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
         return Err(io::Error::other(format!(
-            "{} can be read by others; chmod 600 it, or delete it for a new token",
+            "{} is readable by other users: chmod 600 it, or delete it to generate a new token",
             file.display()
         )));
     }
     if text.trim().is_empty() {
-        return Err(io::Error::other(format!("{} is empty; delete it", file.display())));
+        return Err(io::Error::other(format!("{} is empty: delete it", file.display())));
     }
     Ok(Secret::new(text.trim()))
 }
 
-/// Writes a new token. Of several gateways that start together one wins, and all take its token.
+/// Writes a new token. If several gateways start at once, all use the token of the first.
 fn generate(folder: &Path, file: &Path) -> io::Result<Secret> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let token = Secret::random()?;
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
     fs::create_dir_all(folder)?;
-    // Such a file has mode 0600, and only appears under its name when it is whole.
+    // A temporary file has mode 0600, and is renamed only when it is complete.
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(hex::encode(random).as_bytes())?;
+    new.write_all(token.bytes())?;
     match new.persist_noclobber(file) {
         Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(error.error),
         _ => read(file),
@@ -73,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_made_once_for_its_owner_only() {
+    fn token_is_generated_once_and_only_its_owner_may_read_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = DatabaseUrl::Sqlite(folder.path().join("data/waybill.db"));
         let obtain = || OpsToken::obtain(None, &database);

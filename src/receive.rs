@@ -1,76 +1,78 @@
-//! The pipeline: verify, parse, store, answer. Everything a callback goes through is on this page.
+//! The pipeline of a callback, whole: verify, limit, parse, store.
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{Level, debug, warn};
 
 use crate::{
     callback::Callback,
     endpoint::Endpoint,
-    limiter::{Budget, Limited},
-    provider::Reply,
-    signature::Rejected,
+    limiter::{Admission, Budget, RateLimited},
+    provider::{Parsed, Reply},
+    signature::VerifyError,
     store::{Committed, Record, Store, StoreError},
 };
 
-/// Why a callback got no answer out of the store.
+/// A callback was not stored.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// It is not genuine.
-    #[error("not genuine: {0}")]
-    Rejected(#[from] Rejected),
-    /// It is genuine, and one too many.
+pub enum ReceiveError {
+    #[error("verification failed: {0}")]
+    Rejected(#[from] VerifyError),
+    /// Verified, but over the endpoint's rate limit.
     #[error(transparent)]
-    Limited(#[from] Limited),
-    /// It could not be made durable.
+    Limited(#[from] RateLimited),
     #[error(transparent)]
     NotStored(#[from] StoreError),
-    /// It was not durable in time; it may become so later.
-    #[error("not durable in time")]
+    /// Not durable before the deadline; it may still be committed later.
+    #[error("not durable before the deadline")]
     Late,
 }
 
-/// A stored callback: what the store says about it, and in what form the provider wants to hear it.
+/// A stored callback: the result of its commit and the form of the response.
 #[derive(Debug)]
 pub struct Received {
-    /// What the store committed.
     pub committed: Committed,
-    /// The form of the answer.
     pub reply: Reply,
-    /// How many more may come.
     pub budget: Option<Budget>,
 }
 
-/// Takes one callback from the wire to the disk. Parsing sees only what is proven genuine, and an authentic callback is
-/// stored whatever could be read out of it.
-pub async fn receive(store: &Store, endpoint: &Endpoint, callback: &Callback, timeout: Duration) -> Result<Received, Refusal> {
-    let verified = endpoint.verify(callback)?;
-    endpoint.metrics.verified(&verified);
-    let admission = endpoint.admit(&verified)?;
-    let parsed = endpoint.parse(&verified);
-    let reply = endpoint.reply(&verified);
-    let record = Record::new(endpoint, &verified, parsed);
-    let summary = record.summary();
-    let committed = tokio::time::timeout(timeout, store.append(record)).await.map_err(|_| Refusal::Late)??;
-    if summary.is_quarantined {
-        warn!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "authentic but unreadable: quarantined");
-    } else if committed.is_unmatched() {
-        warn!(
-            provider = endpoint.spec.name,
-            account = endpoint.account.as_str(),
-            external_id = summary.external_id.as_deref(),
-            "stored; the application has not registered this message"
-        );
-    } else {
-        info!(
-            provider = endpoint.spec.name,
-            account = endpoint.account.as_str(),
+/// Verifies, parses and stores one callback. Only a verified callback is parsed, and it is stored even if it cannot be parsed.
+pub async fn receive(
+    store: &Store,
+    endpoint: &Endpoint,
+    callback: &Callback,
+    timeout: Duration,
+) -> Result<Received, ReceiveError> {
+    let (record, reply, admission) = verify_and_parse(endpoint, callback)?;
+    let summary = (record.quarantine_reason().is_some() || tracing::enabled!(Level::DEBUG)).then(|| record.summary());
+    let committed = tokio::time::timeout(timeout, store.append(record)).await.map_err(|_| ReceiveError::Late)??;
+    let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
+    match summary {
+        Some(summary) if summary.is_quarantined => warn!(provider, account, "verified but not parsable: quarantined"),
+        Some(summary) => debug!(
+            provider,
+            account,
             event_type = summary.event_type,
             external_id = summary.external_id.as_deref(),
             duplicate = committed.is_duplicate(),
+            registered = !committed.is_unmatched(),
             size_bytes = callback.body.len(),
             "stored"
-        );
+        ),
+        None => {}
+    }
+    if committed.is_unmatched()
+        && let Some(count) = endpoint.metrics.count_unmatched()
+    {
+        warn!(count, "stored callbacks for messages that are not registered; logged at most once a minute");
     }
     Ok(Received { committed, reply, budget: admission.budget })
+}
+
+fn verify_and_parse<'e>(endpoint: &'e Endpoint, callback: &Callback) -> Result<(Record, Reply, Admission<'e>), ReceiveError> {
+    let verified = endpoint.verify(callback)?;
+    endpoint.count_verified(&verified);
+    let admission = endpoint.admit(&verified)?;
+    let Parsed { reply, events } = endpoint.parse(&verified);
+    Ok((Record::new(endpoint, &verified, events), reply, admission))
 }

@@ -1,4 +1,6 @@
-//! Secrets that cannot be printed, and their comparison in constant time.
+//! Secrets that cannot be printed, compared in constant time.
+
+use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -9,25 +11,36 @@ use subtle::ConstantTimeEq;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes the text as the secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The secret's bytes, for a key or a comparison.
+    /// 256 random bits in hex.
+    pub fn random() -> io::Result<Self> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self::new(hex::encode(bytes)))
+    }
+
     pub fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }
 
-    /// The secret's text, for the one place that must hand it on (a connection string, the token file).
+    /// The text, for a connection string or the token file.
     pub fn text(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Compares with what a caller sent. Both sides are hashed first, so that neither content nor length shows in the time.
+    /// Compares with bytes that a client sent. Both sides are hashed first, so that the time reveals neither content nor length.
     pub fn matches(&self, given: &[u8]) -> bool {
         Sha256::digest(self.bytes()).ct_eq(&Sha256::digest(given)).into()
     }
+}
+
+/// The index of the secret that was given. All are compared, so that the time taken does not show which one matched.
+pub(crate) fn position(secrets: &[Secret], given: &[u8]) -> Option<usize> {
+    let matches = secrets.iter().enumerate().map(|(index, secret)| (index, secret.matches(given)));
+    matches.fold(None, |found, (index, is_match)| if is_match { found.or(Some(index)) } else { found })
 }
 
 #[cfg(test)]
@@ -35,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_of_the_secret() {
+    fn debug_output_hides_the_secret() {
         assert!(!format!("{:?}", Secret::new("canary-7f3a")).contains("canary"));
     }
 

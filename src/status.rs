@@ -1,48 +1,48 @@
-//! The vocabulary of delivery: what every provider's words are turned into.
+//! The vocabulary of delivery, to which every provider's words are mapped.
 
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
-/// Delivery status of one message. The order of a message's statuses is [`Status::rank`], not time of arrival.
+/// The delivery status of a message. Statuses of one message are ordered by [`Status::rank`], not by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, utoipa::ToSchema)]
 #[strum(serialize_all = "snake_case")]
 #[schema(rename_all = "snake_case")]
 pub enum Status {
-    /// The application told us about the id; no status was heard yet.
+    /// The application registered the id; the provider has not reported a status.
     Registered,
-    /// The provider used a word we do not know.
+    /// The provider reported a status that Waybill does not know.
     Unknown,
-    /// The provider holds the message for later.
+    /// Held by the provider for later.
     Scheduled,
-    /// The provider took the request.
+    /// The provider accepted the request.
     Accepted,
-    /// Waiting inside the provider.
+    /// Queued at the provider.
     Queued,
-    /// Being handed over to the carrier.
+    /// Being passed to the carrier.
     Sending,
     /// Handed to the carrier or the receiving mail system.
     Sent,
-    /// Held up for the moment; still being tried.
+    /// Delayed; the provider is retrying.
     Deferred,
-    /// No final receipt came before our deadline.
+    /// No final report arrived before the deadline.
     Unconfirmed,
     /// Withdrawn before it was sent.
     Canceled,
     /// A failure at the provider, or one without a stated cause.
     Failed,
-    /// Refused before or at hand-over: policy, suppression, sender.
+    /// Rejected before or at handover: policy, suppression, sender.
     Rejected,
-    /// Its validity ran out.
+    /// Its validity period ended.
     Expired,
-    /// The carrier reported that it was not delivered.
+    /// Not delivered, by the carrier's report.
     Undelivered,
     /// A positive receipt; see [`Evidence`].
     Delivered,
-    /// The receiving mail system returned it.
+    /// Returned by the receiving mail system.
     Bounced,
 }
 
 impl Status {
-    /// The rank that decides between the events of one message (ARCHITECTURE.md, "Convergence"). A mail system accepts
+    /// The rank by which one event of a message supersedes another (ARCHITECTURE.md, "Convergence"). A mail system accepts
     /// first and bounces later, so for e-mail a failure outranks a delivery; for all else a receipt outranks a failure.
     pub fn rank(self, is_email: bool, is_inferred: bool) -> u8 {
         match self {
@@ -65,22 +65,22 @@ impl Status {
         }
     }
 
-    /// Whether the provider is not expected to report anything better.
+    /// Returns true if no better status is expected.
     pub fn is_final(self) -> bool {
         self.is_failure() || matches!(self, Self::Delivered | Self::Canceled)
     }
 
-    /// Whether the message was not delivered for good.
+    /// Returns true if the message will not be delivered.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Rejected | Self::Expired | Self::Undelivered | Self::Bounced)
     }
 }
 
-/// Who vouches for a delivery, weakest first.
+/// The source of a delivery report, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Evidence {
-    /// Concluded from something else, such as a click.
+    /// Inferred from another event, such as a click.
     Inferred,
     /// The provider itself.
     Provider,
@@ -92,7 +92,7 @@ pub enum Evidence {
     Handset,
 }
 
-/// By what way a message travels.
+/// The medium of a message or call.
 #[derive(
     Clone,
     Copy,
@@ -126,7 +126,7 @@ pub enum Channel {
     Chat,
 }
 
-/// Which way a message goes, seen from the application.
+/// The direction of a message or call, seen from the application.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, serde::Serialize, serde::Deserialize,
 )]
@@ -140,22 +140,22 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The direction that providers give a call: `inbound`, or one of the several words for the other way.
-    pub fn of_call(word: &str) -> Self {
+    /// The direction of a call: `inbound`, or any of the words that providers use for outbound calls.
+    pub fn from_call_word(word: &str) -> Self {
         if word == "inbound" { Self::Inbound } else { Self::Outbound }
     }
 }
 
-/// What kind of trouble an error code means.
+/// The category of an error code.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, serde::Serialize, serde::Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCategory {
-    /// No such number or address.
+    /// The number or address does not exist.
     InvalidRecipient,
-    /// Off, out of coverage.
+    /// Switched off or out of coverage.
     Unreachable,
     /// The recipient unsubscribed.
     OptedOut,
@@ -165,7 +165,7 @@ pub enum ErrorCategory {
     Suppressed,
     /// Taken for spam.
     SpamFiltered,
-    /// Refused for its content or size.
+    /// Content or size not accepted.
     ContentRejected,
     /// The sender is not registered or not allowed.
     SenderNotAllowed,
@@ -175,35 +175,30 @@ pub enum ErrorCategory {
     Unroutable,
     /// The region is switched off in the account.
     RegionNotEnabled,
-    /// Trouble at the carrier.
     CarrierError,
-    /// Trouble at the provider.
     ProviderError,
-    /// Too much at once.
     RateLimited,
-    /// No credit.
+    /// Insufficient credit.
     Funds,
     /// The account is suspended or misconfigured.
     Account,
-    /// The mailbox is full.
     MailboxFull,
-    /// The validity ran out.
+    /// The validity period ended.
     Expired,
-    /// Not in our tables.
+    /// Not in the tables of error codes.
     Unknown,
 }
 
-/// Whether trying again can help.
+/// The chance of a retry.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray, serde::Serialize, serde::Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Permanence {
-    /// It will not.
+    /// A retry cannot succeed.
     Permanent,
-    /// It may.
+    /// A retry may succeed.
     Temporary,
-    /// Nobody knows.
     Unknown,
 }

@@ -18,6 +18,6 @@ pub fn start(log: LogConfig) {
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal).with_target(false);
     let layer = if log.json { layer.json().boxed() } else { layer.boxed() };
     let filter = Targets::new().with_default(LevelFilter::from_level(log.level)).with_target(PARSER_LOG, LevelFilter::OFF);
-    // Failure means that a subscriber is installed already, as in tests.
+    // It fails if a subscriber is already installed, as in tests.
     drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
 }

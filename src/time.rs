@@ -1,15 +1,18 @@
 //! Instants in whole microseconds, and the only place that reads the wall clock.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 
-/// The longest text that is read as an instant; anything longer is not a date (RUSTSEC-2026-0009 was a stack overflow).
+/// The longest text that is parsed; anything longer is not a date (RUSTSEC-2026-0009 was a stack overflow).
 const MAX_TEXT: usize = 64;
 
 /// An instant in UTC, in whole microseconds, between the years 1970 and 9999.
 ///
-/// Whole microseconds because Postgres keeps no more, and the same event must give the same row on both databases.
+/// Whole microseconds because Postgres stores no more, and the same event must give the same row on both databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-03-14T15:30:00Z")]
 pub struct Timestamp(DateTime<Utc>);
@@ -25,7 +28,7 @@ impl Timestamp {
         Self::from_micros(seconds.checked_mul(1_000_000)?)
     }
 
-    /// The instant of a decimal number of seconds; what is finer than a microsecond is cut off.
+    /// The instant of a decimal number of seconds, truncated to microseconds.
     pub fn from_decimal_seconds(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let micros = format!("{fraction:0<6}");
@@ -33,7 +36,7 @@ impl Timestamp {
         Self::from_micros(seconds.checked_mul(1_000_000)?.checked_add(micros.get(..6)?.parse().ok()?)?)
     }
 
-    /// Reads ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822.
+    /// Parses ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT {
             return None;
@@ -83,18 +86,18 @@ impl serde::Serialize for Timestamp {
     }
 }
 
-/// Where the gateway's idea of "now" comes from.
-#[derive(Clone, Copy, Debug)]
+/// The source of the current time.
+#[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's wall clock.
     System,
-    /// Always this instant: recorded signatures stay fresh in tests.
-    Fixed(Timestamp),
+    /// A clock that is set by hand: recorded signatures stay fresh, and deadlines pass without waiting.
+    Manual(ManualClock),
 }
 
 impl Clock {
     /// The current instant.
-    pub fn now(self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         match self {
             Self::System => {
                 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
@@ -102,8 +105,34 @@ impl Clock {
                 // A machine whose clock is outside 1970 to 9999 gets the epoch: every time window then fails closed.
                 Timestamp::from_micros(now.timestamp_micros()).unwrap_or(Timestamp(DateTime::UNIX_EPOCH))
             }
-            Self::Fixed(instant) => instant,
+            Self::Manual(clock) => clock.now(),
         }
+    }
+}
+
+/// A clock that stays at one instant until it is set to another. All clones show the same instant.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Option<Timestamp>>>);
+
+impl ManualClock {
+    /// A clock that shows that instant.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(Some(now))))
+    }
+
+    /// Sets it, forward or back.
+    pub fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Makes it follow the machine's wall clock until it is set again.
+    pub fn release(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn now(&self) -> Timestamp {
+        let set = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        set.unwrap_or_else(|| Clock::System.now())
     }
 }
 
@@ -120,10 +149,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_instant_is_none() {
+    fn invalid_instants_are_none() {
         for text in ["", "yesterday", "2023-10-06", "0000-01-01T00:00:00Z", "+12023-01-01T00:00:00Z", &"(".repeat(60_000)] {
             assert_eq!(Timestamp::parse(text), None);
         }
         assert_eq!(Timestamp::from_seconds(i64::MAX), None);
+    }
+
+    #[test]
+    fn manual_clock_shows_what_it_was_last_set_to() {
+        let at = |seconds| Timestamp::from_seconds(seconds).expect("an instant");
+        let manual = ManualClock::new(at(1_000));
+        let clock = Clock::Manual(manual.clone());
+        assert_eq!(clock.now(), at(1_000));
+        for seconds in [2_000, 500] {
+            manual.set(at(seconds));
+            assert_eq!(clock.now(), at(seconds));
+        }
+        manual.release();
+        assert!(clock.now() > at(2_000), "the machine's time");
     }
 }

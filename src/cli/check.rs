@@ -1,12 +1,12 @@
-//! `waybill check`: everything that is wrong or odd about the configuration, the URLs to paste at the providers, and why callbacks
-//! were refused of late.
+//! `waybill check`: the problems and warnings of the configuration, the URLs to paste at the providers, and the findings about
+//! recently rejected callbacks.
 
-use std::process::ExitCode;
-
+use clap::Args;
 use serde::Serialize;
 
-use super::{CONFIGURATION, CommandError, attached, say, table};
+use super::{CommandError, print, print_json, table, with_store};
 use crate::{
+    build_info::{BUILD, BuildInfo},
     config::{Config, Env, Finding, Inspected},
     providers,
     public_url::PublicUrl,
@@ -14,81 +14,87 @@ use crate::{
     time::Timestamp,
 };
 
-/// What `--json` prints.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print `{valid, errors, warnings, urls, findings}` as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The report, as `--json` prints it.
 #[derive(Serialize)]
 struct Report {
+    build: BuildInfo,
     valid: bool,
     errors: Vec<Finding>,
     warnings: Vec<Finding>,
-    urls: Vec<ToPaste>,
+    urls: Vec<EndpointUrl>,
     findings: Vec<Diagnosis>,
 }
 
-/// Why callbacks of an endpoint were refused of late, and what to change.
+/// A finding about recently rejected callbacks of an endpoint.
 #[derive(Serialize)]
 struct Diagnosis {
     provider: String,
     account: String,
     sentence: String,
-    /// How many of those looked at.
+    /// The number of these callbacks.
     callbacks: usize,
     last_at: Timestamp,
 }
 
-/// Rejected callbacks that are looked at, the newest.
-const LOOKED_AT: i64 = 200;
+/// The newest rejected callbacks that are examined.
+const MAX_REJECTED: i64 = 200;
 
-/// One endpoint, and what to paste at its provider.
+/// The URL of one route of an endpoint, to paste at its provider.
 #[derive(Serialize)]
-pub(super) struct ToPaste {
+pub(super) struct EndpointUrl {
     pub(super) provider: &'static str,
     pub(super) account: String,
     pub(super) url: String,
-    /// Which of its callbacks the provider does not sign unless told to.
+    /// The callbacks that the provider does not sign by default.
     pub(super) unsigned: Option<&'static str>,
-    /// Whether its callbacks must be genuine; false in development only.
+    /// False in development only.
     pub(super) verified: bool,
 }
 
-/// The exit code alone says that it failed: what is wrong has been said in full.
-pub(super) fn run(env: &Env, json: bool) -> ExitCode {
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let Inspected { config, problems: mut errors, mut warnings } = Config::inspect(env);
     crate::telemetry::start(config.log);
-    let mut code = if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) };
-    // With a wrong URL the default stands in, which nobody asked to look at.
+    let mut result = if errors.is_empty() { Ok(()) } else { Err(CommandError::Invalid) };
+    // An invalid URL is replaced by the default, which is not the operator's database.
     if !errors.iter().any(|error| error.variable == "DATABASE_URL")
         && let Err(error) = store::probe(&config.database)
     {
-        let finding = Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() };
-        if errors.is_empty() {
-            code = CommandError::from(error).code();
+        errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
+        if result.is_ok() {
+            result = Err(error.into());
         }
-        errors.push(finding);
     }
     warnings.extend(switched_off(&config));
-    // A database that cannot be asked has been told of, or there is nothing in it yet.
+    // A database that cannot be read was reported above, or is empty.
     let findings = if errors.is_empty() { findings(&config).unwrap_or_default() } else { Vec::new() };
-    let report = Report { valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings };
-    if json {
-        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+    let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings };
+    if arguments.json {
+        print_json(&report)?;
     } else {
         show(&report);
     }
-    code
+    result
 }
 
-/// The providers that are off, and what would switch them on. If all are, the configuration says so itself.
+/// The providers that are off, with the variables that switch them on. If all are off, the configuration has its own warning.
 fn switched_off(config: &Config) -> Vec<Finding> {
     let is_on = |name: &str| config.endpoints.iter().any(|endpoint| endpoint.spec.name == name);
-    let off = providers::ALL.into_iter().filter(|spec| !config.endpoints.is_empty() && !is_on(spec.name));
+    let off = providers::ALL.iter().filter(|spec| !config.endpoints.is_empty() && !is_on(spec.name));
     off.map(|spec| Finding { variable: spec.proofs().join(", "), sentence: format!("not set, so {} is off", spec.title) })
         .collect()
 }
 
-/// What was found out about the callbacks that were refused last, each cause once. Reads only.
+/// The findings about the newest rejected callbacks, each once. Reads only.
 fn findings(config: &Config) -> Result<Vec<Diagnosis>, CommandError> {
-    let filter = RequestFilter { state: Some(RequestState::Rejected), limit: LOOKED_AT, ..RequestFilter::default() };
-    let rejected = attached(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
+    let filter = RequestFilter { state: Some(RequestState::Rejected), limit: MAX_REJECTED, ..RequestFilter::default() };
+    let rejected = with_store(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
     let mut findings: Vec<Diagnosis> = Vec::new();
     for request in rejected.items {
         let Some(sentence) = request.finding else { continue };
@@ -109,13 +115,13 @@ fn findings(config: &Config) -> Result<Vec<Diagnosis>, CommandError> {
     Ok(findings)
 }
 
-fn urls(config: &Config) -> Vec<ToPaste> {
-    let fallback = PublicUrl::of_listener(config.listen);
-    let mut urls: Vec<ToPaste> = config
+fn urls(config: &Config) -> Vec<EndpointUrl> {
+    let fallback = PublicUrl::from_listener(config.listen);
+    let mut urls: Vec<EndpointUrl> = config
         .endpoints
         .iter()
         .flat_map(|endpoint| {
-            endpoint.urls_to_paste(&fallback).into_iter().map(|url| ToPaste {
+            endpoint.urls_to_paste(&fallback).into_iter().map(|url| EndpointUrl {
                 provider: endpoint.spec.name,
                 account: endpoint.account.as_str().to_owned(),
                 url,
@@ -129,26 +135,29 @@ fn urls(config: &Config) -> Vec<ToPaste> {
 }
 
 fn show(report: &Report) {
+    print(format_args!("waybill {}", report.build));
     if !report.urls.is_empty() {
-        say(table::urls(&report.urls));
+        print(table::urls(&report.urls));
     }
-    let mut told: Vec<&ToPaste> = report.urls.iter().collect();
-    told.dedup_by_key(|url| (url.provider, &url.account));
-    for url in told {
-        let what = match (url.verified, url.unsigned) {
-            (false, _) => "nothing is verified".to_owned(),
+    let mut endpoints: Vec<&EndpointUrl> = report.urls.iter().collect();
+    endpoints.dedup_by_key(|url| (url.provider, &url.account));
+    for url in endpoints {
+        let verification = match (url.verified, url.unsigned) {
+            (false, _) => "callbacks are not verified".to_owned(),
             (true, None) => "every callback is signed".to_owned(),
             (true, Some(unsigned)) => format!("unsigned by default: {unsigned}"),
         };
-        say(format_args!("{}/{}: {what}", url.provider, url.account));
+        print(format_args!("{}/{}: {verification}", url.provider, url.account));
     }
     for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {
         for finding in findings {
-            say(format_args!("{kind}: {finding}"));
+            print(format_args!("{kind}: {finding}"));
         }
     }
     for Diagnosis { provider, account, sentence, callbacks, last_at } in &report.findings {
-        say(format_args!("{provider}/{account}: {callbacks} refused, the last at {last_at}: {sentence}"));
+        print(format_args!("{provider}/{account}: {callbacks} rejected, the last at {last_at}: {sentence}"));
     }
-    say(if report.valid { "The configuration is valid." } else { "The configuration has errors." });
+    if report.valid {
+        print("The configuration is valid.");
+    }
 }

@@ -1,16 +1,19 @@
-//! `waybill erase`: a person asked to be forgotten.
+//! `waybill erase`: erases a person's data.
 
 use clap::Args;
 
-use super::{CommandError, attached, configured, print_json, progress, say, table, wait};
-use crate::{config::Env, person::Person, store::Table};
+use super::{CommandError, block_on, load_config, print, print_json, progress, table, with_store};
+use crate::{
+    config::Env,
+    store::{DataSubject, ErasedRows, Table},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Their phone number with its country code, or their e-mail address.
+    /// The person's phone number with country code, or e-mail address.
     #[arg(long, value_name = "NUMBER OR ADDRESS")]
     recipient: String,
-    /// Only count the rows that tell of them.
+    /// Only count the rows with data of the person.
     #[arg(long)]
     dry_run: bool,
     /// Print the counts as JSON.
@@ -19,25 +22,31 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
-    // The text itself is not repeated: it is what is to be forgotten.
-    let unclear = "--recipient: expected a phone number with its country code, or an e-mail address";
-    let person = Person::parse(&arguments.recipient).ok_or_else(|| CommandError::Usage(unclear.to_owned()))?;
-    let config = configured(env)?;
+    // The value is not repeated in the message, because it is the data to erase.
+    let invalid = "--recipient: expected a phone number with its country code, or an e-mail address";
+    let subject = DataSubject::parse(&arguments.recipient).ok_or_else(|| CommandError::Usage(invalid.to_owned()))?;
+    let config = load_config(env)?;
     let counter = progress::counter();
-    let erased = attached(&config.database, config.store, |store| {
-        wait(store.erase(&person, arguments.dry_run, |rows| counter.inc(rows)))?.map_err(CommandError::from)
+    let erased = with_store(&config.database, config.store, |store| {
+        block_on(store.erase(&subject, arguments.dry_run, |rows| counter.inc(rows)))?.map_err(CommandError::from)
     })?;
     counter.finish_and_clear();
     if arguments.json {
         return print_json(&erased);
     }
-    let counts: Vec<(&str, u64)> = erased.iter().map(|erased| (<&str>::from(erased.table), erased.rows)).collect();
-    say(table::counts(&counts));
-    let bodies = <&str>::from(Table::WebhookBodies);
-    say(if arguments.dry_run {
-        format!("Nothing is changed. Erasing takes the {bodies} of their messages as well, whoever those tell of.")
-    } else {
-        "Erased. A callback that comes later can tell of them again; backups and logs of others are theirs to clear.".to_owned()
-    });
+    show(&erased, arguments.dry_run);
     Ok(())
+}
+
+fn show(erased: &[ErasedRows], dry_run: bool) {
+    let counts: Vec<(&str, u64)> = erased.iter().map(|erased| (<&str>::from(erased.table), erased.rows)).collect();
+    print(table::counts(&counts));
+    let bodies = <&str>::from(Table::WebhookBodies);
+    print(if dry_run {
+        format!(
+            "Nothing was changed. Erasing also deletes the {bodies} of their messages, including other people's data in them."
+        )
+    } else {
+        "Erased. A later callback can store their data again; clear backups and external logs separately.".to_owned()
+    });
 }

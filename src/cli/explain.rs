@@ -1,28 +1,29 @@
-//! `waybill explain`: the whole story of one message.
+//! `waybill explain`: the history of one message, explained.
 
 use clap::Args;
 
-use super::{CommandError, attached, print_json, say};
+use super::{CommandError, load_config, print, print_json, with_store};
 use crate::{
-    config::Config,
-    explain::{Entry, Explanation},
+    config::Env,
+    explain::{Explanation, TimelineEntry},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The provider's id of the message.
     external_id: String,
-    /// Print it as JSON: a list, for providers and recipients may share an id.
+    /// Print JSON: a list, because several messages may have the same id.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<(), CommandError> {
-    let stories = attached(&config.database, config.store, |store| Ok(store.stories(&arguments.external_id)?))?;
-    if stories.is_empty() {
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let config = load_config(env)?;
+    let histories = with_store(&config.database, config.store, |store| Ok(store.histories(&arguments.external_id)?))?;
+    if histories.is_empty() {
         return Err(CommandError::Other("no message has that external id".to_owned()));
     }
-    let explanations: Vec<Explanation> = stories.into_iter().map(Explanation::from).collect();
+    let explanations: Vec<Explanation> = histories.into_iter().map(Explanation::from).collect();
     if arguments.json {
         return print_json(&explanations);
     }
@@ -33,32 +34,32 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<(), CommandE
 fn show(explanation: &Explanation) {
     let Explanation { message, summary, matching, error, warnings, timeline, .. } = explanation;
     let to = message.recipient.as_deref().map(|recipient| format!(" to {recipient}")).unwrap_or_default();
-    say(format_args!("{}/{} {}{to}", message.service_type, message.account, message.external_id));
-    say(format_args!("  {summary}"));
-    say(format_args!("  {matching}"));
+    print(format_args!("{}/{} {}{to}", message.service_type, message.account, message.external_id));
+    print(format_args!("  {summary}"));
+    print(format_args!("  {matching}"));
     if let Some(error) = error {
         let code = error.code.as_deref().unwrap_or("no code");
-        let words = error.message.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
-        say(format_args!("  Error {code}{words}: {}. {}", error.meaning, error.next));
+        let message = error.message.as_deref().map(|message| format!(" ({message})")).unwrap_or_default();
+        print(format_args!("  Error {code}{message}: {}. {}", error.meaning, error.next));
     }
     for warning in warnings {
-        say(format_args!("  Note: {warning}"));
+        print(format_args!("  Note: {warning}"));
     }
-    timeline.iter().for_each(tell);
-    say("");
+    timeline.iter().for_each(show_event);
+    print("");
 }
 
-fn tell(entry: &Entry) {
-    let said = [entry.provider_type.as_deref(), entry.provider_status.as_deref(), entry.error_code.as_deref()];
-    let mut said: Vec<&str> = said.into_iter().flatten().collect();
-    said.dedup();
-    say(format_args!("  {}  {}  [{}]", entry.received_at, entry.event_type, said.join(", ")));
-    say(format_args!("    {}", entry.sentence));
+fn show_event(entry: &TimelineEntry) {
+    let details = [entry.provider_type.as_deref(), entry.provider_status.as_deref(), entry.error_code.as_deref()];
+    let mut details: Vec<&str> = details.into_iter().flatten().collect();
+    details.dedup();
+    print(format_args!("  {}  {}  [{}]", entry.received_at, entry.event_type, details.join(", ")));
+    print(format_args!("    {}", entry.sentence));
     if let Some(request) = &entry.request {
-        say(format_args!(
+        print(format_args!(
             "    Request {}{}.",
             request.id,
-            if request.has_body { ", whose body is kept" } else { ", whose body has expired" }
+            if request.has_body { " with its body" } else { "; its body has expired" }
         ));
     }
 }

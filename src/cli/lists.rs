@@ -1,36 +1,36 @@
-//! Options that all lists have, and how a page of one is printed for programs.
+//! The options and the output that all lists share.
 
 use std::str::FromStr;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{CommandError, print_json, say};
+use super::{CommandError, print, print_json};
 use crate::{
     providers,
     store::{Cursor, Page},
     time::Timestamp,
 };
 
-/// Which rows, and how many.
+/// The options of a list.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Only those of this provider.
+    /// Only rows of this provider.
     #[arg(long, value_name = "PROVIDER", value_parser = provider)]
     pub(super) service_type: Option<&'static str>,
-    /// Only those of this account.
+    /// Only rows of this account.
     #[arg(long)]
     pub(super) account: Option<String>,
-    /// Only those that came at this instant or later, such as 2026-11-22T00:00:00Z.
+    /// Only rows received at this time or later, such as 2026-11-22T00:00:00Z.
     #[arg(long, value_parser = instant)]
     pub(super) since: Option<Timestamp>,
-    /// Only those that came before this instant.
+    /// Only rows received before this time.
     #[arg(long, value_parser = instant)]
     pub(super) until: Option<Timestamp>,
-    /// How many at the most.
+    /// Maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
     pub(super) limit: i64,
-    /// Where the page before ended, as it was printed.
+    /// The cursor that the previous page printed.
     #[arg(long, value_parser = Cursor::from_str)]
     pub(super) cursor: Option<Cursor>,
     /// Print the page as JSON.
@@ -38,24 +38,24 @@ pub(super) struct Options {
     pub(super) json: bool,
 }
 
-/// Reads an instant.
+/// Parses an option's time.
 pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "expected an instant such as 2026-11-22T00:00:00Z".to_owned())
+    Timestamp::parse(text).ok_or_else(|| "expected a time such as 2026-11-22T00:00:00Z".to_owned())
 }
 
 fn provider(text: &str) -> Result<&'static str, String> {
-    let names = || providers::ALL.map(|spec| spec.name).join(", ");
+    let names = || providers::ALL.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
     providers::find(text).map(|spec| spec.name).ok_or_else(|| format!("expected one of {}", names()))
 }
 
-/// A page as the API has it.
-pub(super) fn print<T: serde::Serialize>(name: &str, page: &Page<T>) -> Result<(), CommandError> {
+/// Prints a page as JSON, in the API's form.
+pub(super) fn show_json<T: serde::Serialize>(name: &str, page: &Page<T>) -> Result<(), CommandError> {
     print_json(&json!({ name: page.items, "next_cursor": page.next_cursor }))
 }
 
-/// Says how to see what follows.
-pub(super) fn tell_next<T>(page: &Page<T>) {
+/// Prints the cursor of the next page.
+pub(super) fn show_next<T>(page: &Page<T>) {
     if let Some(cursor) = &page.next_cursor {
-        say(format_args!("More: --cursor {cursor}"));
+        print(format_args!("More: --cursor {cursor}"));
     }
 }

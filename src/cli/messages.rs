@@ -2,51 +2,52 @@
 
 use clap::Args;
 
-use super::{CommandError, attached, lists, say, table};
-use crate::{address, config::Config, status::Status, store::MessageFilter};
+use super::{CommandError, lists, load_config, print, table, with_store};
+use crate::{address, config::Env, status::Status, store::MessageFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only those of this status, such as `delivered`.
+    /// Only messages with this status, such as `delivered`.
     #[arg(long, value_parser = status)]
     status: Option<Status>,
-    /// Only those to this number or address, however it is written.
+    /// Only messages to this number or address, in any spelling.
     #[arg(long)]
     recipient: Option<String>,
-    /// Only that of this provider's id.
+    /// Only messages with this provider's id.
     #[arg(long)]
     external_id: Option<String>,
-    /// Only those of this message of the application.
+    /// Only messages with this id of the application.
     #[arg(long)]
     message_id: Option<i64>,
-    /// Only those of the application's message with this key.
+    /// Only messages with this reference of the application.
     #[arg(long)]
     reference: Option<String>,
     #[command(flatten)]
     list: lists::Options,
 }
 
-pub(super) fn run(config: &Config, arguments: Arguments) -> Result<(), CommandError> {
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let config = load_config(env)?;
     let Arguments { status, recipient, external_id, message_id, reference, list } = arguments;
     let filter = MessageFilter {
         service_type: list.service_type,
-        account: list.account,
-        status,
-        recipient: recipient.map(|recipient| address::any(&recipient)),
-        external_id,
-        message_id,
-        reference,
+        account: list.account.clone(),
+        status: *status,
+        recipient: recipient.as_deref().map(address::normalize),
+        external_id: external_id.clone(),
+        message_id: *message_id,
+        reference: reference.clone(),
         since: list.since,
         until: list.until,
         cursor: list.cursor,
         limit: list.limit,
     };
-    let page = attached(&config.database, config.store, |store| Ok(store.messages(&filter)?))?;
+    let page = with_store(&config.database, config.store, |store| Ok(store.messages(&filter)?))?;
     if list.json {
-        return lists::print("messages", &page);
+        return lists::show_json("messages", &page);
     }
-    say(table::messages(&page.items));
-    lists::tell_next(&page);
+    print(table::messages(&page.items));
+    lists::show_next(&page);
     Ok(())
 }
 

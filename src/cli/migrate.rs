@@ -1,19 +1,33 @@
-//! `waybill migrate`.
+//! `waybill migrate`: applies the database migrations.
 
-use super::{CommandError, say};
-use crate::{config::Config, store};
+use clap::Args;
 
-pub(super) fn run(config: &Config, dry_run: bool) -> Result<(), CommandError> {
-    let (names, verb) = if dry_run {
+use super::{CommandError, load_config, print};
+use crate::{config::Env, store};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only list the pending migrations.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let config = load_config(env)?;
+    let (names, verb) = if arguments.dry_run {
         (store::pending_migrations(&config.database)?, "pending")
     } else {
         (store::migrate(&config.database)?, "applied")
     };
+    show(&names, verb);
+    Ok(())
+}
+
+fn show(names: &[String], verb: &str) {
     if names.is_empty() {
-        say("nothing to do: every migration is applied");
+        print("nothing to do: all migrations are applied");
     }
     for name in names {
-        say(format_args!("{verb} {name}"));
+        print(format_args!("{verb} {name}"));
     }
-    Ok(())
 }

@@ -1,13 +1,17 @@
-//! `waybill prune`: what a running gateway does by itself every hour, now.
+//! `waybill prune`: deletes expired rows, as a running gateway does every hour.
 
 use clap::Args;
 
-use super::{CommandError, attached, print_json, progress, say, wait};
-use crate::{config::Config, store::Pruned, time::Clock};
+use super::{CommandError, block_on, load_config, print, print_json, progress, with_store};
+use crate::{
+    config::Env,
+    store::{PruneCounts, Retention},
+    time::Clock,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only count what would be deleted.
+    /// Only count the rows that would be deleted.
     #[arg(long)]
     dry_run: bool,
     /// Print the counts as JSON.
@@ -15,22 +19,26 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<(), CommandError> {
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let config = load_config(env)?;
     let retention = config.store.retention;
     let counter = progress::counter();
-    let tell = |Pruned { bodies, events, requests }| counter.set_position(bodies + events + requests);
-    let pruned = attached(&config.database, config.store, |store| {
-        wait(store.prune(Clock::System.now(), arguments.dry_run, tell))?.map_err(Into::into)
+    let show_progress = |PruneCounts { bodies, events, requests }| counter.set_position(bodies + events + requests);
+    let pruned = with_store(&config.database, config.store, |store| {
+        block_on(store.prune(Clock::System.now(), arguments.dry_run, show_progress))?.map_err(Into::into)
     })?;
     counter.finish_and_clear();
     if arguments.json {
         return print_json(&pruned);
     }
-    let Pruned { bodies, events, requests } = pruned;
-    let verb = if arguments.dry_run { "would be deleted" } else { "deleted" };
-    say(format_args!("{bodies} bodies, {events} events, {requests} requests {verb}."));
-    if retention.events.is_none() {
-        say("Events and requests are kept for ever (EVENT_RETENTION_DAYS).");
-    }
+    show(pruned, arguments.dry_run, retention);
     Ok(())
+}
+
+fn show(PruneCounts { bodies, events, requests }: PruneCounts, dry_run: bool, retention: Retention) {
+    let verb = if dry_run { "would be deleted" } else { "deleted" };
+    print(format_args!("{bodies} bodies, {events} events, {requests} requests {verb}."));
+    if retention.events.is_none() {
+        print("Events and requests are retained forever (EVENT_RETENTION_DAYS).");
+    }
 }

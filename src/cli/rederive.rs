@@ -1,28 +1,29 @@
-//! `waybill rederive`: message rows made anew out of what is stored, after the reading was mended. The difference comes first.
+//! `waybill rederive`: parses stored callbacks again and rebuilds the message rows, after a parser was fixed. The difference is
+//! shown first.
 
 use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, attached, changes, endpoints, lists, print_json, progress, say, wait};
+use super::{CommandError, block_on, diff, lists, load_config, print, print_json, progress, router, with_store};
 use crate::{
-    config::Config,
-    endpoints::Endpoints,
+    config::Env,
     replay,
-    store::{Change, Store},
+    router::Router,
+    store::{RowDiff, Store},
     time::Timestamp,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Callbacks received at this instant or later are read anew, such as 2026-11-22T00:00:00Z.
+    /// Parse callbacks again that were received at this time or later, such as 2026-11-22T00:00:00Z.
     #[arg(long, value_parser = lists::instant)]
     since: Timestamp,
-    /// Apply the difference after it is shown; without it nothing is changed.
+    /// Apply the difference after it is shown; nothing is changed without this option.
     #[arg(long)]
     yes: bool,
-    /// Only show the difference, which is what happens without `--yes` too.
+    /// Only show the difference (the default).
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     /// Print the difference as JSON.
@@ -30,84 +31,88 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// Changes that are listed as JSON; all are counted and applied.
+/// Changed rows that are listed in the JSON output; all are counted and applied.
 const MAX_LISTED: usize = 10_000;
 
-/// What reading anew came to.
+/// The outcome, as `--json` prints it.
 #[derive(Debug, Default, Serialize)]
 struct Report {
     applied: bool,
-    /// Callbacks that were looked at.
+    /// Callbacks that were parsed again.
     requests: usize,
-    /// Of these, those that cannot be read any more: only their stored events count.
+    /// Callbacks that cannot be parsed any more, of which the stored events are used.
     unread: usize,
-    /// Messages that are left as they are, because some of their events have been deleted.
+    /// Messages that are left unchanged, because some of their events were deleted.
     incomplete: usize,
     /// Events that differ.
     events: usize,
     /// Messages that differ.
     messages: usize,
-    changes: Vec<Change>,
+    changes: Vec<RowDiff>,
 }
 
-pub(super) fn run(config: Config, arguments: &Arguments) -> Result<(), CommandError> {
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let config = load_config(env)?;
     let (database, options) = (config.database.clone(), config.store);
-    let endpoints = endpoints(config);
-    attached(&database, options, |store| {
-        let difference = pass(store, &endpoints, arguments, true)?;
-        let report = if arguments.yes && difference.messages + difference.events > 0 {
-            Report { changes: difference.changes, ..pass(store, &endpoints, arguments, false)? }
+    let router = router(config);
+    let report = with_store(&database, options, |store| {
+        let difference = pass(store, &router, arguments, true)?;
+        if arguments.yes && difference.messages + difference.events > 0 {
+            Ok(Report { changes: difference.changes, ..pass(store, &router, arguments, false)? })
         } else {
-            difference
-        };
-        if arguments.json {
-            return print_json(&report);
+            Ok(difference)
         }
-        let Report { requests, unread, incomplete, events, messages, .. } = report;
-        say(format_args!(
-            "{requests} callbacks read anew ({unread} of them only by their stored events): {events} events and {messages} messages differ."
-        ));
-        if incomplete > 0 {
-            say(format_args!("{incomplete} messages are left as they are: some of their events have been deleted."));
-        }
-        say(if report.applied {
-            "The difference is applied."
-        } else if messages + events == 0 {
-            "There is nothing to change."
-        } else {
-            "Nothing is changed: `--yes` applies it."
-        });
-        Ok(())
-    })
+    })?;
+    if arguments.json {
+        return print_json(&report);
+    }
+    show(&report);
+    Ok(())
 }
 
-/// Reads everything anew once; the first time, which changes nothing, tells what differs.
-fn pass(store: &Store, endpoints: &Endpoints, arguments: &Arguments, is_dry: bool) -> Result<Report, CommandError> {
-    let mut report = Report { applied: !is_dry, ..Report::default() };
+fn show(Report { applied, requests, unread, incomplete, events, messages, .. }: &Report) {
+    print(format_args!(
+        "{requests} callbacks parsed again ({unread} of them only from their stored events): {events} events and {messages} messages differ."
+    ));
+    if *incomplete > 0 {
+        print(format_args!("{incomplete} messages are left unchanged: some of their events were deleted."));
+    }
+    print(if *applied {
+        "The difference was applied."
+    } else if messages + events == 0 {
+        "Nothing to change."
+    } else {
+        "Nothing was changed: apply the difference with `--yes`."
+    });
+}
+
+/// Parses all callbacks again once; a dry run shows the difference.
+fn pass(store: &Store, router: &Router, arguments: &Arguments, dry_run: bool) -> Result<Report, CommandError> {
+    let mut report = Report { applied: !dry_run, ..Report::default() };
     let counter = progress::counter();
-    let read: Result<(), CommandError> = wait(async {
+    let passed: Result<(), CommandError> = block_on(async {
         let mut after = 0;
         loop {
             let started = Instant::now();
-            let Some(step) = replay::rederive(store, endpoints, arguments.since, after, is_dry).await? else { return Ok(()) };
-            after = step.last;
-            report.requests += step.requests;
-            report.unread += step.unread;
-            report.incomplete += step.rederived.incomplete;
-            report.events += step.rederived.events;
-            report.messages += step.rederived.changes.len();
-            counter.inc(u64::try_from(step.requests).unwrap_or(0));
-            for change in step.rederived.changes.into_iter().filter(|_| is_dry) {
+            let Some(batch) = replay::rederive(store, router, arguments.since, after, dry_run).await? else { return Ok(()) };
+            after = batch.last;
+            report.requests += batch.requests;
+            report.unread += batch.unread;
+            report.incomplete += batch.outcome.incomplete;
+            report.events += batch.outcome.events;
+            report.messages += batch.outcome.changes.len();
+            counter.inc(u64::try_from(batch.requests).unwrap_or(0));
+            for change in batch.outcome.changes.into_iter().filter(|_| dry_run) {
                 if !arguments.json {
-                    counter.suspend(|| changes::show(&change));
+                    counter.suspend(|| diff::show(&change));
                 } else if report.changes.len() < MAX_LISTED {
                     report.changes.push(change);
                 }
             }
-            // The gateway's own writer gets as much of the database.
+            // Leaves the gateway's writer half of the time.
             tokio::time::sleep(started.elapsed()).await;
         }
     })?;
     counter.finish_and_clear();
-    read.map(|()| report)
+    passed.map(|()| report)
 }

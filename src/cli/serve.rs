@@ -1,27 +1,28 @@
-//! `waybill serve`.
+//! `waybill serve`: runs the gateway.
 
 use std::{io, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::CommandError;
+use super::{CommandError, load_config};
 use crate::{
-    config::Config,
+    config::Env,
     http::{Running, Server},
     public_url::PublicUrl,
     time::Clock,
 };
 
-pub(super) fn run(config: Config) -> Result<(), CommandError> {
+pub(super) fn run(env: &Env) -> Result<(), CommandError> {
+    let config = load_config(env)?;
     let delay = config.shutdown_delay;
     let running = Server::start(config, Clock::System)?;
     announce(&running);
-    until_stopped(running, delay)
+    serve_until_signal(running, delay)
 }
 
 fn announce(running: &Running) {
     tracing::info!("callbacks: http://{}, operations: http://{}", running.public, running.ops);
-    let address = PublicUrl::of_listener(running.public);
+    let address = PublicUrl::from_listener(running.public);
     for endpoint in running.gateway.endpoints() {
         let url = endpoint.urls_to_paste(&address).join(" or ");
         tracing::info!(
@@ -36,27 +37,27 @@ fn announce(running: &Running) {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then stops in order; a second signal ends at once.
-pub(super) fn until_stopped(mut running: Running, delay: Duration) -> Result<(), CommandError> {
-    let failed = |error: io::Error| CommandError::Other(format!("the gateway ended: {error}"));
+/// Serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once.
+pub(super) fn serve_until_signal(mut running: Running, delay: Duration) -> Result<(), CommandError> {
+    let failed = |error: io::Error| CommandError::Other(format!("the gateway stopped: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let stopped = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
-            () = either(&mut terminate, &mut interrupt) => {}
-            () = running.ended() => return Err(io::Error::other("the listeners ended")),
+            () = signal_received(&mut terminate, &mut interrupt) => {}
+            () = running.ended() => return Err(io::Error::other("the listeners stopped")),
         }
-        tracing::info!("stopping: what was taken is answered; a second signal ends at once");
+        tracing::info!("stopping after all received requests are answered; a second signal stops at once");
         running.gateway.announce_stop();
         let stop = async {
             tokio::time::sleep(delay).await;
-            // A panic inside was logged where it happened.
+            // A panic in it was logged already.
             drop(tokio::task::spawn_blocking(move || running.stop()).await);
         };
         tokio::select! {
             () = stop => {}
-            () = either(&mut terminate, &mut interrupt) => tracing::warn!("stopped at once"),
+            () = signal_received(&mut terminate, &mut interrupt) => tracing::warn!("stopped at once"),
         }
         Ok(())
     });
@@ -64,7 +65,7 @@ pub(super) fn until_stopped(mut running: Running, delay: Duration) -> Result<(),
     stopped.map_err(failed)
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+async fn signal_received(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -1,21 +1,21 @@
-//! Tables for people.
+//! Tables, for a terminal.
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use super::check::ToPaste;
+use super::check::EndpointUrl;
 use crate::store::{Message, StoredRequest};
 
-/// What to paste where.
-pub(super) fn urls(urls: &[ToPaste]) -> Table {
+/// The URLs of the endpoints.
+pub(super) fn urls(urls: &[EndpointUrl]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "account", "URL to paste"]);
-    for ToPaste { provider, account, url, .. } in urls {
+    for EndpointUrl { provider, account, url, .. } in urls {
         table.add_row([provider, account.as_str(), url]);
     }
     table
 }
 
-/// Events that can be sent.
+/// The events of `simulate`.
 pub(super) fn events(events: &[(&str, &str)]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["provider", "event"]);
@@ -27,8 +27,7 @@ pub(super) fn events(events: &[(&str, &str)]) -> Table {
 
 /// The status table.
 pub(super) fn messages(messages: &[Message]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = terminal_wide_table();
     table.set_header([
         "service_type",
         "external_id",
@@ -58,7 +57,7 @@ pub(super) fn messages(messages: &[Message]) -> Table {
     table
 }
 
-/// Rows by table.
+/// The number of rows by table.
 pub(super) fn counts(counts: &[(&str, u64)]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["table", "rows"]);
@@ -68,11 +67,10 @@ pub(super) fn counts(counts: &[(&str, u64)]) -> Table {
     table
 }
 
-/// Requests, and why they were not applied.
+/// Requests, with the reason if they were not applied.
 pub(super) fn requests(requests: &[StoredRequest]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["id", "state", "service_type", "account", "reason", "answer", "received_at", "again"]);
+    let mut table = terminal_wide_table();
+    table.set_header(["id", "state", "service_type", "account", "reason", "answer", "received_at", "duplicates"]);
     for request in requests {
         table.add_row([
             request.id.to_string().as_str(),
@@ -84,6 +82,16 @@ pub(super) fn requests(requests: &[StoredRequest]) -> Table {
             &request.received_at.to_string(),
             &request.duplicate_count.to_string(),
         ]);
+    }
+    table
+}
+
+/// A table whose cells wrap at the terminal's width; elsewhere it is as wide as its content.
+fn terminal_wide_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some((_, width)) = console::Term::stdout().size_checked() {
+        table.set_width(width);
     }
     table
 }

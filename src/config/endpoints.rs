@@ -1,50 +1,47 @@
-//! From variables to endpoints: `TWILIO_AUTH_TOKEN` belongs to the unnamed account, `TWILIO__ACME__AUTH_TOKEN` to `acme`.
+//! The endpoints of an environment: `TWILIO_AUTH_TOKEN` belongs to the unnamed account, `TWILIO__ACME__AUTH_TOKEN` to `acme`.
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use super::{
-    PUBLIC_URL_EXPECTED,
-    reader::{Reader, items},
-    settings::Settings,
-};
+use super::{PUBLIC_URL_EXPECTED, reader::Reader};
 use crate::{
-    endpoint::{Account, Endpoint, UnknownMessage},
-    limiter::{Limiter, Limits},
-    metrics::EndpointMetrics,
-    provider::{InvalidPayload, SettingKind, Spec},
+    endpoint::{Account, EndpointConfig, UnknownMessage},
+    env::{Findings, values::items},
+    limiter::Limits,
+    provider::{InvalidPayload, SettingKind, Settings, Spec},
     providers,
     public_url::PublicUrl,
+    router::HEALTH_PATH,
     signature::unverified::Permission,
 };
 
-/// Setting → the variable it came from and its value.
+/// Setting → its variable and value.
 type Given = BTreeMap<String, (String, String)>;
 
-/// The setting that every provider and account has under a double underscore.
+/// The setting that has a double underscore also for the unnamed account.
 const BASE_URL: &str = "WEBHOOK_BASE_URL";
 
-/// What all endpoints have in common.
-pub(super) struct Common {
+/// Settings that all endpoints share.
+pub(super) struct Shared {
     pub(super) public_urls: Vec<PublicUrl>,
     pub(super) unknown_message: UnknownMessage,
     pub(super) unverified: Option<Permission>,
-    /// Genuine callbacks in a minute, for endpoints without a limit of their own.
+    /// Verified callbacks a minute, for endpoints without a limit of their own.
     pub(super) per_minute: usize,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
+pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> Vec<EndpointConfig> {
+    let mut endpoints: Vec<EndpointConfig> = Vec::new();
     for spec in providers::ALL {
         let mut accounts = accounts_of(reader, spec);
-        if common.unverified.is_some() {
+        if shared.unverified.is_some() {
             accounts.entry(Account::unnamed()).or_default();
         }
         warn_of_shared_secrets(reader, spec, &accounts);
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
         for (account, given) in accounts {
-            if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, common) {
-                let taken: Vec<String> = endpoints.iter().flat_map(Endpoint::paths).map(|(path, _)| path).collect();
-                if endpoint.paths().any(|(path, _)| path == crate::http::HEALTH_PATH || taken.contains(&path)) {
+            if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, shared) {
+                let taken: Vec<String> = endpoints.iter().flat_map(EndpointConfig::paths).map(|(path, _)| path).collect();
+                if endpoint.paths().any(|(path, _)| path == HEALTH_PATH || taken.contains(&path)) {
                     reader.problem(&format!("{}_WEBHOOK_URL", spec.prefix()), "expected a path that no other endpoint has");
                 }
                 endpoints.push(endpoint);
@@ -52,13 +49,13 @@ pub(super) fn read(reader: &mut Reader<'_>, common: &Common) -> Vec<Endpoint> {
         }
     }
     if endpoints.is_empty() {
-        let proofs: Vec<String> = providers::ALL.into_iter().flat_map(Spec::proofs).collect();
-        reader.warning(&proofs.join(", "), "none is set, so every provider is off");
+        let proofs: Vec<String> = providers::ALL.iter().flat_map(|spec| spec.proofs()).collect();
+        reader.warning(&proofs.join(", "), "none is set, so all providers are off");
     }
     endpoints
 }
 
-/// The provider's variables, sorted by the account they belong to.
+/// The provider's variables by account.
 fn accounts_of(reader: &mut Reader<'_>, spec: &'static Spec) -> BTreeMap<Account, Given> {
     let mut accounts: BTreeMap<Account, Given> = BTreeMap::new();
     let env = reader.env;
@@ -79,23 +76,26 @@ fn accounts_of(reader: &mut Reader<'_>, spec: &'static Spec) -> BTreeMap<Account
             let value = env.get(variable).unwrap_or_default().to_owned();
             accounts.entry(account).or_default().insert(setting.to_owned(), (variable.to_owned(), value));
         } else {
-            reader.warning(variable, "is not a variable of this provider and changes nothing");
+            reader.warning(variable, "is not a variable of this provider; it has no effect");
         }
     }
     accounts
 }
 
-/// Accounts with the same secret cannot be told apart by what they sign.
+/// Accounts with the same secret cannot be distinguished by their signatures.
 fn warn_of_shared_secrets(reader: &mut Reader<'_>, spec: &Spec, accounts: &BTreeMap<Account, Given>) {
     let mut seen: BTreeMap<&str, &Account> = BTreeMap::new();
     for (account, given) in accounts {
-        let proofs = spec.settings.iter().filter(|setting| matches!(setting.kind, SettingKind::Proof { .. }));
+        let proofs = spec.settings.iter().filter(|setting| setting.kind == SettingKind::Proof);
         for (variable, value) in proofs.filter_map(|setting| given.get(setting.name)) {
             for secret in items(value) {
                 let first = *seen.entry(secret).or_insert(account);
                 if first != account {
                     let other = first.as_str();
-                    reader.warning(variable, &format!("shares a secret with the account {other}, so either can speak for both"));
+                    reader.warning(
+                        variable,
+                        &format!("shares a secret with the account {other}, so callbacks of one verify at the other"),
+                    );
                 }
             }
         }
@@ -113,29 +113,30 @@ fn connect(
     account: Account,
     given: &Given,
     unnamed: &Given,
-    common: &Common,
-) -> Option<Endpoint> {
-    // Schemes, path and the answer to unreadable payloads may be set once for all accounts of a provider.
+    shared: &Shared,
+) -> Option<EndpointConfig> {
+    // Schemes, path and the response to invalid payloads may be set once for all accounts of a provider.
     let mut settings = given.clone();
-    for shared in ["SIGNATURE_SCHEMES", "INVALID_PAYLOAD", "WEBHOOK_URL"] {
-        if let (false, Some(value)) = (settings.contains_key(shared), unnamed.get(shared)) {
-            settings.insert(shared.to_owned(), value.clone());
+    for inherited in ["SIGNATURE_SCHEMES", "INVALID_PAYLOAD", "WEBHOOK_URL"] {
+        if let (false, Some(value)) = (settings.contains_key(inherited), unnamed.get(inherited)) {
+            settings.insert(inherited.to_owned(), value.clone());
         }
     }
     let base_path = base_path(reader, spec, &settings);
     let invalid_payload = invalid_payload(reader, spec, &settings);
-    let public_urls = own_public_urls(reader, given).unwrap_or_else(|| common.public_urls.clone()).into();
-    let Common { unknown_message, unverified, per_minute, .. } = *common;
-    let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), reader)) else {
+    let public_urls = own_public_urls(reader, given).unwrap_or_else(|| shared.public_urls.clone()).into();
+    let Shared { unknown_message, unverified, per_minute, .. } = *shared;
+    let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), &mut reader.findings)) else {
         if let (false, Some((variable, _))) = (account.is_unnamed(), given.values().next()) {
             reader.warning(variable, &format!("the account {} has no proof of its own, so it is off", account.as_str()));
         }
         return None;
     };
+    // Reads the same settings, of which every problem is reported above.
+    let signer = (spec.signer)(&mut Settings::new(spec, &settings, unverified.is_some(), &mut Findings::default()));
     let own = provider.limits();
     let limits = if own.per_minute == 0 { Limits { per_minute, ..own } } else { own };
-    let limiter = Limiter::new(limits);
-    Some(Endpoint {
+    Some(EndpointConfig {
         spec,
         account,
         base_path,
@@ -143,9 +144,9 @@ fn connect(
         invalid_payload,
         unknown_message,
         unverified,
-        limiter,
-        metrics: EndpointMetrics::default(),
+        limits,
         provider,
+        signer,
     })
 }
 

@@ -1,131 +1,115 @@
-//! Configuration: from the environment and `.env`, once, at the start, with every problem named at once.
+//! The configuration, read once at the start from the environment and `.env`. All its problems are reported at once.
 //!
-//! Loading opens no socket and writes nothing; the only files it reads are those that a provider's setting names.
+//! Loading opens no socket and writes nothing; it reads only the files that a provider's setting names.
 
-mod database;
 mod endpoints;
-mod env;
-mod later;
 mod reader;
-pub mod settings;
 pub mod variables;
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-pub use database::DatabaseUrl;
-pub use env::{Env, UnreadableEnv};
 use ipnet::IpNet;
 use reader::Reader;
 
-use crate::{endpoint::Endpoint, public_url::PublicUrl, secret::Secret, signature::unverified::Permission, store};
+use crate::{
+    build_info::BUILD,
+    endpoint::EndpointConfig,
+    env::{
+        Findings,
+        values::{NETWORKS_EXPECTED, network},
+    },
+    public_url::PublicUrl,
+    secret::Secret,
+    signature::unverified::Permission,
+    store::{self, EXPECTED_DATABASE, LOCAL_EXPECTED},
+};
+pub use crate::{
+    env::{Env, EnvError, Finding},
+    store::DatabaseUrl,
+};
 
-/// SignalWire hangs up after 5 seconds; an answer must be there before.
+/// SignalWire closes the connection after 5 seconds.
 const MAX_TIMEOUT: u64 = 4;
 
-/// More than this many requests a minute from one network that are not genuine are no sender's misconfiguration.
+/// More rejected requests a minute from one network are not a misconfigured sender's.
 const REJECTIONS_PER_MINUTE: usize = 60;
 
-/// What the gateway was told.
+/// The configuration of a gateway.
 #[derive(Debug)]
 pub struct Config {
-    /// Where everything is kept.
     pub database: DatabaseUrl,
     /// Address of the public listener.
     pub listen: SocketAddr,
-    /// Address of the listener for operations.
+    /// Address of the ops listener.
     pub ops_listen: SocketAddr,
     /// The token of the ops listener; unset = one is generated into a file.
     pub ops_token: Option<Secret>,
-    /// A second token that may only read.
+    /// A second token that grants reading only.
     pub ops_read_token: Option<Secret>,
     /// Public addresses for endpoints without their own; empty = the public listener's.
     pub public_urls: Vec<PublicUrl>,
-    /// How long an answer may wait for its commit.
+    /// Maximum wait of a response for its commit.
     pub timeout: Duration,
-    /// How the store correlates and how often it tries.
     pub store: store::Options,
-    /// The networks whose forwarded headers are believed, for the client's address only.
+    /// Networks whose forwarded headers are trusted, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many requests that are not genuine each network may send in any 60 seconds; 0 = any number. Not a variable.
+    /// Rejected requests that each network may send in any 60 seconds; 0 = no limit. Not a variable.
     pub rejections_per_minute: usize,
-    /// How long a stopping gateway goes on accepting before it closes its listeners.
+    /// Time for which a stopping gateway still accepts requests before it closes its listeners.
     pub shutdown_delay: Duration,
-    /// What is logged, and how.
     pub log: LogConfig,
-    /// The endpoints that are on.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<EndpointConfig>,
 }
 
-/// What is logged, and how.
+/// The log's level and format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// The least severe level that is written.
+    /// The least severe level that is logged.
     pub level: tracing::Level,
     /// One JSON object per line instead of text.
     pub json: bool,
 }
 
-/// A configuration and what is odd about it.
+/// A valid configuration with its warnings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The configuration.
     pub config: Config,
-    /// What the operator should know.
     pub warnings: Vec<Finding>,
 }
 
-/// A configuration with everything that was found in it. With problems, defaults stand in for what cannot be read.
+/// A configuration with all findings. Defaults replace the values that cannot be parsed.
 #[derive(Debug)]
 pub struct Inspected {
-    /// The configuration.
     pub config: Config,
-    /// What is wrong.
     pub problems: Vec<Finding>,
-    /// What the operator should know.
     pub warnings: Vec<Finding>,
 }
 
-/// Something about one variable. Never contains the value of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// The variable.
-    pub variable: String,
-    /// What is expected, or what is odd.
-    pub sentence: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.variable, self.sentence)
-    }
-}
-
-/// Everything that is wrong with a configuration.
+/// The problems of a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Problems(pub Vec<Finding>);
 
 impl Config {
-    /// Reads the whole environment.
+    /// Reads the environment and returns all findings.
     pub fn inspect(env: &Env) -> Inspected {
         let mut reader = Reader::new(env);
         let config = Self::read(&mut reader);
-        let (problems, warnings) = reader.finish();
+        let Findings { problems, warnings } = reader.findings;
         Inspected { config, problems, warnings }
     }
 
-    /// Reads the whole environment; on failure names all problems.
+    /// Reads the environment; fails with all problems.
     pub fn load(env: &Env) -> Result<Loaded, Problems> {
         let Inspected { config, problems, warnings } = Self::inspect(env);
         if problems.is_empty() { Ok(Loaded { config, warnings }) } else { Err(Problems(problems)) }
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
-        let database = reader.parsed(&variables::DATABASE_URL, database::EXPECTED);
+        let database: DatabaseUrl = reader.parsed(&variables::DATABASE_URL, EXPECTED_DATABASE);
+        if !BUILD.postgres_tls && database.needs_tls() {
+            reader.problem(variables::DATABASE_URL.name, &format!("expected {LOCAL_EXPECTED}"));
+        }
         let listen: SocketAddr = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
         let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
         let ops_token = reader.secret(&variables::OPS_TOKEN);
@@ -133,27 +117,27 @@ impl Config {
             reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
         }
         if listen == ops_listen && listen.port() != 0 {
-            reader.problem("OPS_LISTEN", "expected another address than LISTEN");
+            reader.problem("OPS_LISTEN", "expected an address other than LISTEN");
         }
         let public_urls: Vec<PublicUrl> = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
         if public_urls.len() > MAX_PUBLIC_URLS {
-            reader.problem("WEBHOOK_BASE_URL", "expected four at the most: each costs a MAC of every request, forged ones too");
+            reader.problem("WEBHOOK_BASE_URL", "expected at most four: each costs a MAC per request, also of forged ones");
         }
-        later::validate(reader, &database);
-        let common = endpoints::Common {
+        spool(reader, &database);
+        let shared = endpoints::Shared {
             public_urls: public_urls.clone(),
             unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
             unverified: unverified(reader, listen, &database),
             per_minute: reader.parsed(&variables::WEBHOOK_RATE_LIMIT, "a whole number"),
         };
-        let endpoints = endpoints::read(reader, &common);
+        let endpoints = endpoints::read(reader, &shared);
         let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
         if signed_urls.into_iter().any(|url| url.host().contains('_')) {
-            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio refuses (error 21609)");
+            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio rejects (error 21609)");
         }
         if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
             let url = format!(
-                "unset, so http://{listen} is taken for the public address; callbacks of URL-signing providers verify only there"
+                "unset, so the public address is http://{listen}; callbacks of providers that sign the URL verify only there"
             );
             reader.warning("WEBHOOK_BASE_URL", &url);
         }
@@ -175,6 +159,22 @@ impl Config {
     }
 }
 
+/// The variables of the spool are reserved: their values are checked, and have no effect yet.
+fn spool(reader: &mut Reader<'_>, database: &DatabaseUrl) {
+    let _bytes: u64 = reader.parsed(&variables::SPOOL_MAX_BYTES, "a whole number");
+    for variable in [&variables::SPOOL_MAX_BYTES, &variables::SPOOL_PATH] {
+        if reader.env.get(variable.name).is_some_and(|given| given != variable.default) {
+            reader.warning(variable.name, "has no effect in this version");
+        }
+    }
+    if matches!(database, DatabaseUrl::Postgres(_)) && reader.env.get(variables::SPOOL_PATH.name).is_none() {
+        reader.warning(
+            variables::SPOOL_PATH.name,
+            "unset: callbacks that arrive while Postgres is unavailable are answered 503, and not every provider retries",
+        );
+    }
+}
+
 fn store_options(reader: &mut Reader<'_>) -> store::Options {
     let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
     let is_on = |strategy: &str| strategies.iter().any(|one| one == strategy);
@@ -182,14 +182,12 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
         reader.problem("MESSAGE_ID_MAPPING_STRATEGY", "a comma list of `database`, `embedded`, `timestamp`");
     }
     if is_on("timestamp") {
-        reader.warning(
-            "MESSAGE_ID_MAPPING_STRATEGY",
-            "`timestamp` guesses: two messages to one recipient may be taken for each other",
-        );
+        reader.warning("MESSAGE_ID_MAPPING_STRATEGY", "`timestamp` guesses: two messages to one recipient may be confused");
     }
     let unconfirmed_after = Duration::from_secs(reader.parsed(&variables::UNCONFIRMED_AFTER, "seconds, a whole number"));
     let window = Duration::from_secs(reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number"));
     store::Options {
+        writers: reader.parsed(&variables::WRITERS, "a whole number from 1 to 255"),
         max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
         matches_embedded: is_on("embedded"),
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
@@ -205,24 +203,16 @@ fn retention(reader: &mut Reader<'_>) -> store::Retention {
         |number: u64| (number > 0).then(|| Duration::from_hours(number.saturating_mul(24).min(MAX_SECONDS.as_secs() / 3600)));
     let events: u64 = reader.parsed(&variables::EVENT_RETENTION_DAYS, "days, a whole number");
     if (1..MIN_EVENT_DAYS).contains(&events) {
-        reader.problem("EVENT_RETENTION_DAYS", "expected 0 (for ever) or 7 days or more: a callback may be repeated for days");
+        reader.problem("EVENT_RETENTION_DAYS", "expected 0 (forever), or 7 days or more: providers retry callbacks for days");
     }
     store::Retention { bodies: days(reader.parsed(&variables::RETENTION_DAYS, "days, a whole number")), events: days(events) }
 }
 
-/// Providers repeat a callback for days, and without its request's row it would be a new one.
+/// Providers retry a callback for days, and without its request's row it would count as new.
 const MIN_EVENT_DAYS: u64 = 7;
 
-/// A hundred years: longer than any window makes sense, and short enough to calculate with.
+/// A hundred years: longer than any useful window, and short enough not to overflow.
 const MAX_SECONDS: Duration = Duration::from_hours(100 * 365 * 24);
-
-/// What a list of networks must look like.
-const NETWORKS_EXPECTED: &str = "a comma list of networks or addresses such as 10.0.0.0/8";
-
-/// A network, or an address that stands for itself.
-fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-}
 
 fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
     let names: Vec<String> = reader.list(&variables::TRUSTED_PROXIES, NETWORKS_EXPECTED);
@@ -235,10 +225,10 @@ fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
 
 const MAX_PUBLIC_URLS: usize = 4;
 
-/// What a base URL must look like.
+/// The form of a base URL.
 const PUBLIC_URL_EXPECTED: &str = "https://host[:port][/prefix], or a comma list of such, without query or fragment";
 
-/// The permission to verify nothing, if it is asked for and the fences hold.
+/// The permission to skip verification, if it is requested and the safeguards allow it.
 fn unverified(reader: &mut Reader<'_>, listen: SocketAddr, database: &DatabaseUrl) -> Option<Permission> {
     let allows_tunnel = reader.one_of(&variables::WEBHOOK_ALLOW_TUNNEL, &["true", "false"]) == "true";
     if reader.one_of(&variables::VERIFY_WEBHOOK_SIGNATURES, &["true", "false"]) == "true" {
@@ -249,10 +239,8 @@ fn unverified(reader: &mut Reader<'_>, listen: SocketAddr, database: &DatabaseUr
     }
     let permission = Permission::grant(listen, matches!(database, DatabaseUrl::Sqlite(_)), allows_tunnel);
     match permission {
-        Some(_) => reader.warning(
-            "VERIFY_WEBHOOK_SIGNATURES",
-            "is false: anybody who reaches this port can write any status; for development only",
-        ),
+        Some(_) => reader
+            .warning("VERIFY_WEBHOOK_SIGNATURES", "is false: any client of this port can write any status; for development only"),
         None => reader.problem(
             "VERIFY_WEBHOOK_SIGNATURES",
             "false is allowed only with a loopback LISTEN and an embedded (sqlite://) DATABASE_URL",
@@ -267,7 +255,7 @@ fn timeout(reader: &mut Reader<'_>) -> Duration {
         reader.problem("WEBHOOK_TIMEOUT", "seconds, a whole number from 1");
     }
     if seconds > MAX_TIMEOUT {
-        reader.warning("WEBHOOK_TIMEOUT", "more than 4 seconds is taken as 4, because SignalWire hangs up after 5");
+        reader.warning("WEBHOOK_TIMEOUT", "more than 4 seconds is taken as 4, because SignalWire closes the connection after 5");
     }
     Duration::from_secs(seconds.min(MAX_TIMEOUT))
 }

@@ -1,31 +1,27 @@
-//! What an event tells of a call.
+//! The state of a call, as an event reports it.
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use super::EventType;
 
-/// How far a call has come.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsRefStr, EnumString, IntoStaticStr, VariantArray, Serialize, Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum CallState {
-    /// Waits inside the provider.
+    /// Waiting at the provider.
     Queued,
-    /// Being set up.
     Initiated,
-    /// Rings.
     Ringing,
-    /// Somebody talks.
     Answered,
-    /// Over, whether it was answered or not.
+    /// Over, answered or not.
     Ended,
 }
 
 impl CallState {
-    /// What decides between the events of one call, below which its time does.
+    /// The rank by which one event of a call supersedes another; at equal rank the later one does.
     pub fn rank(self) -> u8 {
         match self {
             Self::Queued => 10,
@@ -50,19 +46,18 @@ impl From<Option<CallState>> for EventType {
     }
 }
 
-/// What an event tells of a call. Both numbers and the direction are among its [`super::Facts`].
+/// A call's state in one event. Both numbers and the direction are among its [`super::Facts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
-    /// The state it has reached, if the event is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<CallState>,
-    /// Why it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_reason: Option<String>,
-    /// Who ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_by: Option<String>,
-    /// Seconds from answer to end, if the provider tells them: the instant of the answer follows from it.
+    /// Seconds from answer to end, if reported; the instant of the answer follows from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+    /// The party that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+    /// The state that the event reports, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<CallState>,
 }

@@ -1,76 +1,72 @@
-//! What an event tells of a message for the application.
+//! Inbound messages: their content, their parts, and opt-out words.
 
 use serde::Serialize;
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use crate::status::Channel;
 
-/// What an inbound message carries. Sender, recipient and channel are among the event's [`super::Facts`].
+/// The content of an inbound message. Sender, recipient and channel are among the event's [`super::Facts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inbound {
-    /// The text, blanks and all.
+    /// The text, blanks included.
     pub text: Option<String>,
-    /// What is attached.
     pub media: Vec<Media>,
-    /// In how many parts it was sent; the provider has put them together.
+    /// The number of parts that the provider joined.
     pub parts: Option<i64>,
-    /// Which part of a longer message it is; the provider leaves it to us to put them together.
+    /// The place in a longer message, of which the provider sends each part in a callback of its own.
     pub part: Option<Part>,
-    /// Whether the sender asked to be left alone, or the contrary.
+    /// The sender's request to stop or to resume messages.
     pub opt_out: Option<OptOut>,
 }
 
 /// The place of one part in a longer message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What the parts of one message have in common. It is short and used again.
+    /// Shared by the parts of one message. It is short and reused.
     pub reference: String,
     /// The number of parts.
     pub total: i64,
-    /// Which of them it is, from 1.
+    /// The number of this part, from 1.
     pub number: i64,
 }
 
 impl Part {
-    /// Takes a place that can be one: more than one part, 255 at the most, as many as a short message's header can count.
+    /// A valid place: of 2 to 255 parts, as many as the header of a short message can count.
     pub fn new(reference: Option<String>, total: Option<i64>, number: Option<i64>) -> Option<Self> {
         let (reference, total, number) = (reference?, total?, number?);
         ((2..=255).contains(&total) && (1..=total).contains(&number)).then_some(Self { reference, total, number })
     }
 }
 
-/// Attachments of one message that are listed; more are in the raw body.
+/// The most attachments listed per message; the raw body has all of them.
 pub const MAX_MEDIA: usize = 100;
 
-/// One attachment. Nothing is fetched.
+/// An attachment. Its content is not fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Media {
-    /// The provider's id of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Where it can be fetched, mostly with the provider's credentials.
+    /// Its address; fetching it mostly needs the provider's credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Its media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Its file name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
 }
 
-/// Words that carriers and providers take for an opt-out, alone in a message (Twilio docs "Opt-out keywords", CTIA
+/// Words that carriers and providers treat as an opt-out if a message consists of nothing else (Twilio docs "Opt-out keywords", CTIA
 /// messaging principles; read 2026-11-22).
 const OPT_OUT_WORDS: [(OptOut, &[&str]); 3] = [
     (OptOut::Stop, &["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"]),
-    // Not `yes`, which Twilio takes for one as well: it answers too many other questions.
+    // Not `yes`, which Twilio includes: it answers too many other questions.
     (OptOut::Start, &["start", "unstop"]),
     (OptOut::Help, &["help", "info"]),
 ];
 
 impl OptOut {
-    /// What a whole text means. In chats such words are just words.
-    pub fn of_text(text: &str, channel: Option<Channel>) -> Option<Self> {
+    /// The meaning of a whole text. In chats such words have no special meaning.
+    pub fn from_text(text: &str, channel: Option<Channel>) -> Option<Self> {
         if !matches!(channel, Some(Channel::Sms | Channel::Mms | Channel::Whatsapp | Channel::Rcs)) {
             return None;
         }
@@ -80,14 +76,14 @@ impl OptOut {
     }
 }
 
-/// What an opt-out word means.
+/// The meaning of an opt-out word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", ascii_case_insensitive)]
 pub enum OptOut {
-    /// No more messages.
+    /// Send no more messages.
     Stop,
-    /// Messages again.
+    /// Resume messages.
     Start,
-    /// A question.
+    /// Asks for help.
     Help,
 }

@@ -1,4 +1,4 @@
-//! One normalized fact out of a callback.
+//! Events: the normalized facts of a callback.
 
 mod call;
 mod inbound;
@@ -21,7 +21,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The longest message id taken; a longer one would not fit into a unique index.
+/// The longest message id; a longer one would not fit into a unique index.
 const MAX_EXTERNAL_ID: usize = 255;
 
 /// The provider's id of a message: 1 to 255 bytes, without NUL.
@@ -29,7 +29,6 @@ const MAX_EXTERNAL_ID: usize = 255;
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// Takes the provider's text as it is.
     pub fn new(text: &str) -> Option<Self> {
         (1..=MAX_EXTERNAL_ID)
             .contains(&text.len())
@@ -38,90 +37,82 @@ impl ExternalId {
             .map(Self)
     }
 
-    /// The id's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What an event does besides being kept.
+/// The row that an event updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing.
     None,
-    /// Its message's row in `message_external_ids` moves.
+    /// The message's row in `message_external_ids`.
     Message,
-    /// It is a message for the application, or a part of one: a row of `inbound_messages`, or of `inbound_parts`.
+    /// A row of `inbound_messages`, or of `inbound_parts` for a part of a message.
     Inbound(Box<Inbound>),
-    /// It is about a call: a row of `calls`.
+    /// A row of `calls`.
     Call(Call),
-    /// It is about a video room: a row of `rooms`.
+    /// A row of `rooms`.
     Room(Box<Room>),
 }
 
-/// The identity of a fact that its sender named, as CloudEvents do: the same fact may come in several requests.
+/// The identity of an event by CloudEvents 1.0. The same event may arrive in several requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEventId {
-    /// Who names it.
     pub source: String,
-    /// Its name there.
+    /// Unique within the source.
     pub id: String,
 }
 
-/// What went wrong, in the provider's words and in ours.
+/// The error of a delivery, in the provider's words and in Waybill's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
-    /// The provider's code, as it came.
+    /// The provider's code, unchanged.
     pub code: Option<String>,
-    /// The provider's explanation, or our table's.
+    /// The provider's explanation, or that of the table of error codes.
     pub message: Option<String>,
-    /// What the receiving system answered, word for word.
+    /// The receiving system's response, verbatim.
     pub diagnostic: Option<String>,
-    /// What kind of trouble it is.
     pub category: ErrorCategory,
-    /// Whether trying again can help.
     pub permanence: Permanence,
 }
 
 impl DeliveryError {
-    /// An error of which nothing is told.
+    /// An error without code or explanation.
     pub fn unexplained() -> Self {
         Self { code: None, message: None, diagnostic: None, category: ErrorCategory::Unknown, permanence: Permanence::Unknown }
     }
 }
 
-/// One normalized fact.
+/// A normalized fact of a callback.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// What happened.
     pub event_type: EventType,
-    /// The provider's own word for the kind of event, if it has one.
+    /// The provider's own name of the event type, if it has one.
     pub provider_type: Option<String>,
-    /// The message it is about, if it is about one.
+    /// The provider's id of the message, call or room, if the event is about one.
     pub external_id: Option<ExternalId>,
-    /// The recipient's normalized number, for a provider that reports several statuses under one id; empty if it tells none.
+    /// The recipient's normalized number, for a provider that reports several statuses under one id; empty if not reported.
     pub recipient_key: Option<String>,
-    /// What it does besides being kept.
     pub effect: Effect,
-    /// The identity its sender gave it; without one it is its place in its request.
+    /// The identity given by the sender; without one it is the position in the request.
     pub cloud_event: Option<CloudEventId>,
-    /// The delivery status it reports, if it reports one.
+    /// The delivery status, if reported.
     pub status: Option<Status>,
     /// The provider's own word for the status.
     pub provider_status: Option<String>,
-    /// Who vouches for a delivery.
+    /// The source of a delivery report.
     pub evidence: Option<Evidence>,
-    /// What went wrong.
     pub error: Option<DeliveryError>,
-    /// When the provider says it happened.
+    /// The instant that the provider reports.
     pub occurred_at: Option<Timestamp>,
-    /// Everything else the message row is folded from.
+    /// The other attributes that are folded into the message's row.
     pub facts: Facts,
 }
 
 impl Event {
-    /// An event without effect: authentic and kept, of that type and provider's word.
-    pub fn aside(event_type: EventType, provider_type: &str) -> Self {
+    /// An event that is stored and updates no row.
+    pub fn informational(event_type: EventType, provider_type: &str) -> Self {
         Self {
             event_type,
             provider_type: text::present(provider_type),
@@ -139,27 +130,26 @@ impl Event {
     }
 
     /// An event that reports a status of a message.
-    pub fn of_status(event_type: EventType, provider_type: &str, status: Option<Status>) -> Self {
-        Self { effect: Effect::Message, status, ..Self::aside(event_type, provider_type) }
+    pub fn with_status(event_type: EventType, provider_type: &str, status: Option<Status>) -> Self {
+        Self { effect: Effect::Message, status, ..Self::informational(event_type, provider_type) }
     }
 
-    /// Whether the delivery it reports is only concluded from something else.
+    /// Returns true if the delivery is inferred from another event.
     pub fn is_inferred(&self) -> bool {
         self.evidence == Some(Evidence::Inferred)
     }
 
-    /// The application's reference that it carries. A longer one than can be registered is none.
+    /// The application's reference. One that is longer than can be registered is ignored.
     pub fn reference(&self) -> Option<&str> {
         self.facts.embedded_id.as_deref().filter(|reference| reference.len() <= MAX_EXTERNAL_ID)
     }
 
-    /// Whether it is about an e-mail.
     pub fn is_email(&self) -> bool {
         self.facts.channel == Some(Channel::Email)
     }
 }
 
-/// Attributes of a message that an event carries. Stored as JSON in `webhook_events.detail`.
+/// Attributes of a message, as one event reports them. Stored as JSON in `webhook_events.detail`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -169,25 +159,22 @@ pub struct Facts {
     /// The sender, normalized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// By what way it travels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
-    /// Which way it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// The price as decimal text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
-    /// The currency of the price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_currency: Option<String>,
-    /// In how many parts it was sent.
+    /// The number of parts in which it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts_total: Option<i64>,
-    /// The application's own id, carried by the provider and covered by the signature.
+    /// The application's own id, echoed by the provider and covered by the signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedded_id: Option<String>,
-    /// What else the provider tells that is worth keeping, under the provider's names.
+    /// Other attributes worth storing, under the provider's names.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub more: Map<String, Value>,
 }

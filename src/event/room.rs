@@ -1,41 +1,33 @@
-//! What an event tells of a video room.
+//! Video rooms: sessions, members and recordings.
 
 use serde::{Deserialize, Serialize};
 
 use super::EventType;
 
-/// What an event tells of a video room.
+/// A change of a video room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
-    /// Its name.
+    pub change: RoomChange,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What happened in it.
-    pub change: RoomChange,
 }
 
-/// What happened in a video room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomChange {
-    /// The session began.
     Started,
-    /// All have left.
+    /// All members have left.
     Ended,
-    /// Somebody came.
     MemberJoined(Member),
-    /// Somebody left.
     MemberLeft(Member),
-    /// A recording began.
     RecordingStarted(Recording),
     /// A recording can be fetched.
     RecordingCompleted(Recording),
-    /// Something else.
     Other,
 }
 
 impl RoomChange {
-    /// Rooms start and end more than once, so that time decides between the two.
+    /// Rooms start and end more than once, so both have the same rank, and the later one supersedes the other.
     pub fn rank(&self) -> u8 {
         u8::from(matches!(self, Self::Started | Self::Ended))
     }
@@ -55,25 +47,23 @@ impl From<&RoomChange> for EventType {
     }
 }
 
-/// Somebody in a video room.
+/// A member of a video room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// The provider's id of them, or their name.
+    /// The provider's id, or the name.
     pub id: String,
-    /// Their name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// A recording of a video room. Nothing is fetched.
+/// A recording of a video room. Its content is not fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
-    /// The provider's id of it, or its address.
-    pub id: String,
-    /// Where it can be fetched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// How long it is, in seconds, as the provider writes it.
+    /// In seconds, as the provider writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,
+    /// The provider's id, or the address.
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `/webhooks/health` for monitoring, `/livez` and `/readyz` for whoever runs the process.
+//! `/webhooks/health` for monitoring, `/livez` and `/readyz` for process managers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,27 @@ use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde_json::json;
 
 use super::{
-    answer,
-    problem::{self, Problem},
+    api_error::{self, ApiError},
+    response,
     routes::routes,
 };
 use crate::{gateway::Gateway, health::summary};
 
 routes! {
-    /// Registers the probes.
     "" configure ROUTES;
     "/livez": get live;
     "/readyz": get ready;
 }
 
-/// The document of the public listener. No figures, accounts or times of events.
-pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
+/// `/webhooks/health` of the public listener. Contains no figures, accounts or times of events.
+pub(super) async fn webhooks_health(gateway: Data<Gateway>) -> HttpResponse {
     let checks = gateway.clone().into_inner().check().await;
     let status = summary(&checks);
     let code = if status == "unhealthy" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let endpoints: BTreeMap<&str, &String> = gateway
         .endpoints()
         .map(|endpoint| (endpoint.spec.name, endpoint.account.is_unnamed(), &endpoint.base_path))
-        // The last one counts: the unnamed account's, if there is one.
+        // The last one is collected: the default account's, if there is one.
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(|(name, _, path)| (name, path))
@@ -41,21 +40,21 @@ pub(super) async fn document(gateway: Data<Gateway>) -> HttpResponse {
     }))
 }
 
-pub(super) async fn not_allowed() -> HttpResponse {
-    answer::unacceptable(answer::Unacceptable::Method(&["GET", "HEAD"]))
+pub(super) async fn method_not_allowed() -> HttpResponse {
+    response::request_error(response::RequestError::Method(&["GET", "HEAD"]))
 }
 
-/// The process runs. Touches nothing.
-#[utoipa::path(get, path = "/livez", tag = "about", responses((status = 200, description = "It runs", body = serde_json::Value)), security(()))]
+/// Liveness: the process runs. Does not use the database.
+#[utoipa::path(get, path = "/livez", tag = "about", responses((status = 200, description = "The process runs", body = serde_json::Value)), security(()))]
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
-/// A callback that came now would be stored.
+/// Readiness: a callback that arrives now would be stored.
 #[utoipa::path(get, path = "/readyz", tag = "about",
     responses(
-        (status = 200, description = "It would", body = serde_json::Value),
-        (status = 503, description = "It would not, or the gateway is about to stop", body = Problem)
+        (status = 200, description = "The gateway is ready", body = serde_json::Value),
+        (status = 503, description = "The gateway is not ready, or is shutting down", body = ApiError)
     ),
     security(()))]
 pub(super) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
@@ -63,6 +62,6 @@ pub(super) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
     if !gateway.is_stopping() && checks.values().all(|check| *check != "fail") {
         HttpResponse::Ok().json(json!({ "status": "ready" }))
     } else {
-        problem::unavailable()
+        api_error::unavailable()
     }
 }

@@ -1,23 +1,22 @@
-//! The two listeners. Only this module names actix.
+//! The public listener and the ops listener. Only this module depends on actix.
 
-mod answer;
 mod api;
+mod api_error;
+mod background;
+mod body;
+mod credentials;
 mod health;
-mod inbound;
 mod metrics;
 mod openapi;
 mod ops;
 mod pages;
-mod problem;
+mod response;
 mod routes;
 mod server;
-mod stock;
+mod webhooks;
 
 pub use openapi::{document as openapi, routes};
 pub use server::{Running, Server, StartError};
 
-/// The path of the health document on the public listener.
-pub const HEALTH_PATH: &str = "/webhooks/health";
-
-/// Where actix calls every malformed request of a stranger an error. An error in the log is to be a failure of ours.
+/// Log target of actix's HTTP parser, which logs every malformed request as an error. In our log an error is a fault of the gateway.
 pub(crate) const PARSER_LOG: &str = "actix_http::h1";

@@ -1,98 +1,74 @@
-//! The ops listener: its routes, and who may use them.
+//! The ops listener: its routes and their access control.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        Method,
-        header::{self, HeaderMap},
-    },
+    http::{Method, header::HeaderMap},
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{api, health, metrics, openapi, pages, problem};
+use super::{
+    api, api_error,
+    credentials::{Credentials, credentials},
+    health, metrics, openapi, pages,
+};
 use crate::gateway::Gateway;
 
-/// Everything that the ops listener answers. Only the probes take no token.
+/// Registers all routes of the ops listener. Only the probes need no token.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let token = |path| web::scope(path).wrap(from_fn(token)).default_service(web::to(unknown));
-    let token_or_password = |path| web::scope(path).wrap(from_fn(token_or_password)).default_service(web::to(unknown));
+    let bearer = |path| web::scope(path).wrap(from_fn(require_bearer)).default_service(web::to(unknown_path));
+    let bearer_or_password =
+        |path| web::scope(path).wrap(from_fn(require_bearer_or_password)).default_service(web::to(unknown_path));
     config
         .configure(health::configure)
-        // Before what takes no password.
-        .service(token_or_password("/api/events/stream").configure(api::configure_stream))
-        .service(token("/api").configure(api::configure))
-        .service(token("/metrics").configure(metrics::configure))
-        .service(token_or_password("/openapi.json").configure(openapi::configure))
-        .service(token_or_password("/docs").configure(openapi::configure_page))
+        // Before `/api`, which accepts no password.
+        .service(bearer_or_password("/api/events/stream").configure(api::configure_stream))
+        .service(bearer("/api").configure(api::configure))
+        .service(bearer("/metrics").configure(metrics::configure))
+        .service(bearer_or_password("/openapi.json").configure(openapi::configure))
         .configure(pages::routes)
-        .default_service(web::to(unknown));
+        .default_service(web::to(unknown_path));
 }
 
-/// A path that is not there, for who may know.
-async fn unknown(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    refusal(&gateway, request.headers(), request.method(), true).unwrap_or_else(problem::not_found)
+/// 404 for clients with a token; 401 for all others, so that paths cannot be probed.
+async fn unknown_path(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    denial(&gateway, request.headers(), request.method(), true).unwrap_or_else(api_error::not_found)
 }
 
-/// Lets a request through that carries a token: `Authorization: Bearer`. The second token may only read.
-pub(super) async fn token(
+/// Requires `Authorization: Bearer` with a token.
+async fn require_bearer(
     gateway: Data<Gateway>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match refusal(&gateway, request.headers(), request.method(), false) {
+    match denial(&gateway, request.headers(), request.method(), false) {
         None => Ok(next.call(request).await?.map_into_left_body()),
-        Some(refused) => Ok(request.into_response(refused).map_into_right_body()),
+        Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }
 }
 
-/// The same, and the token as the password of HTTP Basic, which browsers ask for, where something is only read.
-pub(super) async fn token_or_password(
+/// Also accepts the token as the password of HTTP Basic, which browsers ask for, on requests that only read.
+async fn require_bearer_or_password(
     gateway: Data<Gateway>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match refusal(&gateway, request.headers(), request.method(), true) {
+    match denial(&gateway, request.headers(), request.method(), true) {
         None => Ok(next.call(request).await?.map_into_left_body()),
-        Some(refused) => Ok(request.into_response(refused).map_into_right_body()),
+        Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }
 }
 
-/// Why a request may not pass, as an answer.
-fn refusal(gateway: &Gateway, headers: &HeaderMap, method: &Method, takes_password: bool) -> Option<HttpResponse> {
-    let given = credentials(headers).filter(|given| takes_password || !given.is_password);
-    let Some(Credentials { token, is_password }) = given else { return Some(problem::unauthorized(takes_password)) };
+/// The response to a request whose credentials do not allow its method; `None` if they do.
+fn denial(gateway: &Gateway, headers: &HeaderMap, method: &Method, accepts_password: bool) -> Option<HttpResponse> {
+    let given = credentials(headers).filter(|given| accepts_password || !given.is_password);
+    let Some(Credentials { token, is_password }) = given else { return Some(api_error::unauthorized(accepts_password)) };
     let (may_read, may_write) = (gateway.may_read(&token), gateway.may_write(&token));
     match (may_read, method.is_safe() || (may_write && !is_password)) {
         (true, true) => None,
-        (true, false) => Some(problem::forbidden()),
-        (false, _) => Some(problem::unauthorized(takes_password)),
+        (true, false) => Some(api_error::forbidden()),
+        (false, _) => Some(api_error::unauthorized(accepts_password)),
     }
-}
-
-/// What somebody shows. A password is sent by browsers on their own, from whatever page: it alone may change nothing.
-pub(super) struct Credentials {
-    pub(super) token: Vec<u8>,
-    pub(super) is_password: bool,
-}
-
-/// The token of a request, if it carries just one.
-pub(super) fn credentials(headers: &HeaderMap) -> Option<Credentials> {
-    let mut values = headers.get_all(header::AUTHORIZATION);
-    let (value, None) = (values.next()?, values.next()) else { return None };
-    let place = value.as_bytes().iter().position(|byte| *byte == b' ')?;
-    let (scheme, rest) = value.as_bytes().split_at_checked(place)?;
-    let rest = rest.get(1..)?;
-    if scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Some(Credentials { token: rest.to_vec(), is_password: false });
-    }
-    if !scheme.eq_ignore_ascii_case(b"Basic") {
-        return None;
-    }
-    let pair = STANDARD.decode(rest).ok()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
-    Some(Credentials { token: pair.get(colon + 1..)?.to_vec(), is_password: true })
 }

@@ -1,19 +1,19 @@
-//! A table of routes: registered, and told to whoever asks.
+//! A macro that registers routes and lists them.
 
-/// Makes a function that registers routes below a path, and the list of their methods and whole paths. A method that a path does
-/// not take is told so.
+/// Defines a function that registers routes below a path, and a constant that lists their methods and full paths. Other methods of these
+/// paths are answered with 405.
 macro_rules! routes {
     (
-        $(#[$about:meta])*
+        $(#[$doc:meta])*
         $prefix:literal $configure:ident $ROUTES:ident;
         $($path:literal: $($method:ident $handler:path),+;)+
     ) => {
-        $(#[$about])*
+        $(#[$doc])*
         pub(in crate::http) fn $configure(config: &mut actix_web::web::ServiceConfig) {
             $(
                 let allowed = [$(stringify!($method)),+].join(", ").to_uppercase();
                 let not_allowed = move |request: actix_web::HttpRequest| {
-                    let response = $crate::http::problem::method_not_allowed(&request, &allowed);
+                    let response = $crate::http::api_error::method_not_allowed(&request, &allowed);
                     std::future::ready(response)
                 };
                 config.service(
@@ -24,7 +24,6 @@ macro_rules! routes {
             )+
         }
 
-        /// Their methods and paths.
         pub(in crate::http) const $ROUTES: &[(&str, &str)] = &[$($((stringify!($method), concat!($prefix, $path))),+),+];
     };
 }

@@ -1,4 +1,4 @@
-//! Starts both listeners, and stops them so that everything taken is answered.
+//! Starts both listeners and stops them gracefully: every accepted request is answered.
 
 use std::{
     convert::Infallible,
@@ -18,13 +18,14 @@ use actix_web::{
 use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{HEALTH_PATH, health, inbound, ops, stock};
+use super::{background, health, ops, webhooks};
 use crate::{
     config::Config,
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    store::{Pruned, Store, StoreError},
+    router::HEALTH_PATH,
+    store::{PruneCounts, Store, StoreError},
     time::Clock,
 };
 
@@ -33,46 +34,39 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+const DERIVE_INTERVAL: Duration = Duration::from_secs(1);
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_CONNECTIONS: usize = 8_192;
 const MAX_OPS_CONNECTIONS: usize = 256;
 
-/// Why a gateway did not start.
+/// Reason for which the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listener cannot be opened.
     #[error("{variable}: cannot listen on {address}: {cause}")]
     Listen {
-        /// The variable that says where.
+        /// The variable with the address.
         variable: &'static str,
-        /// Where.
         address: SocketAddr,
-        /// Why not.
         cause: io::Error,
     },
-    /// The ops token's file cannot be read or written.
-    #[error("cannot read or write the file of the ops token: {0}")]
+    #[error("cannot read or write the ops token file: {0}")]
     OpsToken(io::Error),
-    /// The database does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The server's thread does not start.
-    #[error("the server does not start: {0}")]
+    #[error("cannot start the server: {0}")]
     Thread(io::Error),
 }
 
-/// Starts gateways.
 pub struct Server;
 
-/// A gateway that serves.
+/// A running gateway.
 pub struct Running {
     /// Address of the public listener.
     pub public: SocketAddr,
     /// Address of the ops listener.
     pub ops: SocketAddr,
-    /// What it serves.
     pub gateway: Arc<Gateway>,
-    /// The ops token, for `demo` and for who starts the gateway as a library.
+    /// For `demo` and tests.
     pub ops_token: ops_token::OpsToken,
     handles: [ServerHandle; 2],
     thread: JoinHandle<io::Result<()>>,
@@ -80,7 +74,7 @@ pub struct Running {
 }
 
 impl Server {
-    /// Opens the database, migrates it, and listens. Returns when both listeners take connections.
+    /// Opens and migrates the database, and starts both listeners. Returns once they accept connections.
     pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         let token = ops_token::OpsToken::obtain(config.ops_token.clone(), &config.database).map_err(StartError::OpsToken)?;
         let store = Store::open(&config.database, config.store)?;
@@ -88,7 +82,7 @@ impl Server {
         let ops_listener = listen("OPS_LISTEN", config.ops_listen)?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);
         let (public, ops) = (address(&public_listener)?, address(&ops_listener)?);
-        let fallback = PublicUrl::of_listener(public);
+        let fallback = PublicUrl::from_listener(public);
         let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback));
         let (sender, receiver) = mpsc::channel();
         let (alive, ended) = oneshot::channel();
@@ -96,35 +90,35 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name("waybill-http".to_owned())
             .spawn(move || {
-                // Dropped when the thread ends, however it ends.
+                // Dropped when the thread ends, also by a panic.
                 let _alive: oneshot::Sender<()> = alive;
                 serve(public_listener, ops_listener, &shared, sender)
             })
             .map_err(StartError::Thread)?;
         let Ok(handles) = receiver.recv() else {
             let cause = thread.join().unwrap_or(Ok(())).err();
-            return Err(StartError::Thread(cause.unwrap_or_else(|| io::Error::other("its thread ended"))));
+            return Err(StartError::Thread(cause.unwrap_or_else(|| io::Error::other("the server thread ended"))));
         };
         Ok(Running { public, ops, gateway, ops_token: token, handles, thread, ended })
     }
 }
 
 impl Running {
-    /// Resolves when the listeners have ended, whether they were told to or not.
+    /// Resolves when the listeners have ended, for whatever reason.
     pub async fn ended(&mut self) {
-        // Nothing is ever sent; the sender goes with the thread.
+        // Nothing is ever sent; the thread drops the sender when it ends.
         drop((&mut self.ended).await);
     }
 
-    /// Stops accepting, answers every request that was taken, commits what is queued, and ends. Blocks.
+    /// Stops accepting connections, answers all accepted requests and commits all queued callbacks. Blocks.
     pub fn stop(self) {
         self.gateway.announce_stop();
         for handle in &self.handles {
-            // The command is sent by the call; the thread ends when both servers have.
+            // The call itself sends the command; joining the thread waits for both servers.
             drop(handle.stop(true));
         }
         if self.thread.join().is_err() {
-            tracing::error!("the server ended by a panic");
+            tracing::error!("server thread panicked");
         }
         self.gateway.rejections.close();
         self.gateway.store.close();
@@ -150,11 +144,11 @@ fn serve(
                 .app_data(shared.clone())
                 .service(
                     web::resource(HEALTH_PATH)
-                        .route(web::get().to(health::document))
-                        .route(web::head().to(health::document))
-                        .default_service(web::to(health::not_allowed)),
+                        .route(web::get().to(health::webhooks_health))
+                        .route(web::head().to(health::webhooks_health))
+                        .default_service(web::to(health::method_not_allowed)),
                 )
-                .default_service(web::to(inbound::handle))
+                .default_service(web::to(webhooks::handle))
         })
         .workers(workers)
         .client_request_timeout(HEADER_TIMEOUT)
@@ -178,37 +172,52 @@ fn serve(
         }
         drop(started);
         let servers = future::try_join(public, ops);
-        let care = future::join3(sweep_now_and_then(gateway), prune_now_and_then(gateway), stock::take_now_and_then(gateway));
-        match future::select(Box::pin(servers), Box::pin(care)).await {
+        let background_tasks = future::join4(
+            sweep_periodically(gateway),
+            derive_periodically(gateway),
+            prune_periodically(gateway),
+            background::refresh_gauges_periodically(gateway),
+        );
+        match future::select(Box::pin(servers), Box::pin(background_tasks)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right(((never, _, _), _)) => match never {},
+            Either::Right(((never, ..), _)) => match never {},
         }
     })
 }
 
-/// Looks after what waits: mappings of plain SQL, parts of long messages.
-async fn sweep_now_and_then(gateway: &Gateway) -> Infallible {
+/// Applies mappings that were inserted by SQL, releases incomplete long messages, and expires rejected requests.
+async fn sweep_periodically(gateway: &Gateway) -> Infallible {
     let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
     let mut timer = actix_web::rt::time::interval_at(start, SWEEP_INTERVAL);
     loop {
         timer.tick().await;
-        gateway.rejections.tidy(gateway.clock.now());
+        gateway.rejections.maintain(gateway.clock.now());
         if let Err(error) = gateway.store.sweep(gateway.clock.now()).await {
-            tracing::warn!("the sweep did not finish: {error}");
+            tracing::warn!("sweep failed: {error}");
         }
     }
 }
 
-/// Deletes what has expired. Soon after the start as well: a gateway may never run for an hour.
-async fn prune_now_and_then(gateway: &Gateway) -> Infallible {
+/// Updates derived tables.
+async fn derive_periodically(gateway: &Gateway) -> Infallible {
+    let mut timer = actix_web::rt::time::interval(DERIVE_INTERVAL);
+    loop {
+        timer.tick().await;
+        // The writer logs errors, and the next tick retries.
+        drop(gateway.store.derive().await);
+    }
+}
+
+/// Deletes expired data. The first run is soon after the start, for gateways that are restarted within every hour.
+async fn prune_periodically(gateway: &Gateway) -> Infallible {
     let start = actix_web::rt::time::Instant::now() + SWEEP_INTERVAL;
     let mut timer = actix_web::rt::time::interval_at(start, PRUNE_INTERVAL);
     loop {
         timer.tick().await;
         match gateway.store.prune(gateway.clock.now(), false, drop).await {
-            Ok(pruned) if pruned == Pruned::default() => {}
-            Ok(Pruned { bodies, events, requests }) => tracing::info!(bodies, events, requests, "deleted what has expired"),
-            Err(error) => tracing::warn!("what has expired was not deleted: {error}"),
+            Ok(pruned) if pruned == PruneCounts::default() => {}
+            Ok(PruneCounts { bodies, events, requests }) => tracing::info!(bodies, events, requests, "deleted expired data"),
+            Err(error) => tracing::warn!("cannot delete expired data: {error}"),
         }
     }
 }

@@ -1,13 +1,24 @@
-//! The labels. A value is a name out of the registry, the configuration or an enum, never a text of a request.
+//! The labels. Their values are names from the registry, the configuration or an enum, never text from a request.
 
 use std::{fmt::Debug, hash::Hash, sync::Arc};
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-/// What a family can be labelled with.
+/// The labels of a family.
 pub(super) trait Labels: EncodeLabelSet + Clone + Debug + Hash + Eq + Send + Sync + 'static {}
 
 impl<L: EncodeLabelSet + Clone + Debug + Hash + Eq + Send + Sync + 'static> Labels for L {}
+
+/// The names that an endpoint's metrics are labelled with.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointLabels {
+    pub provider: &'static str,
+    pub account: String,
+    /// The signature schemes that may verify a request.
+    pub schemes: Vec<&'static str>,
+    /// The causes for which verification may fail.
+    pub causes: Vec<&'static str>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByVersion {
@@ -40,7 +51,7 @@ pub(super) struct ByCause {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ByAnswer {
+pub(super) struct ByResponse {
     pub provider: &'static str,
     pub account: Arc<str>,
     pub status: u16,

@@ -1,11 +1,15 @@
-//! What the gateway counts, for Prometheus: one registry per gateway, and no globals. Only this module names the library.
+//! Metrics for Prometheus: one registry per gateway, no globals. Only this module names the library, and it knows labels
+//! instead of the types that they are taken from.
 //!
-//! Every request is counted once as received and once by its outcome, whatever becomes of it, so the sums are equal. The
-//! values of every label are a closed set: names of providers and configured accounts, of enums, of signature schemes.
+//! Every request is counted once as received and once by its outcome, so the sums are equal. The values of every label are a
+//! closed set: names of providers, configured accounts, enum variants and signature schemes.
 
+mod handles;
 mod labels;
+mod last_hour;
 mod outcome;
 mod request;
+mod request_guard;
 mod state;
 mod store;
 
@@ -19,16 +23,18 @@ use prometheus_client::{
 
 use self::{labels::ByVersion, request::Requests, state::State};
 pub use self::{
+    labels::EndpointLabels,
+    last_hour::Hour,
     outcome::{FailedCause, Outcome, RejectedCause},
-    request::{Counted, EndpointMetrics},
-    store::StoreMetrics,
+    request::EndpointMetrics,
+    request_guard::RequestGuard,
+    state::TableFigures,
+    store::{StoreMetrics, Unmapped},
 };
-use crate::{endpoint::Endpoint, store::Gauges, time::Timestamp};
-
 /// A histogram for each set of labels, with buckets of its own.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// Everything that one gateway counts.
+/// The metrics of one gateway.
 pub struct Metrics {
     registry: Registry,
     requests: Arc<Requests>,
@@ -42,29 +48,29 @@ impl Metrics {
         let mut registry = Registry::with_prefix("waybill");
         let build: Family<ByVersion, Gauge> = Family::default();
         build.get_or_create(&ByVersion { version: env!("CARGO_PKG_VERSION") }).set(1);
-        registry.register("build_info", "The version that runs; always 1", build);
+        registry.register("build_info", "Version of the gateway; always 1", build);
         let requests = Requests::register(&mut registry);
         store.register(&mut registry);
         let queue_depth = Gauge::default();
-        registry.register("queue_depth", "Records that wait for the writer", queue_depth.clone());
+        registry.register("queue_depth", "Records waiting for the writer", queue_depth.clone());
         let capacity: Gauge = Gauge::default();
         capacity.set(count(queue_capacity));
-        registry.register("queue_capacity", "Records that may wait for the writer; one more is refused", capacity);
+        registry.register("queue_capacity", "Maximum number of records waiting for the writer", capacity);
         let state = State::register(&mut registry);
         Self { registry, requests: Arc::new(requests), state, queue_depth }
     }
 
-    /// The counters of one endpoint, from zero on.
-    pub fn endpoint(&self, endpoint: &Endpoint) -> EndpointMetrics {
-        EndpointMetrics::new(Arc::clone(&self.requests), endpoint)
+    /// The counters of one endpoint, beginning at zero.
+    pub fn endpoint(&self, labels: &EndpointLabels) -> EndpointMetrics {
+        EndpointMetrics::new(Arc::clone(&self.requests), labels)
     }
 
-    /// Takes over what the store says about its rows.
-    pub fn set_state(&self, gauges: &Gauges, now: Timestamp) {
-        self.state.set(gauges, now);
+    /// Sets the gauges of the tables.
+    pub fn set_state(&self, figures: &TableFigures) {
+        self.state.set(figures);
     }
 
-    /// The text that Prometheus reads, in the format of `OpenMetrics` 1.0.
+    /// The metrics in the text format of `OpenMetrics` 1.0.
     pub fn exposition(&self, queued: usize) -> Result<String, std::fmt::Error> {
         self.queue_depth.set(count(queued));
         let mut exposition = String::new();
@@ -73,7 +79,6 @@ impl Metrics {
     }
 }
 
-/// A number of things, for a gauge.
 fn count(things: usize) -> i64 {
     i64::try_from(things).unwrap_or(i64::MAX)
 }

@@ -1,93 +1,72 @@
-//! What becomes of a request: exactly one of these.
+//! The outcome of a request.
 
 use strum::{IntoStaticStr, VariantArray, VariantNames};
 
-use crate::{
-    provider::Reply,
-    receive::{Received, Refusal},
-    signature::Rejected,
-    store::StoreError,
-};
-
-/// What became of a request.
+/// The outcome of a request; each has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// Stored, and something in it was new.
+    /// Stored, with at least one new event.
     Accepted,
-    /// Nothing in it was new.
+    /// Known before, or without a new event.
     Duplicate,
-    /// Authentic and kept, and not applied.
+    /// Verified and stored, but not applied.
     Quarantined,
-    /// Nothing to apply: a probe, or the fetch of a document.
+    /// Nothing to apply: a probe, or a document that was fetched.
     Ignored,
-    /// Not authentic.
+    /// Not verified.
     Rejected(RejectedCause),
-    /// It could not be taken.
     Failed(FailedCause),
 }
 
-/// Why a request is not believed.
+/// The cause of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectedCause {
-    /// It does not prove that it is genuine.
-    NotGenuine(Rejected),
+    /// Verification failed, with the error's label.
+    NotVerified(&'static str),
     /// Its client's address is not in the endpoint's list.
     Forbidden,
-    /// Its network has sent too many that are not genuine.
+    /// Its network has sent too many requests that were rejected.
     Limited,
 }
 
-/// Why a request could not be taken.
+/// The cause of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FailedCause {
     /// Its body, its URL or its headers are over a limit.
     TooLarge,
-    /// Its body did not come in time.
+    /// Its body did not arrive in time.
     Slow,
-    /// Its body broke off or cannot be read off the wire.
+    /// Its body is incomplete or malformed.
     Malformed,
     /// Its body is compressed.
     Encoded,
-    /// It is genuine, and one too many.
+    /// Verified, but over the endpoint's rate limit.
     RateLimited,
-    /// The bodies in work take all the room.
+    /// The bodies in progress take all the room.
     Overloaded,
-    /// Too many requests wait for the database.
+    /// The writer's queue is full.
     Busy,
-    /// It was not durable in time.
+    /// Not durable before the deadline.
     Timeout,
-    /// The database does not take it.
+    /// The database refused it or is unavailable.
     Database,
     /// A bug, caught.
     Panic,
-    /// The client hung up before there was an answer.
+    /// The client closed the connection before the response.
     Aborted,
 }
 
 impl RejectedCause {
+    /// The causes that are no error of verification.
+    pub(super) const OTHERS: [Self; 2] = [Self::Forbidden, Self::Limited];
+
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::NotGenuine(rejected) => rejected.into(),
+            Self::NotVerified(cause) => cause,
             Self::Forbidden => "forbidden",
             Self::Limited => "limited",
-        }
-    }
-}
-
-impl From<&Result<Received, Refusal>> for Outcome {
-    fn from(result: &Result<Received, Refusal>) -> Self {
-        match result {
-            Ok(Received { reply: Reply::Document(_), .. }) | Err(Refusal::Rejected(Rejected::Probe)) => Self::Ignored,
-            Ok(Received { committed, .. }) if committed.is_duplicate() => Self::Duplicate,
-            Ok(Received { committed, .. }) if committed.is_quarantined() => Self::Quarantined,
-            Ok(_) => Self::Accepted,
-            Err(Refusal::Rejected(rejected)) => Self::Rejected(RejectedCause::NotGenuine(*rejected)),
-            Err(Refusal::Limited(_)) => Self::Failed(FailedCause::RateLimited),
-            Err(Refusal::NotStored(StoreError::Busy)) => Self::Failed(FailedCause::Busy),
-            Err(Refusal::NotStored(_)) => Self::Failed(FailedCause::Database),
-            Err(Refusal::Late) => Self::Failed(FailedCause::Timeout),
         }
     }
 }

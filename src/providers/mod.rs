@@ -1,8 +1,9 @@
-//! The registry: one line per provider, alphabetical. Routes, configuration, `.env.example`, the README's tables, metric
-//! labels and the tests' discovery of cases all read it.
+//! The registry of providers, in alphabetical order. Routes, configuration, `.env.example`, the tables of the documents, metric
+//! labels and the tests' cases are derived from it.
 
 mod conversation;
 mod cxml;
+pub mod error_codes;
 mod mifumo;
 mod resend;
 mod signalwire;
@@ -12,10 +13,25 @@ mod vonage;
 
 use crate::provider::Spec;
 
-/// Every provider the gateway knows.
-pub static ALL: [&Spec; 6] = [&conversation::SPEC, &mifumo::SPEC, &resend::SPEC, &signalwire::SPEC, &twilio::SPEC, &vonage::SPEC];
+pub static ALL: &[&Spec] = &[&conversation::SPEC, &mifumo::SPEC, &resend::SPEC, &signalwire::SPEC, &twilio::SPEC, &vonage::SPEC];
 
-/// The provider of that name.
 pub fn find(name: &str) -> Option<&'static Spec> {
-    ALL.into_iter().find(|spec| spec.name == name)
+    ALL.iter().copied().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::SettingKind;
+
+    #[test]
+    fn every_proof_is_generated() {
+        for spec in ALL {
+            let generated: Vec<&str> = (spec.generate)(&[1; 32]).into_iter().map(|(name, _)| name).collect();
+            for setting in spec.settings.iter().filter(|setting| setting.kind == SettingKind::Proof) {
+                assert!(generated.contains(&setting.name), "{}: {}", spec.name, setting.name);
+            }
+            assert!(generated.iter().all(|name| spec.settings.iter().any(|setting| setting.name == *name)), "{}", spec.name);
+        }
+    }
 }

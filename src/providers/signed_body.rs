@@ -1,92 +1,153 @@
-//! Senders that sign their body with HMAC-SHA256 in a header, or not at all and then have a token in the URL. The header's
-//! name is configured, so that a further sender of this kind is a [`crate::provider::Spec`] and a reader of its payload.
+//! Senders that sign their JSON with HMAC-SHA256 in a header, or send it unsigned to a URL with a token. The name of the header is
+//! configured, so that a further sender of this kind needs only a [`crate::provider::Spec`] and a parser of its payload.
+
+use ipnet::IpNet;
+use serde_json::Value;
 
 use crate::{
     callback::Callback,
-    config::settings::Settings,
-    provider::{NearMiss, Setting, SettingKind},
+    event::Event,
+    limiter::Limits,
+    provider::{NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme, body_only,
+        HmacSha256Key, Outgoing, Proof, Scheme, Signer, VerifiedCallback, VerifyError,
         body_sha256::{self, Prefix},
         url_token,
     },
 };
 
-/// Where the signature stands unless the configuration says otherwise.
-const HEADER: &str = "X-Webhook-Signature";
+const DEFAULT_HEADER: &str = "X-Webhook-Signature";
 
 /// The setting that names the header.
 pub(super) const SIGNATURE_HEADER: Setting = Setting {
     name: "SIGNATURE_HEADER",
-    doc: "The header that holds the hex HMAC-SHA256 of the body, with or without `sha256=`.",
-    example: HEADER,
+    doc: "Name of the header with the hex HMAC-SHA256 of the body, with or without the prefix `sha256=`.",
+    example: DEFAULT_HEADER,
     kind: SettingKind::Option,
 };
 
 /// The schemes of such a sender.
 pub(super) static SCHEMES: [&Scheme; 2] = [&body_sha256::SCHEME, &url_token::SCHEME];
 
-/// The proofs of one account of such a sender.
+/// An account of such a sender.
 pub(super) struct SignedBody {
     secrets: Vec<Secret>,
-    header: String,
-    pub(super) url_tokens: Vec<Secret>,
+    /// The secrets as keys of the scheme `body-sha256`.
+    keys: Vec<HmacSha256Key>,
+    /// The name of the signature's header, in lower case.
+    header_name: String,
+    url_tokens: Vec<Secret>,
     schemes: Vec<&'static Scheme>,
+    parse: fn(&Value) -> Result<Vec<Event>, ParseError>,
+    pub(super) allowed_ips: Vec<IpNet>,
+    pub(super) limits: Limits,
 }
 
 impl SignedBody {
-    pub(super) fn read(settings: &mut Settings<'_, '_>) -> Self {
-        let header = settings.text("SIGNATURE_HEADER").unwrap_or_else(|| HEADER.to_owned());
+    /// Reads the settings that all such senders have.
+    pub(super) fn new(settings: &mut Settings<'_>, parse: fn(&Value) -> Result<Vec<Event>, ParseError>) -> Self {
+        let header = header(settings);
         if !header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             settings.problem("SIGNATURE_HEADER", "expected the name of a header");
         }
+        let secrets = settings.secrets("WEBHOOK_SECRET");
         Self {
-            secrets: settings.secrets("WEBHOOK_SECRET"),
-            header,
+            keys: secrets.iter().map(|secret| HmacSha256Key::new(secret.bytes())).collect(),
+            secrets,
+            header_name: header.to_ascii_lowercase(),
             url_tokens: settings.url_tokens(),
             schemes: settings.schemes(),
+            parse,
+            allowed_ips: Vec::new(),
+            limits: Limits::default(),
         }
     }
 
-    pub(super) fn is_configured(&self) -> bool {
-        !self.secrets.is_empty() || !self.url_tokens.is_empty()
+    /// The provider, if a proof is configured.
+    pub(super) fn connect(self, settings: &Settings<'_>) -> Option<Box<dyn Provider>> {
+        settings.provider(!self.secrets.is_empty() || !self.url_tokens.is_empty(), self)
     }
 
-    /// Whether the request claims to be signed, and there is a secret to tell.
-    pub(super) fn is_signed(&self, head: &Callback) -> bool {
-        !self.secrets.is_empty() && head.headers.has(&self.header.to_ascii_lowercase())
+    /// Returns true if the request has a signature, and there is a secret to verify it with.
+    fn is_signed(&self, head: &Callback) -> bool {
+        !self.secrets.is_empty() && head.headers.has(&self.header_name)
+    }
+}
+
+fn header(settings: &mut Settings<'_>) -> String {
+    settings.text("SIGNATURE_HEADER").unwrap_or_else(|| DEFAULT_HEADER.to_owned())
+}
+
+impl Provider for SignedBody {
+    fn may_verify(&self, head: &Callback) -> bool {
+        self.is_signed(head)
     }
 
-    /// A signature that is there must be right, whatever the URL.
-    pub(super) fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
+    /// A signature that is present must verify, even if the URL has a token.
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
         if self.is_signed(callback) {
             if !body_sha256::SCHEME.is_among(&self.schemes) {
-                return Err(Rejected::SchemeOff);
+                return Err(VerifyError::SchemeOff);
             }
-            return body_sha256::verify(callback, &self.header.to_ascii_lowercase(), Prefix::Optional, &self.secrets);
+            return body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys);
         }
         url_token::verify(callback)
     }
 
-    pub(super) fn proof_headers(&self) -> Vec<String> {
-        vec![self.header.to_ascii_lowercase()]
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+        Parsed::with_json_reply(callback.json().map_err(ParseError::from).and_then(self.parse))
     }
 
-    /// Under which other setting the signature would be right.
-    pub(super) fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
-        let header = self.header.to_ascii_lowercase();
-        if let Ok(proof) = body_sha256::verify(callback, &header, Prefix::Optional, &self.secrets) {
+    fn proof_headers(&self) -> Vec<String> {
+        vec![self.header_name.clone()]
+    }
+
+    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+        if let Ok(proof) = body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys) {
             return Some(NearMiss::scheme_off(&proof));
         }
-        body_only::near_miss(callback, &header, "WEBHOOK_SECRET", &self.secrets)
+        NearMiss::body_only(callback, &self.header_name, "WEBHOOK_SECRET", &self.secrets)
     }
 
-    pub(super) fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
-        match (self.secrets.first(), self.url_tokens.first()) {
+    fn url_tokens(&self) -> &[Secret] {
+        &self.url_tokens
+    }
+
+    fn allowed_ips(&self) -> &[IpNet] {
+        &self.allowed_ips
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+struct SignedBodySigner {
+    key: Option<HmacSha256Key>,
+    header: String,
+    url_token: Option<Secret>,
+}
+
+pub(super) fn signer(settings: &mut Settings<'_>) -> Box<dyn Signer> {
+    Box::new(SignedBodySigner {
+        key: settings.secrets("WEBHOOK_SECRET").first().map(|secret| HmacSha256Key::new(secret.bytes())),
+        header: header(settings),
+        url_token: settings.url_tokens().into_iter().next(),
+    })
+}
+
+impl Signer for SignedBodySigner {
+    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
+        match (&self.key, &self.url_token) {
             (_, Some(token)) if scheme.name == url_token::SCHEME.name => url_token::sign(token, outgoing),
-            (Some(secret), _) => body_sha256::sign(secret, &self.header, Prefix::Optional, outgoing),
+            (Some(key), _) => body_sha256::sign(key, &self.header, Prefix::Optional, outgoing),
             _ => {}
         }
     }
+}
+
+/// Random values for the settings.
+pub(super) fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
+    ["WEBHOOK_SECRET", "URL_TOKEN"].map(|name| (name, hex::encode(random))).to_vec()
 }

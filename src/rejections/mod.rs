@@ -1,5 +1,5 @@
-//! What becomes of a request that is not genuine: counted against its network, and handed to a thread that finds out why and
-//! keeps it for a while. Neither holds up a callback: what does not fit is dropped.
+//! Rejected requests: counted by network, and handed to a thread that diagnoses and stores them. Neither delays a verified
+//! callback: a rejected request that does not fit into the queue is dropped.
 
 mod networks;
 
@@ -14,43 +14,43 @@ use tokio::sync::mpsc;
 use self::networks::Networks;
 use crate::{
     callback::Callback,
-    config::DatabaseUrl,
     doctor,
     endpoint::Endpoint,
-    endpoints::Endpoints,
-    limiter::{Limited, Limiter, Limits},
-    signature::Rejected,
-    store::{Rejection, Ring},
+    limiter::{Limiter, Limits, RateLimited},
+    router::Router,
+    signature::VerifyError,
+    store::{DatabaseUrl, Rejection, RingBuffer},
     time::Timestamp,
 };
 
-/// Requests that may wait for the thread; their bodies are the most that they hold.
+/// Requests that may be queued for the thread.
 const QUEUE: usize = 64;
 
-/// Rows in one transaction, and about how many bytes.
+/// Rows in one transaction, and their approximate size.
 const MAX_BATCH: usize = 16;
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// Requests that the doctor looks at in any minute. The others are kept without a finding.
+/// Requests that the doctor examines in any minute. The others are stored without a finding.
 const EXAMINED: Limits = Limits { per_minute: 60, concurrent: 0 };
 
-/// What the thread is asked to do.
+/// A job for the thread.
 enum Job {
-    Keep(Box<Refused>),
-    /// Let go of what is too old.
+    Record(Box<RejectedRequest>),
+    /// Deletes expired rows.
     Trim(Timestamp),
+    /// Drop the sender once everything before it is stored.
+    Settle(std::sync::mpsc::Sender<()>),
     Stop,
 }
 
-/// A request that was refused.
-struct Refused {
+struct RejectedRequest {
     /// The path of its endpoint.
     path: String,
     callback: Callback,
-    cause: Rejected,
+    cause: VerifyError,
 }
 
-/// The way for requests that are not genuine.
+/// The limit on rejected requests, and the recorder that stores them.
 pub struct Rejections {
     networks: Networks,
     jobs: mpsc::Sender<Job>,
@@ -58,102 +58,112 @@ pub struct Rejections {
 }
 
 impl Rejections {
-    /// Starts the thread. Without one nothing is kept, and everything else goes on.
-    pub fn start(per_minute: usize, endpoints: Arc<Endpoints>, database: &DatabaseUrl) -> Self {
+    /// Starts the recorder's thread. If that fails, rejected requests are not stored.
+    pub fn start(per_minute: usize, router: Arc<Router>, database: &DatabaseUrl) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let keeper = Keeper { endpoints, ring: Ring::new(database), examined: Limiter::new(EXAMINED) };
-        let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || keeper.run(queue));
-        let thread = thread.inspect_err(|error| tracing::error!("what is refused is not kept: {error}")).ok();
+        let recorder = Recorder { router, ring: RingBuffer::new(database), examined: Limiter::new(EXAMINED) };
+        let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || recorder.run(queue));
+        let thread = thread.inspect_err(|error| tracing::error!("cannot start rejected-request recorder: {error}")).ok();
         Self { networks: Networks::new(per_minute), jobs, thread: Mutex::new(thread) }
     }
 
-    /// Takes a request that is not genuine, unless its network has sent too many. Never waits. A probe is nobody's failure.
-    pub fn take(&self, endpoint: &Endpoint, callback: Callback, cause: Rejected) -> Result<(), Limited> {
-        if cause == Rejected::Probe {
+    /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Probes are not
+    /// counted.
+    pub fn record(&self, endpoint: &Endpoint, callback: Callback, cause: VerifyError) -> Result<(), RateLimited> {
+        if cause == VerifyError::Probe {
             return Ok(());
         }
         self.networks.count(callback.client, callback.received_at)?;
-        // A full queue drops it: it is for diagnosis, and the next one will do as well.
-        drop(self.jobs.try_send(Job::Keep(Box::new(Refused { path: endpoint.path(), callback, cause }))));
+        // If the queue is full it is dropped: it serves diagnosis, and the next one will do as well.
+        drop(self.jobs.try_send(Job::Record(Box::new(RejectedRequest { path: endpoint.path(), callback, cause }))));
         Ok(())
     }
 
-    /// What is to be done now and then: tells how many were refused without a word, and lets go of what is too old.
-    pub fn tidy(&self, now: Timestamp) {
-        if let Some((requests, networks)) = self.networks.turned_away(now) {
-            tracing::warn!(
-                requests,
-                networks,
-                "turned away with 429: more requests that are not genuine than a network may send"
-            );
+    /// Periodic work: logs how many requests were over the limit, and deletes expired rows.
+    pub fn maintain(&self, now: Timestamp) {
+        if let Some((requests, networks)) = self.networks.take_summary(now) {
+            tracing::warn!(requests, networks, "answered 429: networks over the limit for rejected requests");
         }
         drop(self.jobs.try_send(Job::Trim(now)));
     }
 
-    /// Keeps what is queued and ends the thread. Blocks.
+    /// Waits until the requests rejected so far are examined and stored. Blocks.
+    pub fn settle(&self) {
+        let (sender, settled) = std::sync::mpsc::channel();
+        if self.jobs.blocking_send(Job::Settle(sender)).is_ok() {
+            // Ends when the thread drops its side; nothing is ever sent.
+            for () in settled {}
+        }
+    }
+
+    /// Stores the queued requests and ends the thread. Blocks.
     pub fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && self.jobs.blocking_send(Job::Stop).is_ok()
             && thread.join().is_err()
         {
-            tracing::error!("the thread of what is refused ended by a panic");
+            tracing::error!("rejected-request recorder panicked");
         }
     }
 }
 
-/// The thread's state.
-struct Keeper {
-    endpoints: Arc<Endpoints>,
-    ring: Ring,
+/// Diagnoses and stores rejected requests, on a thread of its own.
+struct Recorder {
+    router: Arc<Router>,
+    ring: RingBuffer,
     examined: Limiter,
 }
 
-impl Keeper {
+impl Recorder {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Batch::default();
         while let Some(job) = jobs.blocking_recv() {
             match job {
-                Job::Keep(refused) => {
-                    batch.bytes += refused.callback.body.len();
-                    batch.now = Some(refused.callback.received_at);
-                    // A panic is a bug of ours; the thread must outlive it.
-                    batch.rows.extend(catch_unwind(AssertUnwindSafe(|| self.examine(&refused))).ok().flatten());
+                Job::Record(rejected) => {
+                    batch.bytes += rejected.callback.body.len();
+                    batch.now = Some(rejected.callback.received_at);
+                    // The thread must survive a bug in the doctor.
+                    batch.rows.extend(catch_unwind(AssertUnwindSafe(|| self.examine(&rejected))).ok().flatten());
                     if jobs.is_empty() || batch.is_full() {
-                        self.keep(&mut batch);
+                        self.store(&mut batch);
                     }
                 }
                 Job::Trim(now) => {
                     batch.now = Some(now);
-                    self.keep(&mut batch);
+                    self.store(&mut batch);
+                }
+                Job::Settle(sender) => {
+                    self.store(&mut batch);
+                    drop(sender);
                 }
                 Job::Stop => break,
             }
         }
-        self.keep(&mut batch);
+        self.store(&mut batch);
     }
 
-    fn examine(&self, refused: &Refused) -> Option<Rejection> {
-        let Refused { path, callback, cause } = refused;
-        let endpoint = self.endpoints.at(path)?;
+    fn examine(&self, rejected: &RejectedRequest) -> Option<Rejection> {
+        let RejectedRequest { path, callback, cause } = rejected;
+        let endpoint = self.router.endpoint_at(path)?;
         let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
         let finding =
-            self.examined.admit(callback.received_at).ok().map(|_| doctor::examine(&self.endpoints, endpoint, callback, *cause));
+            self.examined.admit(callback.received_at).ok().map(|_| doctor::examine(&self.router, endpoint, callback, *cause));
         if let Some(finding) = finding.as_ref().filter(|finding| finding.is_near_miss) {
             tracing::warn!(provider, account, "a near miss: {}", finding.sentence);
         }
         Some(Rejection::new(endpoint, callback, *cause, finding.map(|finding| finding.sentence)))
     }
 
-    fn keep(&mut self, batch: &mut Batch) {
+    fn store(&mut self, batch: &mut Batch) {
         let Batch { rows, now: Some(now), .. } = std::mem::take(batch) else { return };
-        if self.ring.keep(&rows, now).is_err() {
-            tracing::debug!(rows = rows.len(), "the database is busy or away: refused requests are not kept");
+        if self.ring.insert(&rows, now).is_err() {
+            tracing::debug!(rows = rows.len(), "database busy or unavailable: rejected requests dropped");
         }
     }
 }
 
-/// Rows that wait for those behind them.
+/// Rows for one transaction.
 #[derive(Default)]
 struct Batch {
     rows: Vec<Rejection>,

@@ -1,4 +1,4 @@
-//! How many requests that are not genuine one network may send: the address of a liar is cheap within its own network.
+//! The limit on rejected requests of a network: within its own network an attacker changes address at no cost.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -9,85 +9,85 @@ use std::{
 use ipnet::IpNet;
 
 use crate::{
-    limiter::{Limited, Limiter, Limits},
+    limiter::{Limiter, Limits, RateLimited},
     time::Timestamp,
 };
 
-/// Networks that are counted; one more, and the one that came first is forgotten.
+/// Networks that are counted; past it the oldest is forgotten.
 const MAX_NETWORKS: usize = 4_096;
 
 /// Microseconds between two summaries in the log.
 const SUMMARY_INTERVAL: u64 = 60_000_000;
 
-/// What an operator of one client usually holds.
+/// The prefix lengths of the networks that one operator usually has.
 const V4_PREFIX: u8 = 24;
 const V6_PREFIX: u8 = 64;
 
-/// The network of an address; a client whose address is not known counts to one of its own.
+/// The network of an address; all clients of unknown address count as one network.
 type Network = Option<IpNet>;
 
-/// Counts failures by network. It is asked only after one, so that it never delays what is genuine.
+/// Counts rejected requests by network. Consulted only after a rejection, so that it never delays a verified callback.
 pub(super) struct Networks {
     per_minute: usize,
-    counted: Mutex<Counted>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Counted {
+struct State {
     limiters: HashMap<Network, Limiter>,
-    /// In the order in which they came.
+    /// In the order of their first request.
     order: VecDeque<Network>,
-    turned_away: TurnedAway,
-    /// When it was last told.
-    told: Option<Timestamp>,
+    summary: Summary,
+    /// The time of the last summary.
+    summarized_at: Option<Timestamp>,
 }
 
-/// What was refused without a word since the last summary.
+/// Requests over the limit since the last summary.
 #[derive(Default)]
-struct TurnedAway {
+struct Summary {
     requests: u64,
     networks: HashSet<Network>,
 }
 
 impl Networks {
     pub(super) fn new(per_minute: usize) -> Self {
-        Self { per_minute, counted: Mutex::default() }
+        Self { per_minute, state: Mutex::default() }
     }
 
-    /// Counts a failure of that client, if there is room for one more.
-    pub(super) fn count(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), Limited> {
+    /// Counts a rejected request of that client; fails when its network is over the limit.
+    pub(super) fn count(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), RateLimited> {
         let network = client.and_then(network_of);
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if !counted.limiters.contains_key(&network) {
-            if counted.order.len() >= MAX_NETWORKS
-                && let Some(first) = counted.order.pop_front()
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.limiters.contains_key(&network) {
+            if state.order.len() >= MAX_NETWORKS
+                && let Some(first) = state.order.pop_front()
             {
-                counted.limiters.remove(&first);
+                state.limiters.remove(&first);
             }
-            counted.order.push_back(network);
+            state.order.push_back(network);
         }
         let limits = Limits { per_minute: self.per_minute, concurrent: 0 };
-        let limiter = counted.limiters.entry(network).or_insert_with(|| Limiter::new(limits));
-        let counts = limiter.admit(now).map(drop);
-        if counts.is_err() {
-            counted.turned_away.requests += 1;
-            // Bounded like the networks themselves: what is not in the set is not told one by one anyway.
-            if counted.turned_away.networks.len() < MAX_NETWORKS {
-                counted.turned_away.networks.insert(network);
+        let limiter = state.limiters.entry(network).or_insert_with(|| Limiter::new(limits));
+        let admission = limiter.admit(now).map(drop);
+        if admission.is_err() {
+            state.summary.requests += 1;
+            // Bounded like the networks themselves; the summary has only their number.
+            if state.summary.networks.len() < MAX_NETWORKS {
+                state.summary.networks.insert(network);
             }
         }
-        counts
+        admission
     }
 
-    /// How many requests of how many networks were refused without a word since this was last told; at most once a minute.
-    pub(super) fn turned_away(&self, now: Timestamp) -> Option<(u64, usize)> {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_early = counted.told.is_some_and(|told| now.micros().abs_diff(told.micros()) < SUMMARY_INTERVAL);
-        if counted.turned_away.requests == 0 || is_early {
+    /// The number of requests over the limit and of their networks since the last summary; at most once a minute.
+    pub(super) fn take_summary(&self, now: Timestamp) -> Option<(u64, usize)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_early = state.summarized_at.is_some_and(|last| now.micros().abs_diff(last.micros()) < SUMMARY_INTERVAL);
+        if state.summary.requests == 0 || is_early {
             return None;
         }
-        counted.told = Some(now);
-        let TurnedAway { requests, networks } = std::mem::take(&mut counted.turned_away);
+        state.summarized_at = Some(now);
+        let Summary { requests, networks } = std::mem::take(&mut state.summary);
         Some((requests, networks.len()))
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_one_client_and_knows_nothing_of_the_others() {
+    fn networks_are_limited_independently() {
         let networks = Networks::new(2);
         for (client, counts) in [
             ("203.0.113.1", true),
@@ -127,26 +127,26 @@ mod tests {
         ] {
             assert_eq!(is_counted(&networks, client, 0), counts, "{client}");
         }
-        let refused = networks.count("203.0.113.9".parse().ok(), at(45)).expect_err("no room");
-        assert_eq!(refused.retry_after, 15);
-        assert_eq!(networks.turned_away(at(45)), Some((4, 3)));
+        let limited = networks.count("203.0.113.9".parse().ok(), at(45)).expect_err("no room");
+        assert_eq!(limited.retry_after, 15);
+        assert_eq!(networks.take_summary(at(45)), Some((4, 3)));
         assert!(!is_counted(&networks, "203.0.113.1", 46));
-        assert_eq!(networks.turned_away(at(75)), None, "told once a minute");
-        assert_eq!(networks.turned_away(at(105)), Some((1, 1)));
-        assert_eq!(networks.turned_away(at(200)), None, "nothing to tell");
+        assert_eq!(networks.take_summary(at(75)), None, "once a minute");
+        assert_eq!(networks.take_summary(at(105)), Some((1, 1)));
+        assert_eq!(networks.take_summary(at(200)), None, "no request since");
         assert!(is_counted(&networks, "203.0.113.1", 60), "a minute later");
     }
 
     #[test]
-    fn memory_is_bounded_and_the_first_network_is_forgotten_first() {
+    fn number_of_networks_is_bounded_and_the_oldest_is_forgotten() {
         let networks = Networks::new(1);
         let client = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
         for number in 0..5_000_u32 {
             assert!(networks.count(client(number << 8), at(0)).is_ok());
         }
-        let counted = networks.counted.lock().expect("not poisoned");
-        assert_eq!((counted.limiters.len(), counted.order.len()), (MAX_NETWORKS, MAX_NETWORKS));
-        drop(counted);
+        let state = networks.state.lock().expect("not poisoned");
+        assert_eq!((state.limiters.len(), state.order.len()), (MAX_NETWORKS, MAX_NETWORKS));
+        drop(state);
         assert!(networks.count(client(4_999 << 8), at(0)).is_err(), "the newest is known");
         assert!(networks.count(client(0), at(0)).is_ok(), "the first was forgotten");
     }

@@ -1,37 +1,41 @@
-//! Scheme `basic`: HTTP Basic credentials (RFC 7617), which a provider takes from `https://user:password@…`.
+//! Scheme `basic`: HTTP Basic credentials (RFC 7617), which a provider takes from the URL `https://user:password@…`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Outgoing, Proof, Rejected, Scheme, given, header, uncovered};
-use crate::{callback::Callback, secret::Secret};
+use super::{Outgoing, Proof, Scheme, VerifyError, header, uncovered};
+use crate::{
+    callback::{Callback, PayloadKind},
+    secret::{self, Secret},
+};
 
-/// Covers nothing: who knows the password is believed.
+/// Covers nothing: any client that knows the password is accepted.
 pub static SCHEME: Scheme = Scheme {
     name: "basic",
-    covers: "nothing: who knows the password is believed",
+    covers: "nothing: any client that knows the password is accepted",
     leaves_open: "body, query, method, headers and time",
     covers_url: false,
     covers_payload: false,
+    payload: PayloadKind::Sniffed,
     tolerance: None,
 };
 
-/// What a refusal asks for.
+/// The `WWW-Authenticate` header of a 401.
 pub const CHALLENGE: &str = r#"Basic realm="waybill", charset="UTF-8""#;
 
 const HEADER: &str = "authorization";
 
-/// Whether Basic credentials were sent.
-pub fn claimed(callback: &Callback) -> bool {
+/// Returns true if an `Authorization` header was sent.
+pub fn is_present(callback: &Callback) -> bool {
     callback.headers.has(HEADER)
 }
 
 /// Compares with all credentials, each `user:password`.
-pub fn verify<'c>(callback: &'c Callback, credentials: &[Secret]) -> Result<Proof<'c>, Rejected> {
-    let value = header(callback, HEADER)?.ok_or(Rejected::Missing)?;
+pub fn verify<'c>(callback: &'c Callback, credentials: &[Secret]) -> Result<Proof<'c>, VerifyError> {
+    let value = header(callback, HEADER)?.ok_or(VerifyError::Missing)?;
     let encoded = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
-    let (_, encoded) = encoded.ok_or(Rejected::Missing)?;
-    let sent = STANDARD.decode(encoded.trim()).map_err(|_| Rejected::Malformed)?;
-    let index = given(credentials, &sent).ok_or(Rejected::Mismatch)?;
+    let (_, encoded) = encoded.ok_or(VerifyError::Missing)?;
+    let sent = STANDARD.decode(encoded.trim()).map_err(|_| VerifyError::Malformed)?;
+    let index = secret::position(credentials, &sent).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))
 }
 

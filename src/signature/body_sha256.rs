@@ -1,12 +1,10 @@
-//! Scheme `body-sha256`: the hex HMAC-SHA256 of the raw body under the secret's text, with or without `sha256=` before it.
+//! Scheme `body-sha256`: the hex HMAC-SHA256 of the raw body, keyed by the secret's text, with or without the prefix `sha256=`.
 //!
-//! What the user's own senders use (the guides "Webhook Handlers", "Webhook Integration Guide"), and every sender that signs
-//! its body this way in a header of its own.
+//! Used by the senders of the integration guides ("Webhook Handlers", "Webhook Integration Guide") and by any sender that signs its
+//! body this way in a header.
 
-use hmac::Mac;
-
-use super::{Outgoing, Proof, Rejected, Scheme, header, mac, matching};
-use crate::{callback::Callback, secret::Secret};
+use super::{HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, matching, request_key};
+use crate::callback::{Callback, PayloadKind};
 
 /// Covers the body; neither the URL nor the time.
 pub static SCHEME: Scheme = Scheme {
@@ -15,46 +13,51 @@ pub static SCHEME: Scheme = Scheme {
     leaves_open: "URL, method, headers and time",
     covers_url: false,
     covers_payload: true,
+    payload: PayloadKind::Sniffed,
     tolerance: None,
 };
 
 const PREFIX: &str = "sha256=";
 
-/// Whether `sha256=` stands before the digits.
+/// The use of the prefix `sha256=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
-    /// It must: it keeps the scheme apart from another that shares the header.
+    /// Distinguishes the scheme from another one that shares the header.
     Required,
-    /// It may.
     Optional,
 }
 
-/// Whether the signature in that header, if any, claims to be of this scheme by its prefix.
-pub fn claimed(callback: &Callback, header_name: &str) -> Result<bool, Rejected> {
+/// Returns true if the signature in that header has the prefix.
+pub fn is_prefixed(callback: &Callback, header_name: &str) -> Result<bool, VerifyError> {
     Ok(header(callback, header_name)?.is_some_and(|value| value.starts_with(PREFIX)))
 }
 
 /// Verifies the signature in the header of that name (lower case).
-pub fn verify<'c>(callback: &'c Callback, header_name: &str, prefix: Prefix, secrets: &[Secret]) -> Result<Proof<'c>, Rejected> {
-    let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
-    // Without a body the payload is the query, which this does not cover.
+pub fn verify<'c>(
+    callback: &'c Callback,
+    header_name: &str,
+    prefix: Prefix,
+    keys: &[HmacSha256Key],
+) -> Result<Proof<'c>, VerifyError> {
+    let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
+    // Without a body the payload is the query, which is not covered.
     if callback.body.is_empty() {
-        return Err(Rejected::NotCovered);
+        return Err(VerifyError::NotCovered);
     }
     let digits = match (value.strip_prefix(PREFIX), prefix) {
         (Some(digits), _) => digits,
         (None, Prefix::Optional) => value,
-        (None, Prefix::Required) => return Err(Rejected::Malformed),
+        (None, Prefix::Required) => return Err(VerifyError::Malformed),
     };
     let mut given = [0; 32];
-    hex::decode_to_slice(digits, &mut given).map_err(|_| Rejected::Malformed)?;
-    let index = matching(secrets, |key| mac::matches(mac::sha256(key, &[&callback.body]), &given))?;
-    Ok(Proof::new(callback, &SCHEME, index, &callback.body))
+    hex::decode_to_slice(digits, &mut given).map_err(|_| VerifyError::Malformed)?;
+    let index = matching(keys, |key| key.matches(&[&callback.body], &given))?;
+    Ok(Proof::new(callback, &SCHEME, index, request_key(&[&callback.body])))
 }
 
 /// Adds the header that [`verify`] accepts.
-pub fn sign(secret: &Secret, header_name: &str, prefix: Prefix, outgoing: &mut Outgoing) {
-    let digits = hex::encode(mac::sha256(secret.bytes(), &[&outgoing.body]).finalize().into_bytes());
+pub fn sign(key: &HmacSha256Key, header_name: &str, prefix: Prefix, outgoing: &mut Outgoing) {
+    let digits = hex::encode(key.digest(&[&outgoing.body]));
     let before = if prefix == Prefix::Required { PREFIX } else { "" };
     outgoing.header(header_name, format!("{before}{digits}"));
 }

@@ -1,30 +1,30 @@
-//! Scheme `ip`: the client's address alone. It suffices only where nothing else is configured.
+//! Scheme `ip`: the client's address alone, where nothing else is configured.
 
 use ipnet::IpNet;
 
-use super::{Proof, Rejected, Scheme, uncovered};
-use crate::callback::Callback;
+use super::{Proof, Scheme, VerifyError, uncovered};
+use crate::callback::{Callback, PayloadKind};
 
-/// Covers nothing: who sends from these networks is believed.
+/// Covers nothing: any client in these networks is accepted.
 pub static SCHEME: Scheme = Scheme {
     name: "ip",
-    covers: "nothing: who sends from these networks is believed",
+    covers: "nothing: any client in these networks is accepted",
     leaves_open: "body, query, method, headers and time",
     covers_url: false,
     covers_payload: false,
+    payload: PayloadKind::Sniffed,
     tolerance: None,
 };
 
-/// Whether the client's address is in one of the networks. An address that is not known is in none.
+/// Returns true if the client's address is in one of the networks. An unknown address is in none.
 pub fn is_allowed(callback: &Callback, networks: &[IpNet]) -> bool {
     callback.client.is_some_and(|client| networks.iter().any(|network| network.contains(&client)))
 }
 
-/// The proof that an address gives.
-pub fn verify<'c>(callback: &'c Callback, networks: &[IpNet]) -> Result<Proof<'c>, Rejected> {
+pub fn verify<'c>(callback: &'c Callback, networks: &[IpNet]) -> Result<Proof<'c>, VerifyError> {
     if is_allowed(callback, networks) {
         Ok(Proof::new(callback, &SCHEME, 0, uncovered(callback)))
     } else {
-        Err(Rejected::Mismatch)
+        Err(VerifyError::Mismatch)
     }
 }

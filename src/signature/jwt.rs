@@ -1,24 +1,27 @@
 //! Scheme `jwt`: `Authorization: Bearer` with an HS256 token whose `payload_hash` is the SHA-256 of the raw body.
 //!
 //! Sources: Vonage docs "Signed webhooks" and "Decoding signed webhooks", help article 19033783342876 for GET; the SDKs
-//! check the MAC alone, symfony/symfony#65700 and #65776 show why that is not enough (read 2026-11-22). The token has
-//! neither `exp` nor `aud`, so freshness is that of `iat`.
+//! check the MAC alone; symfony/symfony#65700 and #65776 show why that is not enough (read 2026-11-22). The token has neither `exp`
+//! nor `aud`, so the tolerance applies to `iat`.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::Mac;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Outgoing, Proof, Rejected, Scheme, header, mac, matching};
-use crate::{callback::Callback, form::Form, secret::Secret};
+use super::{HmacSha256Key, Outgoing, Proof, RequestKey, Scheme, VerifyError, header, mac, matching};
+use crate::{
+    callback::{Callback, Payload, PayloadKind},
+    form::Form,
+};
 
 /// Covers the payload and the time.
 pub static SCHEME: Scheme = Scheme {
     name: "jwt",
-    covers: "payload and time (300 s both ways)",
+    covers: "payload and time (± 300 s)",
     leaves_open: "URL of a POST, method and other headers",
     covers_url: false,
     covers_payload: true,
+    payload: PayloadKind::Sniffed,
     tolerance: Some(300),
 };
 
@@ -40,68 +43,70 @@ struct Claims {
 }
 
 /// The bearer token, if one was sent.
-pub fn bearer(callback: &Callback) -> Result<Option<&str>, Rejected> {
+pub fn bearer(callback: &Callback) -> Result<Option<&str>, VerifyError> {
     let Some(value) = header(callback, HEADER)? else { return Ok(None) };
     let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     Ok(token.map(|(_, token)| token.trim()))
 }
 
-/// The second at which the token says that it was issued.
+/// The second at which the token was issued.
 pub fn signed_at(callback: &Callback) -> Option<i64> {
     let claims = bearer(callback).ok()??.split('.').nth(1)?;
     let Claims { iat, .. } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
     Some(iat)
 }
 
-/// Verifies the token. With an `api_key`, only tokens of that account are taken.
-pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], api_key: Option<&str>) -> Result<Proof<'c>, Rejected> {
-    let token = bearer(callback)?.ok_or(Rejected::Missing)?;
-    let (signed, signature) = token.rsplit_once('.').ok_or(Rejected::Malformed)?;
-    let (head, body) = signed.split_once('.').ok_or(Rejected::Malformed)?;
-    let decode = |segment: &str| URL_SAFE_NO_PAD.decode(segment).map_err(|_| Rejected::Malformed);
+/// Verifies the token. With an `api_key`, tokens of other accounts are rejected.
+pub fn verify<'c>(callback: &'c Callback, keys: &[HmacSha256Key], api_key: Option<&str>) -> Result<Proof<'c>, VerifyError> {
+    let token = bearer(callback)?.ok_or(VerifyError::Missing)?;
+    let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
+    let (head, body) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
+    let decode = |segment: &str| URL_SAFE_NO_PAD.decode(segment).map_err(|_| VerifyError::Malformed);
     let given = decode(signature)?;
-    let index = matching(secrets, |key| mac::matches(mac::sha256(key, &[signed.as_bytes()]), &given))?;
-    // The token could choose no other algorithm; one that names another is not of this scheme.
-    let Header { alg } = serde_json::from_slice(&decode(head)?).map_err(|_| Rejected::Malformed)?;
-    let claims: Claims = serde_json::from_slice(&decode(body)?).map_err(|_| Rejected::Malformed)?;
+    let index = matching(keys, |key| key.matches(&[signed.as_bytes()], &given))?;
+    // The algorithm is fixed; a token that names another one is not of this scheme.
+    let Header { alg } = serde_json::from_slice(&decode(head)?).map_err(|_| VerifyError::Malformed)?;
+    let claims: Claims = serde_json::from_slice(&decode(body)?).map_err(|_| VerifyError::Malformed)?;
     if alg != "HS256" || claims.iss != ISSUER {
-        return Err(Rejected::Malformed);
+        return Err(VerifyError::Malformed);
     }
     let tolerance = SCHEME.tolerance.unwrap_or_default().unsigned_abs();
     if callback.received_at.seconds().abs_diff(claims.iat) > tolerance {
-        return Err(Rejected::Stale);
+        return Err(VerifyError::Stale);
     }
     let mut hash = [0; 32];
-    hex::decode_to_slice(&claims.payload_hash, &mut hash).map_err(|_| Rejected::Malformed)?;
-    let payload = payload(callback.query(), &callback.body);
-    if !mac::equal(&hash, &Sha256::digest(&payload)) {
-        return Err(Rejected::NotCovered);
+    hex::decode_to_slice(&claims.payload_hash, &mut hash).map_err(|_| VerifyError::Malformed)?;
+    let payload = SCHEME.payload.decode(callback);
+    let digest: RequestKey = match &payload {
+        Payload::Form(form) if callback.body.is_empty() => Sha256::digest(as_json(form)),
+        _ => Sha256::digest(&callback.body),
+    }
+    .into();
+    if !mac::equal(&hash, &digest) {
+        return Err(VerifyError::NotCovered);
     }
     if api_key.is_some_and(|expected| claims.api_key.as_deref() != Some(expected)) {
-        return Err(Rejected::OtherAccount);
+        return Err(VerifyError::OtherAccount);
     }
-    Ok(Proof::new(callback, &SCHEME, index, payload))
+    Ok(Proof::new(callback, &SCHEME, index, digest).with_payload(payload))
 }
 
-/// What the hash is over: the body or, of a GET, its parameters as a compact JSON object in the order received.
-fn payload(query: &str, body: &[u8]) -> Vec<u8> {
-    if !body.is_empty() {
-        return body.to_vec();
-    }
-    let Some(form) = Form::decode(query.as_bytes()) else { return Vec::new() };
+/// The parameters of a GET as the hash covers them: a compact JSON object in the order received.
+fn as_json(form: &Form<'_>) -> Vec<u8> {
     let text = |bytes: &[u8]| serde_json::Value::from(String::from_utf8_lossy(bytes)).to_string();
     let members: Vec<String> = form.pairs().map(|(name, value)| format!("{}:{}", text(name), text(value))).collect();
     format!("{{{}}}", members.join(",")).into_bytes()
 }
 
 /// Adds the header that [`verify`] accepts.
-pub fn sign(secret: &Secret, api_key: &str, outgoing: &mut Outgoing) {
-    let hash = hex::encode(Sha256::digest(payload(outgoing.query(), &outgoing.body)));
+pub fn sign(key: &HmacSha256Key, api_key: &str, outgoing: &mut Outgoing) {
+    let form = if outgoing.body.is_empty() { Form::decode(outgoing.query().as_bytes()) } else { None };
+    let hash = hex::encode(form.map_or_else(|| Sha256::digest(&outgoing.body), |form| Sha256::digest(as_json(&form))));
     let claims = serde_json::json!({
         "iat": outgoing.seconds, "jti": outgoing.id, "iss": ISSUER, "payload_hash": hash, "api_key": api_key,
     });
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let signed = format!("{}.{}", encode(r#"{"alg":"HS256","typ":"JWT"}"#), encode(&claims.to_string()));
-    let signature = mac::sha256(secret.bytes(), &[signed.as_bytes()]).finalize().into_bytes();
-    outgoing.header("Authorization", format!("Bearer {signed}.{}", URL_SAFE_NO_PAD.encode(signature)));
+    let signature = URL_SAFE_NO_PAD.encode(key.digest(&[signed.as_bytes()]));
+    outgoing.header("Authorization", format!("Bearer {signed}.{signature}"));
 }

@@ -1,45 +1,45 @@
-//! HMAC over parts, compared in constant time.
+//! HMAC over parts, with keys that are scheduled once, and constant-time comparison of digests.
 
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use sha1::Sha1;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// HMAC-SHA1 of the parts in order.
-pub(super) fn sha1(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha1> {
-    keyed(key, parts)
-}
+/// An HMAC key, scheduled once and cloned for each message. It is wiped on drop and cannot be printed.
+#[derive(Clone)]
+pub struct Key<D: EagerHash>(Hmac<D>);
 
-/// HMAC-SHA256 of the parts in order.
-pub(super) fn sha256(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
-    keyed(key, parts)
-}
-
-/// Compares in constant time. A digest of any other length than the full one never matches.
-pub(super) fn matches(mac: impl Mac, given: &[u8]) -> bool {
-    mac.verify_slice(given).is_ok()
-}
-
-fn keyed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> M {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac
-}
-
-/// HMAC of a whole message.
-pub(super) fn hmac<D>(key: &[u8], message: &[u8]) -> Vec<u8>
+impl<D> Key<D>
 where
-    D: EagerHash,
-    Hmac<D>: Mac + KeyInit,
+    D: EagerHash + Clone,
+    Hmac<D>: Mac + KeyInit + Clone,
 {
-    keyed::<Hmac<D>>(key, &[message]).finalize().into_bytes().to_vec()
+    /// Schedules a key of any length.
+    pub fn new(bytes: &[u8]) -> Self {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let keyed = <Hmac<D> as KeyInit>::new_from_slice(bytes).expect("HMAC takes a key of any length");
+        Self(keyed)
+    }
+
+    /// The digest of the parts, in order.
+    pub(super) fn digest(&self, parts: &[&[u8]]) -> impl AsRef<[u8]> + use<D> {
+        self.over(parts).finalize().into_bytes()
+    }
+
+    /// Returns true if the parts, in order, have that digest. Compares in constant time; only a digest of full length matches.
+    pub(super) fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
+        self.over(parts).verify_slice(given).is_ok()
+    }
+
+    fn over(&self, parts: &[&[u8]]) -> Hmac<D> {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac
+    }
 }
 
-/// MD5 of the parts in order: a plain hash, which some accounts still sign with.
+/// The MD5 of the parts, in order: a plain hash, which some accounts still use.
 pub(super) fn md5(parts: &[&[u8]]) -> [u8; 16] {
     parts.iter().fold(Md5::new(), Digest::chain_update).finalize().into()
 }

@@ -1,40 +1,40 @@
-//! Scheme `md5-plain`: the parameter `sig` is the hex MD5 of `name=value&name=value`, sorted, and the secret after it.
+//! Scheme `md5-plain`: the parameter `sig` is the hex MD5 of `name=value&name=value`, sorted, followed by the secret.
 //!
-//! What the user's own senders use (the guide "SMS API: Webhooks", section "Validate Signatures"). It has no `&` before the
-//! first name and leaves values as they are, so the names are restricted: no string of this scheme is one of `sms`.
+//! Source: the integration guide "SMS API: Webhooks", section "Validate Signatures". The string has no `&` before the first name and
+//! values are not changed, so names are restricted: no string of this scheme is one of `sms`.
 
 use super::{
-    Outgoing, Proof, Rejected, Scheme, mac, matching,
-    parameters::{self, Blanks, Parameters},
+    Outgoing, Scheme, VerifyError, mac, matching,
+    parameters::{self, Blanks, Match, Parameters},
     sms,
 };
-use crate::{callback::Callback, secret::Secret};
+use crate::{callback::PayloadKind, secret::Secret};
 
 /// Covers all parameters.
 pub static SCHEME: Scheme = Scheme {
     name: "md5-plain",
     covers: "all parameters",
-    leaves_open: "where one parameter ends and the next begins; URL of a POST, method, headers; time, unless `VONAGE_SIGNATURE_TOLERANCE` is set",
+    leaves_open: "the boundaries between parameters; URL of a POST, method, headers; time, unless `VONAGE_SIGNATURE_TOLERANCE` is set",
     covers_url: false,
     covers_payload: true,
+    payload: PayloadKind::Declared,
     tolerance: None,
 };
 
-/// Verifies the signature. With a tolerance in seconds the signed time must be within it.
-pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], tolerance: Option<u64>) -> Result<Proof<'c>, Rejected> {
-    let parameters = Parameters::of(callback)?;
+/// Verifies the signature.
+pub(super) fn verify(parameters: &Parameters<'_>, secrets: &[Secret]) -> Result<Match, VerifyError> {
     if !parameters.are_plain() {
-        return Err(Rejected::Shape);
+        return Err(VerifyError::Shape);
     }
     let signed = join(parameters.signed(Blanks::Kept));
-    let index = matching(secrets, |secret| mac::equal(&mac::md5(&[&signed, secret]), &parameters.signature))?;
-    sms::is_fresh(&parameters, callback, tolerance)?;
-    Ok(Proof::new(callback, &SCHEME, index, sms::without_attempt(&signed)))
+    let gives = |secret: &Secret| mac::equal(&mac::md5(&[&signed, secret.bytes()]), &parameters.signature);
+    let index = matching(secrets, gives)?;
+    Ok((&SCHEME, index, sms::key_without_attempt(&signed)))
 }
 
-/// Adds the signature that [`verify`] accepts.
+/// Adds the signature that [`super::SignedParameters::verify`] accepts.
 pub fn sign(secret: &Secret, outgoing: &mut Outgoing) {
-    let Some(pairs) = parameters::of_outgoing(outgoing) else { return };
+    let Some(pairs) = parameters::to_sign(outgoing) else { return };
     let signed = join(pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())));
     parameters::add_signature(outgoing, &hex::encode(mac::md5(&[&signed, secret.bytes()])));
 }

@@ -1,77 +1,93 @@
-//! Proving that a callback is genuine. Nothing outside this module can make a [`Proof`].
+//! Verification of callbacks. Only this module can make a [`Proof`].
 //!
-//! Every scheme verifies the exact bytes received, before anything is parsed, and compares digests of exact length in
-//! constant time. A failure says why to the log and to nobody else.
+//! Every scheme verifies the exact bytes received, before anything is parsed, and compares digests of exact length in constant time.
+//! The cause of a rejection is logged, and never sent to the client.
 
 pub mod basic;
 pub mod body_only;
 pub mod body_sha256;
+mod flat_json;
 pub mod ip;
 pub mod jwt;
 mod mac;
 pub mod md5_plain;
 mod outgoing;
 mod parameters;
+pub mod recorded_proof;
 pub mod request;
+mod request_key;
 pub mod sms;
-pub mod stored;
 pub mod svix;
 pub mod unverified;
 pub mod url_body;
 pub mod url_secret;
 pub mod url_token;
+mod verified;
 
-use sha2::{Digest, Sha256};
+use std::cell::OnceCell;
 
-pub use self::outgoing::Outgoing;
-use crate::{
-    callback::{Callback, Repeated},
-    secret::Secret,
+use sha1::Sha1;
+use sha2::Sha256;
+
+use self::request_key::{key_without_spelling, request_key, uncovered};
+pub use self::{
+    outgoing::{Outgoing, Signer},
+    parameters::SignedParameters,
+    request_key::RequestKey,
+    verified::VerifiedCallback,
 };
+use crate::callback::{Callback, Payload, PayloadKind, Repeated};
 
-/// The identity of a request across retries: SHA-256 over what the signature covers, without what changes per attempt.
-pub type RequestKey = [u8; 32];
+/// A secret as a key of HMAC-SHA1.
+pub type HmacSha1Key = mac::Key<Sha1>;
 
-/// One way of signing, and what it covers.
+/// A secret as a key of HMAC-SHA256.
+pub type HmacSha256Key = mac::Key<Sha256>;
+
+/// The key of a stored request: shorter, over the endpoint and the request's key.
+pub type StoredKey = [u8; 16];
+
+/// A signature scheme, and what it covers.
 #[derive(Debug)]
 pub struct Scheme {
     /// The name used in `<PROVIDER>_SIGNATURE_SCHEMES`, `verified_by` and the log.
     pub name: &'static str,
-    /// What a genuine signature proves, in words.
+    /// Description of the signed parts.
     pub covers: &'static str,
-    /// What it does not, in words.
+    /// Description of the unsigned parts.
     pub leaves_open: &'static str,
-    /// Whether the URL is signed. Only then is a query parameter believed.
+    /// The URL is signed. Only then are query parameters used.
     pub covers_url: bool,
-    /// Whether the payload is signed. If not, whoever knows the credential can say anything.
+    /// The payload is signed. If not, any client that knows the credential can send any payload.
     pub covers_payload: bool,
-    /// Seconds of clock difference tolerated, if the time of sending is signed.
+    pub payload: PayloadKind,
+    /// The tolerated clock difference in seconds, if the time of sending is signed.
     pub tolerance: Option<i64>,
 }
 
 impl Scheme {
-    /// Whether it is one of those that are on.
-    pub fn is_among(&self, on: &[&Self]) -> bool {
-        on.iter().any(|scheme| scheme.name == self.name)
+    pub fn is_among(&self, schemes: &[&Self]) -> bool {
+        schemes.iter().any(|scheme| scheme.name == self.name)
     }
 }
 
-/// Evidence that a callback is genuine, bound to that callback.
+/// Evidence that a callback was verified, bound to that callback and its payload.
 #[derive(Debug)]
 pub struct Proof<'c> {
     callback: &'c Callback,
     scheme: &'static Scheme,
     secret_index: usize,
     request_key: RequestKey,
+    stored_key: Option<StoredKey>,
+    payload: OnceCell<Payload<'c>>,
 }
 
 impl<'c> Proof<'c> {
-    /// The scheme that matched.
     pub fn scheme(&self) -> &'static Scheme {
         self.scheme
     }
 
-    /// Which of the configured secrets matched.
+    /// The index of the configured secret that matched.
     pub fn secret_index(&self) -> usize {
         self.secret_index
     }
@@ -81,7 +97,12 @@ impl<'c> Proof<'c> {
         self.request_key
     }
 
-    /// Scheme and index of the secret that matched, as stored in `verified_by`.
+    /// The key of the stored request, if the callback was read from the store.
+    pub fn stored_key(&self) -> Option<StoredKey> {
+        self.stored_key
+    }
+
+    /// The scheme and the index of the secret, as stored in `verified_by`.
     pub fn verified_by(&self) -> String {
         if unverified::SCHEME.is_among(&[self.scheme]) {
             return self.scheme.name.to_owned();
@@ -89,94 +110,76 @@ impl<'c> Proof<'c> {
         format!("{}:{}", self.scheme.name, self.secret_index)
     }
 
+    /// The payload, decoded as the scheme defines: once, for the digest or on first use.
+    pub fn payload(&self) -> &Payload<'c> {
+        self.payload.get_or_init(|| self.scheme.payload.decode(self.callback))
+    }
+
     pub(crate) fn callback(&self) -> &'c Callback {
         self.callback
     }
 
-    fn new(callback: &'c Callback, scheme: &'static Scheme, secret_index: usize, signed: impl AsRef<[u8]>) -> Self {
-        Self { callback, scheme, secret_index, request_key: Sha256::digest(signed).into() }
+    fn new(callback: &'c Callback, scheme: &'static Scheme, secret_index: usize, request_key: RequestKey) -> Self {
+        Self { callback, scheme, secret_index, request_key, stored_key: None, payload: OnceCell::new() }
+    }
+
+    /// Adds the payload that was decoded for the digest.
+    fn with_payload(self, payload: Payload<'c>) -> Self {
+        Self { payload: payload.into(), ..self }
     }
 }
 
-/// Why a callback is not believed. The caller learns only that it was not.
+/// A callback was rejected. The response does not show the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum Rejected {
-    /// A header that the scheme needs is missing.
+pub enum VerifyError {
     #[error("a signature header is missing")]
     Missing,
-    /// A signature header was sent more than once.
     #[error("a signature header is repeated")]
     Repeated,
-    /// The signature is not of the scheme's form.
     #[error("the signature is malformed")]
     Malformed,
-    /// No configured secret gives this signature.
     #[error("no configured secret gives this signature")]
     Mismatch,
-    /// The signed time is too far from the clock.
     #[error("the signed time is outside the tolerance")]
     Stale,
-    /// The signature does not cover the body.
     #[error("the signature does not cover the body")]
     NotCovered,
-    /// The fields are not those of any known shape, so a delimiter may have been moved.
+    /// The fields have no known shape, so a delimiter may have been moved.
     #[error("the signed fields have no known shape")]
     Shape,
-    /// The scheme is switched off for this endpoint.
     #[error("the signature scheme is switched off")]
     SchemeOff,
-    /// The header that names a shared key names none that is configured with that algorithm.
     #[error("no shared key of that name and algorithm is configured")]
     UnknownKey,
-    /// It came through a proxy or from a browser, and nothing is verified here.
-    #[error("it came through a proxy or from a browser while verification is off")]
+    #[error("it arrived through a proxy or from a browser while verification is off")]
     Forwarded,
-    /// The payload belongs to another account than the one configured.
-    #[error("the payload is of another account")]
+    #[error("the payload belongs to another account")]
     OtherAccount,
-    /// It carries nothing at all: the provider tries whether the URL answers.
-    #[error("a probe, which carries nothing")]
+    /// An empty request, by which the provider tests the URL.
+    #[error("an empty request, which tests the URL")]
     Probe,
-    /// It is of a kind that the provider signs, and came without a signature: it will come again, signed.
-    #[error("of a kind that is signed, and not signed")]
+    /// The provider signs callbacks of this kind, and retries an unsigned one with a signature.
+    #[error("a callback of a signed kind has no signature")]
     Unsigned,
 }
 
-impl From<Repeated> for Rejected {
+impl From<Repeated> for VerifyError {
     fn from(Repeated: Repeated) -> Self {
         Self::Repeated
     }
 }
 
-/// The header text of a signature, if it was sent exactly once and is visible ASCII of a bearable length.
-pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'c str>, Rejected> {
+/// The text of a signature's header, if it was sent. It must occur once and be visible ASCII of limited length.
+pub(crate) fn header<'c>(callback: &'c Callback, name: &str) -> Result<Option<&'c str>, VerifyError> {
     const MAX_LENGTH: usize = 1_024;
-    let Some(value) = callback.headers.sole(name)? else { return Ok(None) };
-    let text = std::str::from_utf8(value).map_err(|_| Rejected::Malformed)?;
+    let Some(value) = callback.headers.single(name)? else { return Ok(None) };
+    let text = std::str::from_utf8(value).map_err(|_| VerifyError::Malformed)?;
     let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(Rejected::Malformed) }
+    if visible && text.len() <= MAX_LENGTH { Ok(Some(text)) } else { Err(VerifyError::Malformed) }
 }
 
-/// What stands for a request that no signature covers: its body or, without one, its query without the credential in it. Beside
-/// a body only the parameter `event` of the query is read: two events of a video room may differ in nothing else.
-fn uncovered(callback: &Callback) -> Vec<u8> {
-    let of_query =
-        |is_kept: fn(&str) -> bool| callback.query().split('&').filter(|pair| is_kept(pair)).collect::<Vec<_>>().join("&");
-    if callback.body.is_empty() {
-        return of_query(|pair| !url_secret::is_parameter(pair)).into_bytes();
-    }
-    let event = of_query(|pair| pair.split('=').next() == Some("event"));
-    if event.is_empty() { callback.body.to_vec() } else { [&callback.body, &b"\0"[..], event.as_bytes()].concat() }
-}
-
-/// The index of the secret that was given. All are compared, so that the time does not tell which one was meant.
-fn given(secrets: &[Secret], given: &[u8]) -> Option<usize> {
-    let matches = secrets.iter().enumerate().map(|(index, secret)| (index, secret.matches(given)));
-    matches.fold(None, |found, (index, is_it)| if is_it { found.or(Some(index)) } else { found })
-}
-
-/// The index of the first secret for which `matches` holds.
-fn matching(secrets: &[Secret], matches: impl Fn(&[u8]) -> bool) -> Result<usize, Rejected> {
-    secrets.iter().position(|secret| matches(secret.bytes())).ok_or(Rejected::Mismatch)
+/// The index of the first key for which `matches` holds.
+fn matching<K>(keys: &[K], matches: impl Fn(&K) -> bool) -> Result<usize, VerifyError> {
+    keys.iter().position(matches).ok_or(VerifyError::Mismatch)
 }

@@ -1,19 +1,23 @@
-//! A request about to be signed and sent, for `demo`, `simulate` and the tests: the other side of every scheme.
+//! Requests as a provider sends and signs them, for `demo`, `simulate` and the tests: the counterpart of verification.
 
+use super::Scheme;
 use crate::{form, public_url::PublicUrl};
 
-/// A request to the gateway. A scheme's `sign` adds what makes it genuine, wherever the scheme carries it.
+/// Signs requests as a provider does, with keys of its own.
+pub trait Signer: Send + Sync {
+    /// Adds what the scheme verifies, wherever it carries it. Without a key for the scheme the request stays unsigned.
+    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing);
+}
+
+/// A request to the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// The gateway's public address, if it has one.
     pub public_url: Option<PublicUrl>,
-    /// The method.
     pub method: String,
     /// The raw path and query.
     pub target: String,
-    /// The headers.
     pub headers: Vec<(String, String)>,
-    /// The exact body.
     pub body: Vec<u8>,
     /// The id of the message, for schemes that sign one.
     pub id: String,
@@ -32,14 +36,13 @@ impl Outgoing {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// Whether its content type says that the body is a form.
+    /// Returns true if the body is declared to be a form.
     pub fn is_form(&self) -> bool {
         let is_form =
             |(name, value): &(String, String)| name.eq_ignore_ascii_case("content-type") && value.starts_with(form::MEDIA_TYPE);
         self.headers.iter().any(is_form)
     }
 
-    /// Adds a header.
     pub fn header(&mut self, name: &str, value: String) {
         self.headers.push((name.to_owned(), value));
     }

@@ -1,30 +1,114 @@
-//! The parameters of a request that carries its signature among them: of a query, a form, or a flat JSON object.
+//! Requests with the signature among their parameters, which are those of a query, a form, or a flat JSON object.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::{Outgoing, Rejected};
+use super::{
+    Outgoing, Proof, RequestKey, Scheme, VerifyError,
+    flat_json::{Members, Scalar},
+    md5_plain, sms,
+};
 use crate::{
     callback::{Callback, Payload},
     form::Form,
+    secret::Secret,
 };
 
 /// The parameter that holds the signature.
 const SIGNATURE: &[u8] = b"sig";
 
+/// The parameters of a request with `sig` among them, decoded once for every scheme that may have signed them.
+pub struct SignedParameters<'c> {
+    callback: &'c Callback,
+    payload: Payload<'c>,
+    /// The members of a document.
+    members: Vec<(String, Scalar<'c>)>,
+}
+
+/// The scheme that gives the signature, the index of the secret, and the request's key.
+pub(super) type Match = (&'static Scheme, usize, RequestKey);
+
+impl<'c> SignedParameters<'c> {
+    /// Decodes the parameters; `None` if there is no `sig` among them.
+    pub fn decode(callback: &'c Callback) -> Option<Self> {
+        let payload = sms::SCHEME.payload.decode(callback);
+        let (is_signed, members) = match &payload {
+            Payload::Form(form) => (form.pairs().any(|(name, _)| name == SIGNATURE), Vec::new()),
+            Payload::Document(document) => {
+                let Members(members) = serde_json::from_slice(document.bytes()).ok()?;
+                let scalars = members.into_iter().map(|(name, value)| Some((name, Scalar::parse(value)?)));
+                let members = scalars.collect::<Option<Vec<_>>>()?;
+                (members.iter().any(|(name, _)| name.as_bytes() == SIGNATURE), members)
+            }
+        };
+        is_signed.then_some(Self { callback, payload, members })
+    }
+
+    /// Verifies `sig` by the first scheme that gives it: `sms`, if its keys are passed, and `md5-plain`, if its secrets are. Their
+    /// signatures look alike, but no string is signed by both. With a tolerance in seconds the signed time must be within it.
+    pub fn verify(
+        self,
+        sms: Option<&[sms::Key]>,
+        md5_plain: Option<&[Secret]>,
+        tolerance: Option<u64>,
+    ) -> Result<Proof<'c>, VerifyError> {
+        let parameters = self.sorted();
+        let verify = |by: &dyn Fn(&Parameters<'_>) -> Result<Match, VerifyError>| {
+            let parameters = parameters.as_ref().map_err(|error| *error)?;
+            let found = by(parameters)?;
+            is_within(parameters, self.callback, tolerance).map(|()| found)
+        };
+        let by_sms = sms.map(|keys| verify(&|parameters| sms::verify(parameters, keys)));
+        let found = match (by_sms, md5_plain) {
+            (Some(Ok(found)), _) => Ok(found),
+            (_, Some(secrets)) => verify(&|parameters| md5_plain::verify(parameters, secrets)),
+            (Some(error), None) => error,
+            (None, None) => Err(VerifyError::SchemeOff),
+        };
+        let (scheme, index, request_key) = found?;
+        drop(parameters);
+        let members = self.members.into_iter().map(|(name, value)| (name, value.into_json()));
+        let payload = match self.payload {
+            Payload::Document(document) => Payload::Document(document.with_json(Value::Object(members.collect()))),
+            form @ Payload::Form(_) => form,
+        };
+        Ok(Proof::new(self.callback, scheme, index, request_key).with_payload(payload))
+    }
+
+    /// Separates the signature from the parameters. Names with a delimiter could be re-encoded, and repeated names are ambiguous;
+    /// neither is ever sent.
+    pub(super) fn sorted(&self) -> Result<Parameters<'_>, VerifyError> {
+        let mut pairs: Vec<Pair<'_>> = match &self.payload {
+            Payload::Form(form) => form.pairs().map(|(name, value)| (name, Some(value))).collect(),
+            Payload::Document(_) => {
+                self.members.iter().map(|(name, value)| (name.as_bytes(), value.text().map(str::as_bytes))).collect()
+            }
+        };
+        pairs.sort_unstable();
+        let is_plain = |name: &[u8]| !name.is_empty() && !name.iter().any(|byte| b"&=".contains(byte));
+        if !pairs.iter().all(|(name, _)| is_plain(name)) {
+            return Err(VerifyError::Shape);
+        }
+        if pairs.windows(2).any(|two| matches!(two, [(one, _), (other, _)] if one == other)) {
+            return Err(VerifyError::Repeated);
+        }
+        let place = pairs.iter().position(|(name, _)| *name == SIGNATURE).ok_or(VerifyError::Missing)?;
+        let (_, signature) = pairs.remove(place);
+        let signature = hex::decode(signature.unwrap_or_default()).map_err(|_| VerifyError::Malformed)?;
+        Ok(Parameters { pairs, signature })
+    }
+}
+
 /// A name and its decoded value; a JSON null has none.
-type Pair = (Vec<u8>, Option<Vec<u8>>);
+type Pair<'p> = (&'p [u8], Option<&'p [u8]>);
 
 /// Parameters in byte order of their names, as they are signed.
-pub(super) struct Parameters {
-    pairs: Vec<Pair>,
+pub(super) struct Parameters<'p> {
+    pairs: Vec<Pair<'p>>,
     /// The signature's hex digits, decoded.
     pub(super) signature: Vec<u8>,
 }
 
-/// What becomes of values that are blank or null, on which the vendor's libraries disagree.
+/// The treatment of values that are blank or null, on which the vendor's libraries disagree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blanks {
     /// Blank ones are signed, null ones are not.
@@ -35,119 +119,54 @@ pub(super) enum Blanks {
     NullAsEmpty,
 }
 
-impl Parameters {
-    /// Takes the signature out of the parameters. A name with a delimiter in it could be cut anew, and of two values of one name
-    /// nothing says which is meant: neither is ever sent.
-    pub(super) fn of(callback: &Callback) -> Result<Self, Rejected> {
-        let mut pairs = read(callback)?;
-        pairs.sort();
-        let is_plain = |name: &[u8]| !name.is_empty() && !name.iter().any(|byte| b"&=".contains(byte));
-        if !pairs.iter().all(|(name, _)| is_plain(name)) {
-            return Err(Rejected::Shape);
-        }
-        if pairs.windows(2).any(|two| matches!(two, [(one, _), (other, _)] if one == other)) {
-            return Err(Rejected::Repeated);
-        }
-        let place = pairs.iter().position(|(name, _)| name == SIGNATURE).ok_or(Rejected::Missing)?;
-        let (_, signature) = pairs.remove(place);
-        let signature = hex::decode(signature.unwrap_or_default()).map_err(|_| Rejected::Malformed)?;
-        Ok(Self { pairs, signature })
-    }
-
-    /// Whether all names are of letters, digits, `-` and `_`.
+impl Parameters<'_> {
+    /// Returns true if all names are of letters, digits, `-` and `_`.
     pub(super) fn are_plain(&self) -> bool {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
         self.pairs.iter().all(|(name, _)| name.iter().all(is_plain))
     }
 
-    /// Whether the request carries a signature among its parameters.
-    pub(super) fn are_signed(callback: &Callback) -> bool {
-        read(callback).is_ok_and(|pairs| pairs.iter().any(|(name, _)| name == SIGNATURE))
-    }
-
     /// The value of that name, as text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.pairs.iter().find(|(key, _)| key == name.as_bytes())?;
-        std::str::from_utf8(value.as_deref()?).ok()
+        let (_, value) = self.pairs.iter().find(|(key, _)| *key == name.as_bytes())?;
+        std::str::from_utf8((*value)?).ok()
     }
 
-    /// The pairs that are signed under that reading.
+    /// The pairs that are signed with that treatment.
     pub(super) fn signed(&self, blanks: Blanks) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.pairs.iter().filter_map(move |(name, value)| {
-            let is_blank = value.as_ref().is_none_or(|value| value.trim_ascii().is_empty());
+            let is_blank = value.is_none_or(|value| value.trim_ascii().is_empty());
             match (blanks, value) {
                 (Blanks::Kept, None) => None,
                 (Blanks::Skipped, _) if is_blank => None,
-                (_, value) => Some((name.as_slice(), value.as_deref().unwrap_or_default())),
+                (_, value) => Some((*name, value.unwrap_or_default())),
             }
         })
     }
 }
 
-fn read(callback: &Callback) -> Result<Vec<Pair>, Rejected> {
-    match callback.payload() {
-        Payload::Form(form) => Ok(form.pairs().map(|(name, value)| (name.to_vec(), Some(value.to_vec()))).collect()),
-        Payload::Document(body) => {
-            let Members(members) = serde_json::from_slice(body).map_err(|_| Rejected::Malformed)?;
-            members.into_iter().map(|(name, value)| Ok((name.into_bytes(), scalar(&value)?))).collect()
-        }
-    }
+/// Checks the signed time, if a tolerance is configured.
+fn is_within(parameters: &Parameters<'_>, callback: &Callback, tolerance: Option<u64>) -> Result<(), VerifyError> {
+    let Some(tolerance) = tolerance else { return Ok(()) };
+    let seconds: i64 = parameters.text("timestamp").and_then(|text| text.parse().ok()).ok_or(VerifyError::Stale)?;
+    if callback.received_at.seconds().abs_diff(seconds) > tolerance { Err(VerifyError::Stale) } else { Ok(()) }
 }
 
-/// The text of a JSON scalar; of a number its original digits.
-fn scalar(value: &RawValue) -> Result<Option<Vec<u8>>, Rejected> {
-    match value.get().as_bytes().first() {
-        Some(b'"') => {
-            serde_json::from_str(value.get()).map(|text: String| Some(text.into_bytes())).map_err(|_| Rejected::Malformed)
-        }
-        Some(b'{' | b'[') | None => Err(Rejected::NotCovered),
-        Some(b'n') => Ok(None),
-        Some(_) => Ok(Some(value.get().as_bytes().to_vec())),
-    }
-}
-
-/// The members of a JSON object, repeated ones too, with their values as they are written.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = object.next_entry()? {
-            members.push(member);
-        }
-        Ok(Members(members))
-    }
-}
-
-/// The parameters of a request that is about to be signed.
-pub(super) fn of_outgoing(outgoing: &Outgoing) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+/// The parameters of a request to be signed, in byte order.
+pub(super) fn to_sign(outgoing: &Outgoing) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = if outgoing.body.is_empty() || outgoing.is_form() {
         let encoded = if outgoing.body.is_empty() { outgoing.query().as_bytes() } else { &outgoing.body };
         Form::decode(encoded)?.pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
     } else {
         let Members(members) = serde_json::from_slice(&outgoing.body).ok()?;
-        let pair = |(name, value): (String, Box<RawValue>)| Some((name.into_bytes(), scalar(&value).ok()??));
+        let pair = |(name, value): (String, _)| Some((name.into_bytes(), Scalar::parse(value)?.text()?.as_bytes().to_vec()));
         members.into_iter().filter_map(pair).collect()
     };
     pairs.sort();
     Some(pairs)
 }
 
-/// Adds the signature to the parameters, wherever they are.
+/// Adds the signature to the parameters of the query, the form or the JSON object.
 pub(super) fn add_signature(outgoing: &mut Outgoing, digits: &str) {
     if outgoing.body.is_empty() {
         outgoing.query_parameter("sig", digits);
@@ -155,5 +174,46 @@ pub(super) fn add_signature(outgoing: &mut Outgoing, digits: &str) {
         outgoing.body.extend_from_slice(format!("&sig={digits}").as_bytes());
     } else if let Some(end) = outgoing.body.iter().rposition(|&byte| byte == b'}') {
         outgoing.body.splice(end..end, format!(",\"sig\":\"{digits}\"").into_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{callback::Headers, json, signature::Outgoing, time::Timestamp};
+
+    #[test]
+    fn payload_of_signed_json_is_the_parsed_body() {
+        let secret = Secret::new("Zx81-signature-secret-q7");
+        let body = br#"{"a":"\u00e9\"","b":"","c":null,"d":1.50,"e":-0,"f":1E5,"g":true,"timestamp":"1"}"#;
+        let mut outgoing = Outgoing {
+            public_url: None,
+            method: "POST".to_owned(),
+            target: "/".to_owned(),
+            headers: Vec::new(),
+            body: body.to_vec(),
+            id: String::new(),
+            seconds: 0,
+        };
+        md5_plain::sign(&secret, &mut outgoing);
+        let callback = Callback {
+            method: outgoing.method,
+            target: outgoing.target,
+            route: "",
+            url_token: None,
+            client: None,
+            public_urls: Arc::from([]),
+            headers: Headers::default(),
+            body: Bytes::from(outgoing.body),
+            received_at: Timestamp::from_seconds(0).expect("an instant"),
+        };
+        let signed = SignedParameters::decode(&callback).expect("a signature");
+        let proof = signed.verify(None, Some(&[secret]), None).expect("a proof");
+        let Payload::Document(document) = proof.payload() else { panic!("a form") };
+        assert_eq!(document.json(), Ok(&json::parse(&callback.body).expect("JSON")));
     }
 }

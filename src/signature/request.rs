@@ -1,18 +1,16 @@
-//! Scheme `request`: base64 HMAC of the public URL followed by the sorted form parameters. A body that is no form is
-//! covered by its SHA-256 in the query parameter `bodySHA256`; a GET by its URL.
+//! Scheme `request`: base64 HMAC of the public URL followed by the sorted form parameters. A body that is not a form is covered by its
+//! SHA-256 in the query parameter `bodySHA256`, a GET by its URL.
 //!
 //! Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js`, Twilio docs "Security"
-//! (read 2026-11-22). There are no delimiters in what is signed, so the caller checks the shape of the fields afterwards.
+//! (read 2026-11-22). The signed string has no delimiters, so the caller also checks the shape of the fields.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::Mac;
 use sha2::{Digest, Sha256};
 
-use super::{Outgoing, Proof, Rejected, Scheme, header, mac};
+use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, key_without_spelling};
 use crate::{
-    callback::{Callback, Payload},
+    callback::{Callback, Payload, PayloadKind},
     form::Form,
-    public_url,
     secret::Secret,
 };
 
@@ -20,20 +18,21 @@ use crate::{
 pub static SCHEME: Scheme = Scheme {
     name: "request",
     covers: "URL, form parameters or JSON body",
-    leaves_open: "time; where one form parameter ends and the next begins; the method",
+    leaves_open: "time; the boundaries between form parameters; the method",
     covers_url: true,
     covers_payload: true,
+    payload: PayloadKind::Declared,
     tolerance: None,
 };
 
-/// The hash of a key. It is configured with the key and never chosen by a request.
+/// The hash function of a key. It is configured with the key; a request cannot choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(ascii_case_insensitive)]
 pub enum Algorithm {
-    /// That of auth tokens and signing keys.
+    /// For auth tokens and signing keys.
     #[strum(serialize = "HMAC_SHA1")]
     HmacSha1,
-    /// May be that of a shared key.
+    /// For shared keys.
     #[strum(serialize = "HMAC_SHA256")]
     HmacSha256,
 }
@@ -41,76 +40,106 @@ pub enum Algorithm {
 /// A secret with its algorithm.
 #[derive(Clone)]
 pub struct Key {
-    /// The secret.
-    pub secret: Secret,
-    /// The one algorithm it is used with.
-    pub algorithm: Algorithm,
-    /// Its place among the endpoint's secrets.
-    pub index: usize,
+    keyed: Keyed,
+    /// The index among the endpoint's secrets.
+    index: usize,
+}
+
+#[derive(Clone)]
+enum Keyed {
+    Sha1(HmacSha1Key),
+    Sha256(HmacSha256Key),
 }
 
 impl Key {
-    fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
-        match self.algorithm {
-            Algorithm::HmacSha1 => mac::matches(mac::sha1(self.secret.bytes(), parts), given),
-            Algorithm::HmacSha256 => mac::matches(mac::sha256(self.secret.bytes(), parts), given),
+    pub fn new(secret: &Secret, algorithm: Algorithm, index: usize) -> Self {
+        let keyed = match algorithm {
+            Algorithm::HmacSha1 => Keyed::Sha1(HmacSha1Key::new(secret.bytes())),
+            Algorithm::HmacSha256 => Keyed::Sha256(HmacSha256Key::new(secret.bytes())),
+        };
+        Self { keyed, index }
+    }
+
+    pub fn algorithm(&self) -> Algorithm {
+        match self.keyed {
+            Keyed::Sha1(_) => Algorithm::HmacSha1,
+            Keyed::Sha256(_) => Algorithm::HmacSha256,
         }
+    }
+
+    fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
+        match &self.keyed {
+            Keyed::Sha1(key) => key.matches(parts, given),
+            Keyed::Sha256(key) => key.matches(parts, given),
+        }
+    }
+
+    /// Returns true if it gives that signature over the public URL, in one of its spellings, and the parameters.
+    fn signs(&self, callback: &Callback, parameters: &[u8], given: &[u8]) -> bool {
+        let signs = |origin: &str, target: &str| self.matches(&[origin.as_bytes(), target.as_bytes(), parameters], given);
+        callback.public_urls.iter().any(|public| public.any_spelling(&callback.target, signs))
     }
 }
 
-/// How a vendor signs several parameters of one name.
+/// The treatment of several parameters of one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
-    /// The distinct values, sorted, as Twilio does.
+    /// Signs the distinct values, sorted, as Twilio does.
     Sorted,
-    /// That, or all values as they were sent: SignalWire's own libraries disagree.
+    /// Signs those, or all values in the order sent: SignalWire's own libraries disagree.
     SortedOrAsSent,
 }
 
 /// Verifies the signature in the header of that name (lower case).
-pub fn verify<'c>(callback: &'c Callback, header_name: &str, keys: &[&Key], repeated: Repeated) -> Result<Proof<'c>, Rejected> {
-    let value = header(callback, header_name)?.ok_or(Rejected::Missing)?;
-    let given = STANDARD.decode(value).map_err(|_| Rejected::Malformed)?;
-    let mut readings = vec![covered_parameters(callback, joined_parameters)?];
-    if repeated == Repeated::SortedOrAsSent {
-        readings.push(covered_parameters(callback, joined_as_sent)?);
-        readings.dedup();
+pub fn verify<'c>(
+    callback: &'c Callback,
+    header_name: &str,
+    keys: &[&Key],
+    repeated: Repeated,
+) -> Result<Proof<'c>, VerifyError> {
+    let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
+    let given = STANDARD.decode(value).map_err(|_| VerifyError::Malformed)?;
+    let payload = SCHEME.payload.decode(callback);
+    let form = covered_form(callback, &payload)?;
+    let signing_key = |parameters: &[u8]| keys.iter().find(|key| key.signs(callback, parameters, &given));
+    let mut parameters = form.map(joined_parameters).unwrap_or_default();
+    let mut key = signing_key(&parameters);
+    if let (None, Repeated::SortedOrAsSent, Some(form)) = (key, repeated, form) {
+        let as_sent = joined_as_sent(form);
+        if as_sent != parameters {
+            key = signing_key(&as_sent);
+            parameters = as_sent;
+        }
     }
-    let urls: Vec<String> = callback.public_urls.iter().flat_map(|public| public.signed_spellings(&callback.target)).collect();
-    let is_genuine = |key: &Key, read: &[u8]| urls.iter().any(|url| key.matches(&[url.as_bytes(), read], &given));
-    let matching = |read: &Vec<u8>| Some((keys.iter().copied().find(|key| is_genuine(key, read))?, read.clone()));
-    let (key, parameters) = readings.iter().find_map(matching).ok_or(Rejected::Mismatch)?;
-    // The parameters of a URL are signed with their delimiters.
-    if let (false, Payload::Form(form)) = (callback.body.is_empty(), callback.payload())
-        && !form.pairs().all(|(name, _)| is_plain_name(name))
-    {
-        return Err(Rejected::Shape);
+    let key = key.ok_or(VerifyError::Mismatch)?;
+    if form.is_some_and(|form| !form.pairs().all(|(name, _)| is_plain_name(name))) {
+        return Err(VerifyError::Shape);
     }
-    // What was signed, without the origin: however a captured request is cut or spelt anew, and wherever the domain moves,
-    // it stays the same request.
-    let canonical = public_url::fold_spelling(&[callback.target.as_bytes(), &parameters].concat());
-    Ok(Proof::new(callback, &SCHEME, key.index, canonical))
+    let request_key = key_without_spelling(&callback.target, &parameters);
+    Ok(Proof::new(callback, &SCHEME, key.index, request_key).with_payload(payload))
 }
 
-/// What is signed after the URL. A body that nothing covers is refused: a signature over the bare URL must not vouch for it.
-fn covered_parameters(callback: &Callback, join: fn(&Form<'_>) -> Vec<u8>) -> Result<Vec<u8>, Rejected> {
-    match callback.payload() {
-        _ if callback.body.is_empty() => Ok(Vec::new()),
-        // No provider sends a GET with a body; it is a POST in another guise.
-        _ if callback.method == "GET" => Err(Rejected::NotCovered),
-        Payload::Form(form) => Ok(join(&form)),
-        Payload::Document(body) if is_hashed(callback.query(), body) => Ok(Vec::new()),
-        Payload::Document(_) => Err(Rejected::NotCovered),
+/// The form whose parameters are signed after the URL; a GET's are signed with the URL. A body that is not covered is rejected: a
+/// signature over the bare URL does not verify it.
+fn covered_form<'p, 'c>(callback: &Callback, payload: &'p Payload<'c>) -> Result<Option<&'p Form<'c>>, VerifyError> {
+    match payload {
+        _ if callback.body.is_empty() => Ok(None),
+        // No provider sends a GET with a body; it would be a re-encoded POST.
+        _ if callback.method == "GET" => Err(VerifyError::NotCovered),
+        Payload::Form(form) => Ok(Some(form)),
+        Payload::Document(document) if is_hashed(callback.query(), document.bytes()) => Ok(None),
+        Payload::Document(_) => Err(VerifyError::NotCovered),
     }
 }
 
-/// Whether the query ends in the lower-case hex SHA-256 of the body. It is the last parameter because Twilio appends it:
-/// anywhere else it may be text of a form's value that was moved into the URL.
+/// Returns true if the query ends in the lower-case hex SHA-256 of the body. Twilio appends it as the last parameter; anywhere else it
+/// may be text of a form's value that was moved into the URL.
 fn is_hashed(query: &str, body: &[u8]) -> bool {
     const NAME: &str = "bodySHA256";
     let is_named = |pair: &str| Form::decode(pair.as_bytes()).is_some_and(|form| form.has(NAME));
     let last = query.rsplit('&').next().and_then(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
-    last == Some(hex::encode(Sha256::digest(body)).as_str()) && query.split('&').filter(|pair| is_named(pair)).count() == 1
+    last.is_some_and(|hash| hash == hex::encode(Sha256::digest(body)))
+        && query.split('&').filter(|pair| is_named(pair)).count() == 1
 }
 
 /// Adds the header that [`verify`] accepts.
@@ -119,30 +148,39 @@ pub fn sign(key: &Key, header_name: &str, outgoing: &mut Outgoing) {
     let parameters = form.map(|form| joined_parameters(&form)).unwrap_or_default();
     let url = outgoing.url();
     let parts = [url.as_bytes(), &parameters];
-    let signature = match key.algorithm {
-        Algorithm::HmacSha1 => STANDARD.encode(mac::sha1(key.secret.bytes(), &parts).finalize().into_bytes()),
-        Algorithm::HmacSha256 => STANDARD.encode(mac::sha256(key.secret.bytes(), &parts).finalize().into_bytes()),
+    let signature = match &key.keyed {
+        Keyed::Sha1(key) => STANDARD.encode(key.digest(&parts)),
+        Keyed::Sha256(key) => STANDARD.encode(key.digest(&parts)),
     };
     outgoing.header(header_name, signature);
 }
 
-/// Names in byte order, each followed by its value; of a repeated name the distinct values, sorted.
+/// Names in byte order, each followed by its value; for a repeated name its distinct values, sorted.
 fn joined_parameters(form: &Form<'_>) -> Vec<u8> {
     let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
     pairs.sort_unstable();
     pairs.dedup();
-    pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
+    join(&pairs)
 }
 
-/// Names in byte order, of a repeated name all values in the order sent.
+/// Names in byte order, each followed by its value; for a repeated name all values in the order sent.
 fn joined_as_sent(form: &Form<'_>) -> Vec<u8> {
     let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
     pairs.sort_by_key(|(name, _)| *name);
-    pairs.into_iter().flat_map(|(name, value)| [name, value]).flatten().copied().collect()
+    join(&pairs)
 }
 
-/// Names of a form's parameters; anything else may be a value that was moved into a name. They are the provider's own and
-/// start with a letter, so that the end of the URL cannot be moved into the first of them.
+fn join(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len()).sum());
+    for (name, value) in pairs {
+        joined.extend_from_slice(name);
+        joined.extend_from_slice(value);
+    }
+    joined
+}
+
+/// Returns true for a parameter name as providers use them. They start with a letter, so that the end of the URL cannot be moved into
+/// the first name; anything else may be a value that was moved into a name.
 fn is_plain_name(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphabetic)
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))

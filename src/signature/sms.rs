@@ -1,14 +1,18 @@
-//! Scheme `sms`: the parameter `sig`, a digest of all other parameters, sorted, each `&name=value`, by the method that is
-//! configured for the account.
+//! Scheme `sms`: the parameter `sig`, a digest of all other parameters, sorted, each as `&name=value`, by the method configured for the
+//! account.
 //!
 //! Sources: Vonage docs "Signing messages"; vonage-php `Client/Signature`, vonage-java `RequestSigning`, vonage-node
 //! `SMS.verifySignature`, vonage-ruby `SMS#verify_webhook_sig` (read 2026-11-22). They disagree on blank values.
 
 use super::{
-    Outgoing, Proof, Rejected, Scheme, mac, matching,
-    parameters::{self, Blanks, Parameters},
+    HmacSha1Key, HmacSha256Key, Outgoing, RequestKey, Scheme, VerifyError, mac, matching,
+    parameters::{self, Blanks, Match, Parameters, SignedParameters},
+    request_key,
 };
-use crate::{callback::Callback, secret::Secret};
+use crate::{
+    callback::{Callback, PayloadKind},
+    secret::Secret,
+};
 
 /// Covers all parameters.
 pub static SCHEME: Scheme = Scheme {
@@ -17,14 +21,15 @@ pub static SCHEME: Scheme = Scheme {
     leaves_open: "URL of a POST, method, headers; time, unless `VONAGE_SIGNATURE_TOLERANCE` is set",
     covers_url: false,
     covers_payload: true,
+    payload: PayloadKind::Declared,
     tolerance: None,
 };
 
-/// The digest. It is configured for the account and never chosen by a request.
+/// The digest. It is configured for the account; a request cannot choose it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Method {
-    /// MD5 of the string and the secret after it.
+    /// MD5 of the string followed by the secret.
     #[default]
     Md5Hash,
     /// HMAC-MD5.
@@ -37,64 +42,72 @@ pub enum Method {
     Sha512,
 }
 
-impl Method {
-    fn digest(self, secret: &[u8], signed: &[u8]) -> Vec<u8> {
+/// A secret for the account's method.
+#[derive(Clone)]
+pub enum Key {
+    Md5Hash(Secret),
+    Md5(mac::Key<md5::Md5>),
+    Sha1(HmacSha1Key),
+    Sha256(HmacSha256Key),
+    Sha512(Box<mac::Key<sha2::Sha512>>),
+}
+
+impl Key {
+    pub fn new(secret: &Secret, method: Method) -> Self {
+        let bytes = secret.bytes();
+        match method {
+            Method::Md5Hash => Self::Md5Hash(secret.clone()),
+            Method::Md5 => Self::Md5(mac::Key::new(bytes)),
+            Method::Sha1 => Self::Sha1(HmacSha1Key::new(bytes)),
+            Method::Sha256 => Self::Sha256(HmacSha256Key::new(bytes)),
+            Method::Sha512 => Self::Sha512(Box::new(mac::Key::new(bytes))),
+        }
+    }
+
+    fn matches(&self, signed: &[u8], given: &[u8]) -> bool {
         match self {
-            Self::Md5Hash => mac::md5(&[signed, secret]).to_vec(),
-            Self::Md5 => mac::hmac::<md5::Md5>(secret, signed),
-            Self::Sha1 => mac::hmac::<sha1::Sha1>(secret, signed),
-            Self::Sha256 => mac::hmac::<sha2::Sha256>(secret, signed),
-            Self::Sha512 => mac::hmac::<sha2::Sha512>(secret, signed),
+            Self::Md5Hash(secret) => mac::equal(&mac::md5(&[signed, secret.bytes()]), given),
+            Self::Md5(key) => key.matches(&[signed], given),
+            Self::Sha1(key) => key.matches(&[signed], given),
+            Self::Sha256(key) => key.matches(&[signed], given),
+            Self::Sha512(key) => key.matches(&[signed], given),
+        }
+    }
+
+    /// The digest in hexadecimal: the plain hash in lower case, the others in upper case.
+    fn digits(&self, signed: &[u8]) -> String {
+        match self {
+            Self::Md5Hash(secret) => hex::encode(mac::md5(&[signed, secret.bytes()])),
+            Self::Md5(key) => hex::encode_upper(key.digest(&[signed])),
+            Self::Sha1(key) => hex::encode_upper(key.digest(&[signed])),
+            Self::Sha256(key) => hex::encode_upper(key.digest(&[signed])),
+            Self::Sha512(key) => hex::encode_upper(key.digest(&[signed])),
         }
     }
 }
 
-/// Whether the request carries a signature of this kind.
-pub fn claimed(callback: &Callback) -> bool {
-    Parameters::are_signed(callback)
-}
-
-/// The second at which the parameters say that they were sent.
+/// The second in the parameter `timestamp`.
 pub fn signed_at(callback: &Callback) -> Option<i64> {
-    Parameters::of(callback).ok()?.text("timestamp")?.parse().ok()
+    SignedParameters::decode(callback)?.sorted().ok()?.text("timestamp")?.parse().ok()
 }
 
-/// Verifies the signature. With a tolerance in seconds the signed time must be within it.
-pub fn verify<'c>(
-    callback: &'c Callback,
-    secrets: &[Secret],
-    method: Method,
-    tolerance: Option<u64>,
-) -> Result<Proof<'c>, Rejected> {
-    let parameters = Parameters::of(callback)?;
-    // A genuine one always has the time, so that no two are alike.
-    parameters.text("timestamp").filter(|time| !time.trim().is_empty()).ok_or(Rejected::NotCovered)?;
-    let mut failure = Rejected::Mismatch;
-    for blanks in [Blanks::Kept, Blanks::Skipped, Blanks::NullAsEmpty] {
-        let signed = joined(&parameters, blanks);
-        match matching(secrets, |secret| mac::equal(&method.digest(secret, &signed), &parameters.signature)) {
-            Ok(index) => {
-                is_fresh(&parameters, callback, tolerance)?;
-                return Ok(Proof::new(callback, &SCHEME, index, without_attempt(&signed)));
-            }
-            Err(rejected) => failure = rejected,
-        }
-    }
-    Err(failure)
+/// Verifies the signature.
+pub(super) fn verify(parameters: &Parameters<'_>, keys: &[Key]) -> Result<Match, VerifyError> {
+    // The sender always adds the time, so that no two signatures are equal.
+    parameters.text("timestamp").filter(|time| !time.trim().is_empty()).ok_or(VerifyError::NotCovered)?;
+    let found = |blanks: Blanks| {
+        let signed = join(parameters.signed(blanks));
+        let index = matching(keys, |key| key.matches(&signed, &parameters.signature)).ok()?;
+        Some((&SCHEME, index, key_without_attempt(&signed)))
+    };
+    [Blanks::Kept, Blanks::Skipped, Blanks::NullAsEmpty].into_iter().find_map(found).ok_or(VerifyError::Mismatch)
 }
 
-/// Adds the signature that [`verify`] accepts.
-pub fn sign(secret: &Secret, method: Method, outgoing: &mut Outgoing) {
-    let Some(pairs) = parameters::of_outgoing(outgoing) else { return };
+/// Adds the signature that [`SignedParameters::verify`] accepts.
+pub fn sign(key: &Key, outgoing: &mut Outgoing) {
+    let Some(pairs) = parameters::to_sign(outgoing) else { return };
     let signed = join(pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())));
-    let digits = hex::encode(method.digest(secret.bytes(), &signed));
-    // As in the wild: the plain hash in lower case, the others in upper case.
-    let digits = if method == Method::Md5Hash { digits } else { digits.to_uppercase() };
-    parameters::add_signature(outgoing, &digits);
-}
-
-fn joined(parameters: &Parameters, blanks: Blanks) -> Vec<u8> {
-    join(parameters.signed(blanks))
+    parameters::add_signature(outgoing, &key.digits(&signed));
 }
 
 fn join<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>) -> Vec<u8> {
@@ -108,18 +121,11 @@ fn join<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>) -> Vec<u8> {
     joined
 }
 
-/// Whether the signed time is within the tolerance, if one is configured.
-pub(super) fn is_fresh(parameters: &Parameters, callback: &Callback, tolerance: Option<u64>) -> Result<(), Rejected> {
-    let Some(tolerance) = tolerance else { return Ok(()) };
-    let seconds: i64 = parameters.text("timestamp").and_then(|text| text.parse().ok()).ok_or(Rejected::Stale)?;
-    if callback.received_at.seconds().abs_diff(seconds) > tolerance { Err(Rejected::Stale) } else { Ok(()) }
-}
-
-/// The signed string without what changes from attempt to attempt. It is cut where the string has its delimiters, not where
-/// the request had them, so that every way to cut a captured request anew is the same request.
-pub(super) fn without_attempt(signed: &[u8]) -> Vec<u8> {
+/// The key of a request with that signed string, without the parts that change per attempt. It is split at the delimiters of the string,
+/// not of the request, so that every re-encoding of a captured request has the same key.
+pub(super) fn key_without_attempt(signed: &[u8]) -> RequestKey {
     let changes =
         |part: &&[u8]| ["timestamp=", "nonce=", "message-timestamp="].iter().any(|name| part.starts_with(name.as_bytes()));
     let parts: Vec<&[u8]> = signed.split(|&byte| byte == b'&').filter(|part| !changes(part)).collect();
-    parts.join(&b'&')
+    request_key(&[&parts.join(&b'&')])
 }

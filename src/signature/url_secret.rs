@@ -1,44 +1,45 @@
-//! Scheme `url-secret`: the query parameter `secret` (the user's guide, "Option 2: Shared Secret").
+//! Scheme `url-secret`: the query parameter `secret` (the integration guide, "Option 2: Shared Secret").
 
-use super::{Outgoing, Proof, Rejected, Scheme, given, uncovered};
-use crate::{callback::Callback, form::Form, secret::Secret};
+use super::{Outgoing, Proof, Scheme, VerifyError, uncovered};
+use crate::{
+    callback::{Callback, PayloadKind},
+    form::Form,
+    secret::{self, Secret},
+};
 
-/// Covers nothing: who knows the URL is believed.
+/// Covers nothing: any client that knows the URL is accepted.
 pub static SCHEME: Scheme = Scheme {
     name: "url-secret",
-    covers: "nothing: who knows the URL is believed",
+    covers: "nothing: any client that knows the URL is accepted",
     leaves_open: "body, query, method, headers and time",
     covers_url: false,
     covers_payload: false,
+    payload: PayloadKind::Sniffed,
     tolerance: None,
 };
 
-/// The parameter's name.
 pub const PARAMETER: &str = "secret";
 
-/// Whether a pair of a raw query is the parameter, however its name is escaped.
+/// Returns true if a pair of a raw query is the parameter, however its name is escaped.
 pub fn is_parameter(pair: &str) -> bool {
     Form::decode(pair.as_bytes()).is_some_and(|pair| pair.has(PARAMETER))
 }
 
-/// Whether the query carries a secret.
-pub fn claimed(callback: &Callback) -> bool {
+pub fn is_present(callback: &Callback) -> bool {
     Form::decode(callback.query().as_bytes()).is_some_and(|query| query.has(PARAMETER))
 }
 
-/// Compares the parameter with all secrets.
-pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret]) -> Result<Proof<'c>, Rejected> {
-    let query = Form::decode(callback.query().as_bytes()).ok_or(Rejected::Malformed)?;
+pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret]) -> Result<Proof<'c>, VerifyError> {
+    let query = Form::decode(callback.query().as_bytes()).ok_or(VerifyError::Malformed)?;
     let mut values = query.pairs().filter(|(name, _)| *name == PARAMETER.as_bytes()).map(|(_, value)| value);
-    let value = values.next().ok_or(Rejected::Missing)?;
+    let value = values.next().ok_or(VerifyError::Missing)?;
     if values.next().is_some() {
-        return Err(Rejected::Repeated);
+        return Err(VerifyError::Repeated);
     }
-    let index = given(secrets, value).ok_or(Rejected::Mismatch)?;
+    let index = secret::position(secrets, value).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))
 }
 
-/// Adds the parameter.
 pub fn sign(secret: &Secret, outgoing: &mut Outgoing) {
     outgoing.query_parameter(PARAMETER, secret.text());
 }

@@ -1,19 +1,21 @@
-//! A case as the laws use it: its folder, what kind of request it is, a gateway for it, and what is seen of the answer.
+//! A case for the laws: its fixture, its kind of request, a gateway for it, the response and the rows.
 
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use waybill::{
     fixture::Fixture,
-    provider::SettingKind,
     signature::{Outgoing, Scheme},
     time::Timestamp,
 };
 
-use crate::support::{
-    client::{self, Response},
-    database::{Backend, Database},
-    gateway::Gateway,
+use crate::{
+    pool::{self, Lease, Setup},
+    support::{
+        client::{self, Response},
+        database::{Backend, Database},
+        gateway::Gateway,
+    },
 };
 
 pub(crate) type Headers = Vec<(String, String)>;
@@ -42,12 +44,12 @@ fn folders(folder: &Path) -> Vec<String> {
     entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().expect("UTF-8")).collect()
 }
 
-pub(crate) fn is_authentic(case: &Fixture) -> bool {
-    // 503: of a kind that is signed, and not signed.
+pub(crate) fn is_verified(case: &Fixture) -> bool {
+    // 503 is the response to an unsigned request of a kind that is always signed.
     ![401, 503].iter().any(|status| case.expected["status"] == *status)
 }
 
-/// The scheme by which the case is signed, also where the signature is recorded.
+/// The scheme that signs the case, even if its signature is recorded.
 pub(crate) fn scheme(case: &Fixture) -> &'static Scheme {
     let recorded = || {
         let has = |wanted: fn(&str, &str) -> bool| case.request.headers.iter().any(|(name, value)| wanted(name, value));
@@ -62,7 +64,7 @@ pub(crate) fn scheme(case: &Fixture) -> &'static Scheme {
     case.scheme().unwrap_or_else(recorded)
 }
 
-/// Whether it is accepted and not quarantined.
+/// True if the case is accepted and not quarantined.
 pub(crate) fn is_applied(case: &Fixture) -> bool {
     case.expected["rows"]["webhook_requests"].as_array().is_some_and(|rows| rows.iter().any(|row| row["state"] == "processed"))
 }
@@ -79,68 +81,81 @@ pub(crate) fn path(case: &Fixture) -> String {
     case.request.settings.get("WEBHOOK_URL").cloned().unwrap_or_else(|| case.spec.default_path())
 }
 
-/// A gateway with the case's settings and a second account, `other`, with secrets of its own.
-pub(crate) fn gateway_at(case: &Fixture, backend: Backend, now: Timestamp) -> Gateway {
+/// The case's settings, and a second account, `other`, with different secrets.
+fn variables(case: &Fixture) -> Vec<(String, String)> {
     let prefix = case.spec.prefix();
-    let mut variables: Vec<(String, String)> =
-        case.request.settings.iter().map(|(name, value)| (format!("{prefix}_{name}"), value.clone())).collect();
-    for setting in case.spec.settings {
-        if let SettingKind::Proof { fresh } = setting.kind {
-            variables.push((format!("{prefix}__OTHER__{}", setting.name), fresh(&[7; 32])));
-        }
+    let own = case.request.settings.iter().map(|(name, value)| (format!("{prefix}_{name}"), value.clone()));
+    own.chain(case.spec.generate_variables("__OTHER__", &[7; 32])).collect()
+}
+
+/// A gateway for this case only, on an existing database.
+pub(crate) fn gateway_on(case: &Fixture, database: Database) -> Gateway {
+    Gateway::start_on(database, now(case), &variables(case))
+}
+
+/// A gateway for the case, with empty tables.
+pub(crate) fn gateway(case: &Fixture, backend: Backend) -> Lease {
+    let mut variables = variables(case);
+    // The clock of a shared gateway stays in one minute, while it receives the callbacks of many cases.
+    if case.spec.settings.iter().any(|setting| setting.name == "RATE_LIMIT") && !case.request.settings.contains_key("RATE_LIMIT")
+    {
+        variables.push((format!("{}_RATE_LIMIT", case.spec.prefix()), "0".to_owned()));
     }
-    Gateway::on(Database::ready(backend), now, &variables)
+    pool::lease(Setup { backend, now: now(case), variables })
 }
 
-pub(crate) fn gateway(case: &Fixture, backend: Backend) -> Gateway {
-    gateway_at(case, backend, now(case))
-}
-
-/// One request as it goes over the wire.
+/// A complete request.
 #[derive(Clone)]
-pub(crate) struct Sent {
+pub(crate) struct TestRequest {
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
 }
 
-impl Sent {
-    pub(crate) fn to(&self, gateway: &Gateway) -> Response {
+impl TestRequest {
+    pub(crate) fn send_to(&self, gateway: &Gateway) -> Response {
         client::send(gateway.address(), &self.method, &self.target, &self.headers, &self.body)
     }
 
-    /// The payload with one bit flipped at that place of it: in the body or, without one, in the query.
-    pub(crate) fn flipped(&self, part: usize, of: usize) -> Self {
-        let mut sent = self.clone();
-        if sent.body.is_empty() {
-            let mut target = sent.target.into_bytes();
+    /// The request with one bit of its payload flipped: in the body or, without one, in the query.
+    pub(crate) fn flipped(&self, part: usize, parts: usize) -> Self {
+        let mut request = self.clone();
+        if request.body.is_empty() {
+            let mut target = request.target.into_bytes();
             let start = target.iter().position(|&byte| byte == b'?').map_or(0, |at| at + 1);
-            let place = start + (target.len() - 1 - start) * part / of;
+            let place = start + (target.len() - 1 - start) * part / parts;
             target[place] ^= 1;
-            sent.target = String::from_utf8(target).expect("ASCII");
+            request.target = String::from_utf8(target).expect("ASCII");
         } else {
-            let place = (sent.body.len() - 1) * part / of;
-            sent.body[place] ^= 1;
+            let place = (request.body.len() - 1) * part / parts;
+            request.body[place] ^= 1;
         }
-        sent
+        request
     }
 
-    /// The payload with something at its end.
+    /// The request with a suffix appended to its payload.
     pub(crate) fn longer(&self, more: &str) -> Self {
-        let mut sent = self.clone();
-        if sent.body.is_empty() {
-            sent.target += more;
+        let mut request = self.clone();
+        if request.body.is_empty() {
+            request.target += more;
         } else {
-            sent.body.extend_from_slice(more.as_bytes());
+            request.body.extend_from_slice(more.as_bytes());
         }
-        sent
+        request
     }
 }
 
-pub(crate) fn sent(case: &Fixture, gateway: &Gateway) -> Sent {
+pub(crate) fn signed_request(case: &Fixture, gateway: &Gateway) -> TestRequest {
     let Outgoing { method, target, headers, body, .. } = case.outgoing(gateway.endpoint(&path(case)), now(case));
-    Sent { method, target, headers, body }
+    TestRequest { method, target, headers, body }
+}
+
+/// The time of the case's signature, in seconds.
+pub(crate) fn signed_at(case: &Fixture, gateway: &Gateway) -> i64 {
+    let headers = signed_request(case, gateway).headers;
+    let header = headers.iter().find(|(name, _)| name.ends_with("-timestamp"));
+    header.map_or_else(|| now(case).seconds(), |(_, seconds)| seconds.parse().expect("seconds"))
 }
 
 pub(crate) fn answer(response: &Response) -> Value {
@@ -151,9 +166,11 @@ pub(crate) fn answer(response: &Response) -> Value {
     }
 }
 
-/// The rows that callbacks make, without what differs from run to run.
+/// The rows that callbacks create, without the columns that differ between runs.
 pub(crate) fn rows(gateway: &Gateway) -> Value {
-    const VARYING: [&str; 10] = [
+    const VARYING: [&str; 12] = [
+        "events_at",
+        "mapping_id",
         "id",
         "created_at",
         "updated_at",
@@ -161,7 +178,7 @@ pub(crate) fn rows(gateway: &Gateway) -> Value {
         "request_id",
         "received_at",
         "inbound_set_id",
-        // Of the way in which it came, not of what it says.
+        // These depend on when the request arrives, not on its content.
         "applied_rule",
         "duplicate_count",
         "last_duplicate_at",
@@ -169,8 +186,9 @@ pub(crate) fn rows(gateway: &Gateway) -> Value {
     let table = |name: &str| -> Value {
         let mut rows = gateway.database.rows(name);
         for row in &mut rows {
-            let is_told = |column: &str, value: &Value| !VARYING.contains(&column) && (column != "recipient_key" || value != "");
-            row.as_object_mut().expect("an object").retain(|column, value| is_told(column, value));
+            let is_compared =
+                |column: &str, value: &Value| !VARYING.contains(&column) && (column != "recipient_key" || value != "");
+            row.as_object_mut().expect("an object").retain(|column, value| is_compared(column, value));
         }
         rows.into()
     };

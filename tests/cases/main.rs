@@ -1,6 +1,6 @@
-//! One named test per fixture folder, law and database (`twilio/status-sent twice_is_once sqlite`), and one per published
-//! vector. A case says what one callback must lead to; the laws say what must hold for every callback.
-//! `UPDATE_EXPECT=1` rewrites `expected.json`, for a human to read the difference.
+//! One named test per fixture folder, law and database (`twilio/status-sent duplicate_changes_nothing sqlite`), and one per published
+//! vector. A case holds one callback and the response and rows it leads to; a law holds for every callback.
+//! `UPDATE_EXPECT=1` rewrites `expected.json`; review the difference.
 
 #![expect(
     clippy::expect_used,
@@ -14,18 +14,21 @@
 
 mod case;
 mod laws;
+mod pool;
 mod proof;
-mod recut;
+mod reencoded;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrade;
 mod vectors;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = vectors::trials().into_iter().chain(laws::trials()).collect();
+    let trials = vectors::trials().into_iter().chain(upgrade::trials()).chain(laws::trials()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
+    pool::stop_idle();
     support::database::Database::drop_ready();
     conclusion.exit_code()
 }

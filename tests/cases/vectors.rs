@@ -3,19 +3,28 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use serde::Deserialize;
 use waybill::{
     callback::Callback,
     config::{Config, Env},
+    providers,
     secret::Secret,
-    signature::{jwt, md5_plain, request, sms, url_body},
+    signature::{HmacSha256Key, SignedParameters, jwt, request, sms, url_body},
     time::Timestamp,
 };
+
+use crate::support::timing;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vectors {
+    /// The scheme of vectors that name none.
+    #[serde(default)]
+    scheme: String,
+    /// Values of a repeated parameter may be signed in the order sent.
+    #[serde(default)]
+    repeated_as_sent: bool,
     vector: Vec<Vector>,
 }
 
@@ -23,12 +32,15 @@ struct Vectors {
 #[serde(deny_unknown_fields)]
 struct Vector {
     name: String,
-    /// Where it was published.
+    /// The place of publication.
     #[serde(rename = "source")]
     _source: String,
-    /// The scheme, where a provider has several.
+    /// The scheme, if it is not that of the whole file.
     #[serde(default)]
     scheme: String,
+    /// That of the whole file.
+    #[serde(skip)]
+    repeated_as_sent: bool,
     /// The configured method of the scheme `sms`.
     #[serde(default)]
     method_name: String,
@@ -47,7 +59,7 @@ struct Vector {
     body: String,
     #[serde(default)]
     now: i64,
-    genuine: bool,
+    verified: bool,
     headers: BTreeMap<String, String>,
 }
 
@@ -76,65 +88,54 @@ impl Vector {
     }
 }
 
-/// One trial per vector.
+/// One trial per vector of every provider that has some.
 pub(crate) fn trials() -> Vec<Trial> {
-    let twilio = load("twilio").into_iter().map(|vector| trial("twilio request", vector, is_genuine_request));
-    let resend = load("resend").into_iter().map(|vector| trial("resend svix", vector, is_genuine_svix));
-    let vonage = load("vonage").into_iter().map(|vector| trial("vonage", vector, is_genuine_vonage));
-    let signalwire = load("signalwire").into_iter().map(|vector| trial("signalwire", vector, is_genuine_signalwire));
-    twilio.chain(resend).chain(vonage).chain(signalwire).collect()
+    providers::ALL.iter().flat_map(|spec| load(spec.name).into_iter().map(|vector| trial(spec.name, vector))).collect()
 }
 
 fn load(provider: &str) -> Vec<Vector> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider).join("vectors.toml");
-    let vectors: Vectors = toml::from_str(&fs::read_to_string(file).expect("a file")).expect("vectors");
-    vectors.vector
+    let Ok(text) = fs::read_to_string(file) else { return Vec::new() };
+    let Vectors { scheme, repeated_as_sent, vector } = toml::from_str(&text).expect("vectors");
+    let complete =
+        |one: Vector| Vector { scheme: if one.scheme.is_empty() { scheme.clone() } else { one.scheme }, repeated_as_sent, ..one };
+    vector.into_iter().map(complete).collect()
 }
 
-fn trial(scheme: &str, vector: Vector, is_genuine: fn(&Vector) -> bool) -> Trial {
-    Trial::test(format!("vector {scheme} {}", vector.name), move || -> Result<(), Failed> {
-        assert_eq!(is_genuine(&vector), vector.genuine);
-        Ok(())
-    })
+fn trial(provider: &str, vector: Vector) -> Trial {
+    let name = format!("vector {provider} {} {}", vector.scheme, vector.name);
+    timing::trial(name, move || assert_eq!(is_verified(&vector), vector.verified))
 }
 
-/// The scheme alone: most published requests are voice calls, which have another shape than messages.
-fn is_genuine_request(vector: &Vector) -> bool {
-    let callback = vector.callback();
-    let algorithm = vector.algorithm.parse().expect("an algorithm");
-    let key = request::Key { secret: Secret::new(&vector.secret), algorithm, index: 0 };
-    request::verify(&callback, "x-twilio-signature", &[&key], request::Repeated::Sorted).is_ok()
-}
-
-fn is_genuine_vonage(vector: &Vector) -> bool {
-    let (callback, secrets) = (vector.callback(), [Secret::new(&vector.secret)]);
+/// Verifies by the scheme alone: most published requests are voice calls, which the endpoint would reject by their shape.
+fn is_verified(vector: &Vector) -> bool {
+    let (callback, secret) = (vector.callback(), Secret::new(&vector.secret));
+    let header = ["x-signalwire-signature", "x-twilio-signature"].into_iter().find(|name| callback.headers.has(name));
+    let header = header.unwrap_or("x-twilio-signature");
+    let by_body = |header, scheme| url_body::verify(&callback, header, scheme, &[url_body::Key::new(&secret)]).is_ok();
+    let by_sig = |sms: Option<&[sms::Key]>, md5_plain: Option<&[Secret]>| {
+        SignedParameters::decode(&callback).is_some_and(|signed| signed.verify(sms, md5_plain, vector.tolerance).is_ok())
+    };
     match vector.scheme.as_str() {
-        "sms" => sms::verify(&callback, &secrets, vector.method_name.parse().expect("a method"), vector.tolerance).is_ok(),
-        "md5-plain" => md5_plain::verify(&callback, &secrets, vector.tolerance).is_ok(),
-        "jwt" => jwt::verify(&callback, &secrets, None).is_ok(),
-        other => panic!("no scheme {other}"),
-    }
-}
-
-fn is_genuine_signalwire(vector: &Vector) -> bool {
-    let (callback, secrets) = (vector.callback(), [Secret::new(&vector.secret)]);
-    let has = |name: &str| callback.headers.has(name);
-    let sha1_header = if has("x-signalwire-signature") { "x-signalwire-signature" } else { "x-twilio-signature" };
-    match vector.scheme.as_str() {
-        "url-body-sha1" => url_body::verify(&callback, sha1_header, &url_body::SHA1, &secrets).is_ok(),
-        "url-body-sha256" => url_body::verify(&callback, "x-signalwire-sha256-signature", &url_body::SHA256, &secrets).is_ok(),
         "request" => {
-            let key = request::Key { secret: secrets[0].clone(), algorithm: request::Algorithm::HmacSha1, index: 0 };
-            request::verify(&callback, sha1_header, &[&key], request::Repeated::SortedOrAsSent).is_ok()
+            let key = request::Key::new(&secret, vector.algorithm.parse().expect("an algorithm"), 0);
+            let repeated = if vector.repeated_as_sent { request::Repeated::SortedOrAsSent } else { request::Repeated::Sorted };
+            request::verify(&callback, header, &[&key], repeated).is_ok()
         }
+        "svix" => is_verified_by_resend(vector),
+        "sms" => by_sig(Some(&[sms::Key::new(&secret, vector.method_name.parse().expect("a method"))]), None),
+        "md5-plain" => by_sig(None, Some(&[secret])),
+        "jwt" => jwt::verify(&callback, &[HmacSha256Key::new(secret.bytes())], None).is_ok(),
+        "url-body-sha1" => by_body(header, &url_body::SHA1),
+        "url-body-sha256" => by_body("x-signalwire-sha256-signature", &url_body::SHA256),
         other => panic!("no scheme {other}"),
     }
 }
 
-/// Through the configuration, because the secret has several spellings.
-fn is_genuine_svix(vector: &Vector) -> bool {
+/// Verifies through the configuration, because the secret has several encodings.
+fn is_verified_by_resend(vector: &Vector) -> bool {
     let env: Env = [("RESEND_WEBHOOK_SECRET", vector.secret.as_str())].into_iter().collect();
     let config = Config::load(&env).expect("a configuration").config;
     let callback = vector.callback();
-    config.endpoints.iter().all(|endpoint| endpoint.verify(&callback).is_ok())
+    config.endpoints.into_iter().all(|endpoint| endpoint.build().verify(&callback).is_ok())
 }

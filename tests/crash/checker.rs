@@ -1,4 +1,4 @@
-//! Looks at the tables from outside: is everything there that was acknowledged, once, and nothing by halves?
+//! Checks the tables by plain SQL: every acknowledged callback is stored once, and no row is without those it belongs to.
 
 use std::fmt;
 
@@ -10,90 +10,89 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Lost,
-    Doubled,
-    Half,
+    Duplicated,
+    Partial,
 }
 
 pub const LOST: &str = "acknowledged, but without its message, its event, its request or its exact body";
-pub const MESSAGES_DOUBLED: &str = "messages there more than once";
-pub const EVENTS_DOUBLED: &str = "events there more than once";
-pub const BODIES_DOUBLED: &str = "bodies there more than once";
+pub const DUPLICATE_MESSAGES: &str = "messages stored more than once";
+pub const DUPLICATE_EVENTS: &str = "events stored more than once";
+pub const DUPLICATE_BODIES: &str = "bodies stored more than once";
 pub const WITHOUT_BODY: &str = "requests without a body";
 pub const WITHOUT_EVENT: &str = "processed requests without an event";
 pub const WITHOUT_REQUEST: &str = "events without a request";
 pub const WITHOUT_MESSAGE: &str = "events without a message";
 pub const REVISION: &str = "messages whose revision is not the number of their events";
-pub const QUARANTINED: &str = "requests quarantined, though each was readable";
+pub const QUARANTINED: &str = "requests quarantined, though each can be parsed";
 
-/// What must not be, and the query that counts it. One callback per message, so each message has one event and one body.
+/// Rules, each with the query that counts violations. Each message has one callback, so it has one event and one body.
 const RULES: [(Kind, &str, &str); 10] = [
     (
         Kind::Lost,
         LOST,
         "FROM acknowledged a WHERE NOT EXISTS (SELECT 1 FROM message_external_ids m \
-         JOIN webhook_events e ON e.service_type = m.service_type AND e.account = m.account AND e.external_id = m.external_id \
+         JOIN webhook_events e ON e.mapping_id = m.id AND e.external_id = m.external_id \
          JOIN webhook_requests r ON r.id = e.request_id JOIN webhook_bodies b ON b.request_id = r.id \
          WHERE m.external_id = a.external_id AND b.body = {body})",
     ),
-    (Kind::Doubled, MESSAGES_DOUBLED, "- count(DISTINCT external_id) FROM message_external_ids"),
-    (Kind::Doubled, EVENTS_DOUBLED, "- count(DISTINCT external_id) FROM webhook_events"),
-    (Kind::Doubled, BODIES_DOUBLED, "- count(DISTINCT body) FROM webhook_bodies"),
+    (Kind::Duplicated, DUPLICATE_MESSAGES, "- count(DISTINCT external_id) FROM message_external_ids"),
+    (Kind::Duplicated, DUPLICATE_EVENTS, "- count(DISTINCT external_id) FROM webhook_events"),
+    (Kind::Duplicated, DUPLICATE_BODIES, "- count(DISTINCT body) FROM webhook_bodies"),
     (
-        Kind::Half,
+        Kind::Partial,
         WITHOUT_BODY,
         "FROM webhook_requests r WHERE NOT EXISTS (SELECT 1 FROM webhook_bodies b WHERE b.request_id = r.id)",
     ),
     (
-        Kind::Half,
+        Kind::Partial,
         WITHOUT_EVENT,
-        "FROM webhook_requests r WHERE r.state = 'processed' \
-         AND NOT EXISTS (SELECT 1 FROM webhook_events e WHERE e.request_id = r.id)",
+        "FROM webhook_requests r LEFT JOIN (SELECT DISTINCT request_id FROM webhook_events) e ON e.request_id = r.id \
+         WHERE r.state = 'processed' AND e.request_id IS NULL",
     ),
     (
-        Kind::Half,
+        Kind::Partial,
         WITHOUT_REQUEST,
         "FROM webhook_events e WHERE NOT EXISTS (SELECT 1 FROM webhook_requests r WHERE r.id = e.request_id)",
     ),
     (
-        Kind::Half,
+        Kind::Partial,
         WITHOUT_MESSAGE,
         "FROM webhook_events e WHERE e.external_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message_external_ids m \
-         WHERE m.service_type = e.service_type AND m.account = e.account AND m.external_id = e.external_id)",
+         WHERE m.id = e.mapping_id AND m.external_id = e.external_id)",
     ),
     (
-        Kind::Half,
+        Kind::Partial,
         REVISION,
-        "FROM message_external_ids m WHERE m.revision <> (SELECT count(*) FROM webhook_events e \
-         WHERE e.service_type = m.service_type AND e.account = m.account AND e.external_id = m.external_id)",
+        "FROM message_external_ids m WHERE m.revision <> (SELECT count(*) FROM webhook_events e WHERE e.mapping_id = m.id)",
     ),
-    (Kind::Half, QUARANTINED, "FROM webhook_requests WHERE state <> 'processed'"),
+    (Kind::Partial, QUARANTINED, "FROM webhook_requests WHERE state <> 'processed'"),
 ];
 
-/// Writes the acknowledged ids next to the tables, for the database to compare.
-pub fn record(database: &Database, acknowledged: &[u64]) {
-    // What a killed gateway's transaction still does on the server ends first; half of it must not be seen.
+/// Stores the acknowledged ids in a table, so that queries can compare them.
+pub fn store_acknowledged(database: &Database, acknowledged: &[u64]) {
+    // Waits for a killed gateway's transaction that the server is still running.
     database.lock().release();
     let inserts = acknowledged.chunks(500).map(|chunk| {
         let rows: Vec<String> = chunk.iter().map(|&number| format!("('{}')", callback::external_id(number))).collect();
         format!("INSERT INTO acknowledged VALUES {};", rows.join(", "))
     });
     let inserts: String = inserts.collect();
-    // The primary key refuses an id that was counted twice.
+    // The primary key rejects an id that was counted twice.
     let table = "CREATE TABLE acknowledged (external_id TEXT PRIMARY KEY NOT NULL)";
     database.execute(&format!("BEGIN; {table}; {inserts} COMMIT; ANALYZE"));
 }
 
-/// What a look found.
-pub struct Figures {
+/// Findings of a check.
+pub struct Findings {
     acknowledged: i64,
     pub stored: i64,
     broken: Vec<(Kind, &'static str, i64)>,
-    /// What SQLite says about its file, if it is not well.
+    /// SQLite's report on its file, if the file is damaged.
     integrity: Vec<String>,
 }
 
-/// Looks at a database with [`record`]ed acknowledgements.
-pub fn look(database: &Database) -> Figures {
+/// Checks a database with [`store_acknowledged`]d callbacks.
+pub fn check(database: &Database) -> Findings {
     let body = match database {
         Database::Sqlite { .. } => format!("CAST(replace('{BODY}', '{{id}}', a.external_id) AS BLOB)"),
         Database::Postgres { .. } => format!("convert_to(replace('{BODY}', '{{id}}', a.external_id), 'UTF8')"),
@@ -107,7 +106,7 @@ pub fn look(database: &Database) -> Figures {
         Database::Sqlite { .. } => database.query("SELECT integrity_check AS row FROM pragma_integrity_check"),
         Database::Postgres { .. } => Vec::new(),
     };
-    Figures {
+    Findings {
         acknowledged: count("FROM acknowledged"),
         stored: count("FROM message_external_ids"),
         broken,
@@ -115,22 +114,22 @@ pub fn look(database: &Database) -> Figures {
     }
 }
 
-impl Figures {
-    /// How many rows break the rule of that name.
+impl Findings {
+    /// Number of rows that violate the rule of that name.
     pub fn broken(&self, rule: &str) -> i64 {
         self.broken.iter().filter(|(_, name, _)| *name == rule).map(|(_, _, count)| count).sum()
     }
 
     fn sum(&self, kind: Kind) -> i64 {
-        self.broken.iter().filter(|(of, _, _)| *of == kind).map(|(_, _, count)| count).sum()
+        self.broken.iter().filter(|(other, _, _)| *other == kind).map(|(_, _, count)| count).sum()
     }
 
-    /// What was acknowledged and is wholly there.
+    /// Acknowledged callbacks that are stored completely.
     pub fn present(&self) -> i64 {
         self.acknowledged - self.sum(Kind::Lost)
     }
 
-    /// Fails with every rule that is broken.
+    /// Fails and lists every violated rule.
     pub fn assert_sound(&self) {
         let broken: Vec<String> =
             self.broken.iter().filter(|(_, _, count)| *count != 0).map(|(_, name, count)| format!("{count} {name}")).collect();
@@ -138,10 +137,13 @@ impl Figures {
     }
 }
 
-impl fmt::Display for Figures {
+impl fmt::Display for Findings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lost, doubled, half) = (self.sum(Kind::Lost), self.sum(Kind::Doubled), self.sum(Kind::Half));
+        let (lost, duplicated, partial) = (self.sum(Kind::Lost), self.sum(Kind::Duplicated), self.sum(Kind::Partial));
         let (acknowledged, present) = (self.acknowledged, self.present());
-        write!(formatter, "{acknowledged} acknowledged, {present} present, {lost} lost, {doubled} doubled, {half} half rows")
+        write!(
+            formatter,
+            "{acknowledged} acknowledged, {present} present, {lost} lost, {duplicated} duplicated, {partial} partial rows"
+        )
     }
 }

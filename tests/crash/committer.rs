@@ -1,4 +1,4 @@
-//! A program that commits the way the gateway's writer does, but syncs as it is told: the test binary itself, started again.
+//! A program that commits like the gateway's writer, with a given sync mode: the test binary, started as a child process.
 
 use std::{io, path::Path, process::Command};
 
@@ -9,22 +9,22 @@ use crate::{callback, process::Process, support};
 const FILE: &str = "COMMITTER_FILE";
 const SYNCHRONOUS: &str = "COMMITTER_SYNCHRONOUS";
 
-/// With so few commits the log stays below its automatic checkpoint, which would sync it whatever `synchronous` says.
+/// Few enough that the log stays below its automatic checkpoint, which syncs it in every sync mode.
 pub const COMMITS: u64 = 500;
 pub const ROWS_PER_COMMIT: u64 = 4;
 
-/// Starts it on a migrated file.
+/// Starts a committer on a migrated file.
 pub fn start(file: &Path, synchronous: &str) -> Process {
     let binary = std::env::current_exe().expect("this binary");
-    Process::speaking(Command::new(binary).env(FILE, file).env(SYNCHRONOUS, synchronous))
+    Process::with_piped_output(Command::new(binary).env(FILE, file).env(SYNCHRONOUS, synchronous))
 }
 
-/// Whether this process is to be one.
-pub fn is_asked_for() -> bool {
+/// True if this process is a committer.
+pub fn is_requested() -> bool {
     support::variable(FILE).is_some()
 }
 
-/// Commits, says which rows it committed, and then waits for its end.
+/// Commits, prints the number of each committed row, and then waits to be killed.
 pub fn run() {
     let variable = |name| support::variable(name).expect("a variable from the test");
     let mut connection = SqliteConnection::establish(&variable(FILE)).expect("a migrated file");
@@ -39,6 +39,6 @@ pub fn run() {
         connection.batch_execute(&format!("BEGIN IMMEDIATE; {insert}; COMMIT")).expect("a commit");
         numbers.for_each(|number| println!("{number}"));
     }
-    // A connection that is closed in order would write its log back and sync it.
+    // Closing the connection would write the log back and sync it.
     io::stdin().read_line(&mut String::new()).expect("the test's end of the pipe");
 }

@@ -1,5 +1,5 @@
-//! A disk in a file. What its file system has not written back is not in the file, as it would not be on a disk whose power
-//! is cut; what was written is, so a disk that lies about its own cache is not looked at.
+//! A disk image in a file. It lacks what its file system has not written back, like a disk after a power cut. It does not model a
+//! disk that loses its own write cache.
 
 use std::{
     fs::{self, File},
@@ -9,21 +9,21 @@ use std::{
 
 use crate::support::database::{Backend, Database};
 
-/// Room for what a long run stores; only what is written takes any.
+/// Enough for a long run. The file is sparse.
 const BYTES: u64 = 2 << 30;
 
-/// The kernel writes back every few seconds; a copy takes a fraction of one.
+/// The kernel writes back every few seconds, and a copy takes a fraction of a second.
 const ATTEMPTS: usize = 20;
 
-/// A mounted ext4 file system; unmounted and gone when it is dropped.
+/// A mounted ext4 file system, unmounted and deleted when it is dropped.
 pub struct Image {
     root: tempfile::TempDir,
 }
 
-/// Whether this machine and user can mount images; if not, it is said aloud.
+/// True if this machine and user can mount images; otherwise prints the reason.
 pub fn is_available() -> bool {
-    let Err(why) = Image::make() else { return true };
-    eprintln!("NOT RUN: power loss: {why}");
+    let Err(reason) = Image::make() else { return true };
+    eprintln!("NOT RUN: power loss: {reason}");
     false
 }
 
@@ -32,9 +32,9 @@ impl Image {
         let image = Self { root: tempfile::tempdir().map_err(|error| error.to_string())? };
         let file = File::create(image.disk()).and_then(|file| file.set_len(BYTES));
         file.map_err(|error| error.to_string())?;
-        // Without this the kernel would go on writing empty inodes for a while after the mount; a few inodes are enough.
-        let at_once = ["-q", "-F", "-N", "1024", "-J", "size=16", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
-        run(Command::new("mkfs.ext4").args(at_once).arg(image.disk()))?;
+        // Otherwise the kernel initializes inodes for some seconds after the mount. A few inodes are enough.
+        let options = ["-q", "-F", "-N", "1024", "-J", "size=16", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
+        run(Command::new("mkfs.ext4").args(options).arg(image.disk()))?;
         image.mount()?;
         Ok(image)
     }
@@ -47,7 +47,7 @@ impl Image {
         self.root.path().join("mounted")
     }
 
-    /// Where the database is.
+    /// The path of the database.
     pub fn file(&self) -> PathBuf {
         self.folder().join("waybill.db")
     }
@@ -61,29 +61,29 @@ impl Image {
         run(Command::new("mount").args(["-t", "ext4", "-o", "loop"]).arg(self.disk()).arg(self.folder()))
     }
 
-    /// The disk as it would be found if the power were cut now. Who writes to it must be frozen.
-    pub fn after_a_power_cut(&self) -> Self {
+    /// A copy of the disk as a power cut at this moment would leave it. The process that writes to it must be frozen.
+    pub fn after_power_cut(&self) -> Self {
         let other = Self { root: tempfile::tempdir().expect("a temporary folder") };
         let statistics = self.statistics();
-        // A copy during which the kernel wrote something back is of no single moment.
-        let is_of_one_moment = (0..ATTEMPTS).any(|_| {
+        // A copy during which the kernel wrote something back is inconsistent.
+        let is_consistent_copy = (0..ATTEMPTS).any(|_| {
             let before = writes(&statistics);
             run(Command::new("cp").arg("--sparse=always").arg(self.disk()).arg(other.disk())).expect("a copy");
             before.is_some() && writes(&statistics) == before
         });
-        assert!(is_of_one_moment, "the kernel does not come to an end with writing back");
-        other.mount().expect("its journal replays");
+        assert!(is_consistent_copy, "the kernel wrote back during every copy");
+        other.mount().expect("the file system of the copy");
         other
     }
 
-    /// A copy of the database, to look at. Nobody may have it open.
+    /// A copy of the database, for inspection. No process may have it open.
     pub fn database(&self) -> Database {
         let database = Database::new(Backend::Sqlite);
-        let Database::Sqlite { folder } = &database else { panic!("SQLite") };
+        let Database::Sqlite { folder, .. } = &database else { panic!("SQLite") };
         for entry in fs::read_dir(self.folder()).expect("a folder").map(|entry| entry.expect("an entry")) {
             let name = entry.file_name();
-            // The index of the log is made anew, as after every crash.
-            if ["waybill.db", "waybill.db-wal"].iter().any(|kept| name == *kept) {
+            // The index of the log is rebuilt after a crash.
+            if ["waybill.db", "waybill.db-wal"].iter().any(|file_name| name == *file_name) {
                 fs::copy(entry.path(), folder.path().join(name)).expect("a copy");
             }
         }
@@ -101,7 +101,7 @@ impl Image {
     }
 }
 
-/// How much was written to a device so far; nothing if something is on its way.
+/// Number of bytes written to a device so far; `None` while writes are in progress.
 fn writes(statistics: &Path) -> Option<(String, String)> {
     let text = fs::read_to_string(statistics).expect("the statistics of a device");
     let fields: Vec<&str> = text.split_whitespace().collect();
@@ -112,7 +112,7 @@ fn writes(statistics: &Path) -> Option<(String, String)> {
 impl Drop for Image {
     fn drop(&mut self) {
         let folder = self.folder();
-        // Not mounted if making it failed. A lazy unmount is for a process that still holds a file, after a panic.
+        // Not mounted if `make` failed. After a panic a process may still hold a file open: a lazy unmount.
         if folder.exists() && run(Command::new("umount").arg(&folder)).is_err() {
             drop(run(Command::new("umount").arg("-l").arg(&folder)));
         }
@@ -121,6 +121,6 @@ impl Drop for Image {
 
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
-    if output.status.success() { Ok(()) } else { Err(said) }
+    let lines = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
+    if output.status.success() { Ok(()) } else { Err(lines) }
 }

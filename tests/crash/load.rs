@@ -1,4 +1,4 @@
-//! Many clients at once, each of which sends, waits for the answer, and sends the next.
+//! Concurrent clients, each of which sends a callback, waits for the response, and sends the next.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -19,10 +19,10 @@ use crate::{callback, ledger::Ledger, process::Process};
 
 const CLIENTS: usize = 12;
 
-/// Longer than the gateway may take for an answer, and than a frozen one stays frozen.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a response may take, and than a gateway stays frozen.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Puts the gateway under load, and after that while ends it in the midst of it by `end`, which must leave it dead.
+/// Puts the gateway under load for that time and then runs `end`, which must kill it.
 pub fn cycle(mut process: Process, ledger: &Mutex<Ledger>, load: Duration, end: impl FnOnce(&mut Process)) {
     let (address, endpoint, is_ending) = (process.address(), callback::endpoint(), AtomicBool::new(false));
     let (alive, clients) = mpsc::channel::<()>();
@@ -32,20 +32,20 @@ pub fn cycle(mut process: Process, ledger: &Mutex<Ledger>, load: Duration, end: 
             let (endpoint, is_ending) = (&endpoint, &is_ending);
             scope.spawn(move || {
                 let broken = drive(address, endpoint, ledger);
-                // A connection may only break because the gateway is being ended.
+                // A connection may break only while the gateway is being ended.
                 assert!(is_ending.load(Ordering::SeqCst), "the gateway broke a connection: {broken}");
                 drop(alive);
             });
         }
         drop(alive);
-        // Nobody sends: either the time is up, or every client has failed.
+        // No client sends on the channel: the time is up, or every client has failed.
         assert_eq!(clients.recv_timeout(load), Err(RecvTimeoutError::Timeout), "every client has failed");
         is_ending.store(true, Ordering::SeqCst);
         end(&mut process);
     });
 }
 
-/// Sends until the connection breaks, and returns how.
+/// Sends callbacks until the connection breaks, and returns its error.
 fn drive(address: SocketAddr, endpoint: &Endpoint, ledger: &Mutex<Ledger>) -> io::Error {
     let mut stream = match connect(address) {
         Ok(stream) => stream,
@@ -58,12 +58,12 @@ fn drive(address: SocketAddr, endpoint: &Endpoint, ledger: &Mutex<Ledger>) -> io
         match outcome {
             Ok((200, answer)) => ledger.acknowledge(number, sending, is_duplicate(&answer)),
             Ok((503, _)) => {
-                ledger.refused += 1;
-                ledger.put_back(number, sending);
+                ledger.unavailable += 1;
+                ledger.return_unacknowledged(number, sending);
             }
-            Ok((status, answer)) => panic!("{number} {sending:?} was answered {status} {answer}"),
+            Ok((status, answer)) => panic!("{number} {sending:?}: response {status} {answer}"),
             Err(error) => {
-                ledger.put_back(number, sending);
+                ledger.return_unacknowledged(number, sending);
                 return error;
             }
         }
@@ -73,7 +73,7 @@ fn drive(address: SocketAddr, endpoint: &Endpoint, ledger: &Mutex<Ledger>) -> io
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
@@ -83,10 +83,10 @@ fn is_duplicate(answer: &Value) -> bool {
     is_duplicate
 }
 
-/// Sends a request and reads the whole answer, head and body; anything less is an error.
+/// Sends a request and reads the complete response; a partial one is an error.
 fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<(u16, Value)> {
     stream.write_all(request)?;
-    // Nothing else is on its way, so nothing is lost with the reader's buffer.
+    // One response at a time, so dropping the reader's buffer loses nothing.
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     let mut status = None;

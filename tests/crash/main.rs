@@ -1,7 +1,7 @@
-//! What was acknowledged is there after the process was killed (SQLite and Postgres) and after the power went (SQLite).
+//! Acknowledged callbacks are stored after the process was killed (SQLite and Postgres) and after a power cut (SQLite).
 //!
 //! `CRASH_CYCLES=200 POWERLOSS_CYCLES=50 ./test --test crash -- --nocapture` is the long form. `CRASH_SEED` repeats the
-//! moments of a run, though not what the threads did meanwhile.
+//! random times of a run, but not the scheduling of its threads.
 
 #![expect(
     clippy::expect_used,
@@ -11,7 +11,7 @@
     clippy::print_stderr,
     unreachable_pub,
     dead_code,
-    reason = "a test fails by panicking and prints its figures; the support module serves several binaries"
+    reason = "a test fails by panicking and prints its results; the support module serves several binaries"
 )]
 
 mod callback;
@@ -31,28 +31,20 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use support::database::BACKENDS;
+use support::{database::BACKENDS, timing};
 
 fn main() -> ExitCode {
-    if committer::is_asked_for() {
+    if committer::is_requested() {
         committer::run();
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    // One after the other: two of them would share the disk's syncs, and a port that one's killed gateway left could become
-    // the other's.
+    // One at a time: concurrent tests would share the disk's syncs, and one could get the port of the other's killed gateway.
     arguments.test_threads = Some(1);
     let mut trials: Vec<Trial> = BACKENDS.into_iter().map(sigkill::trial).collect();
-    trials.push(passing("sigkill checker has teeth", sigkill::checker_has_teeth));
-    trials.push(passing("power loss keeps what was acknowledged", power_loss::keeps_what_was_acknowledged));
-    trials.push(passing("power loss finds synchronous=NORMAL", power_loss::finds_synchronous_normal));
+    trials.push(timing::trial("sigkill checker detects damage", sigkill::checker_detects_damage));
+    trials
+        .push(timing::trial("power loss: acknowledged callbacks survive", power_loss::acknowledged_callbacks_survive_power_loss));
+    trials.push(timing::trial("power loss: missing sync is detected", power_loss::missing_sync_is_detected));
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// A trial that fails by panicking.
-fn passing(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Trial {
-    Trial::test(name, move || {
-        run();
-        Ok(())
-    })
 }

@@ -1,4 +1,4 @@
-//! The power goes at random moments: what was acknowledged by then must be on the disk.
+//! Power cuts at random moments: the disk must hold every callback acknowledged before.
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use crate::{
     random::{self, Random},
 };
 
-pub fn keeps_what_was_acknowledged() {
+pub fn acknowledged_callbacks_survive_power_loss() {
     if !image::is_available() {
         return;
     }
@@ -19,62 +19,62 @@ pub fn keeps_what_was_acknowledged() {
     let (mut random, seed) = Random::seeded();
     println!("CRASH_SEED={seed}");
     let ledger = Mutex::new(Ledger::new(random.fork()));
-    let mut image = Image::make().expect("an image, as before");
+    let mut image = Image::make().expect("an image");
     for cycle in 1..=cycles {
         let mut after = None;
         load::cycle(Process::gateway(&image.database_url()), &ledger, random.moment(latest), |gateway| {
             gateway.freeze();
-            // What the gateway had sent by now was committed before, so all that the clients will read counts, and they
-            // read until the process is gone.
-            after = Some(image.after_a_power_cut());
+            // The frozen gateway has sent only responses to committed callbacks. The clients read them until it is killed, so
+            // all of them count.
+            after = Some(image.after_power_cut());
             gateway.kill();
         });
-        // The next cycle goes on with the disk that was found, so that its log grows until it is written back.
+        // The next cycle continues on the copied disk, so that its log grows until it is written back.
         image = after.expect("a disk");
         let database = image.database();
-        checker::record(&database, &ledger.lock().expect("not poisoned").acknowledged);
-        let figures = checker::look(&database);
-        let unseen = figures.stored - figures.present();
-        println!("power loss: cycle {cycle} of {cycles}, {figures}, {unseen} stored but unacknowledged");
-        figures.assert_sound();
+        checker::store_acknowledged(&database, &ledger.lock().expect("not poisoned").acknowledged);
+        let findings = checker::check(&database);
+        let unseen = findings.stored - findings.present();
+        println!("power loss: cycle {cycle} of {cycles}, {findings}, {unseen} stored but unacknowledged");
+        findings.assert_sound();
     }
     assert!(!ledger.lock().expect("not poisoned").acknowledged.is_empty(), "nothing was acknowledged, so nothing was tested");
 }
 
-/// The kernel may write back by itself at any moment, and then nothing is missing.
+/// The kernel may write everything back before the copy, and then no row is missing.
 const ATTEMPTS: usize = 5;
 
-/// The teeth of the method: it must find a writer that does not sync.
-pub fn finds_synchronous_normal() {
+/// Control of the method: it must detect a writer that does not sync.
+pub fn missing_sync_is_detected() {
     if !image::is_available() {
         return;
     }
     let (mut random, _) = Random::seeded();
-    let (lost, acknowledged) = lost_by_a_committer("FULL", &mut random);
+    let (lost, acknowledged) = rows_lost_by_committer("FULL", &mut random);
     println!("power loss: synchronous=FULL lost {lost} of {acknowledged}");
     assert_eq!(lost, 0);
     let found = (0..ATTEMPTS).any(|_| {
-        let (lost, acknowledged) = lost_by_a_committer("NORMAL", &mut random);
+        let (lost, acknowledged) = rows_lost_by_committer("NORMAL", &mut random);
         println!("power loss: synchronous=NORMAL lost {lost} of {acknowledged}");
         lost > 0
     });
-    assert!(found, "a writer that does not sync was not found");
+    assert!(found, "a writer that does not sync was not detected");
 }
 
-/// How many of the rows that it said were committed are not there after a power cut.
-fn lost_by_a_committer(synchronous: &str, random: &mut Random) -> (usize, usize) {
-    let image = Image::make().expect("an image, as before");
+/// Number of rows that are missing after a power cut, and of rows that were reported as committed.
+fn rows_lost_by_committer(synchronous: &str, random: &mut Random) -> (usize, usize) {
+    let image = Image::make().expect("an image");
     let migrated = process::command("migrate", &image.database_url()).status().expect("the binary");
     assert!(migrated.success());
     let mut committer = committer::start(&image.file(), synchronous);
     let rows = committer::COMMITS * committer::ROWS_PER_COMMIT;
     let some = usize::try_from(1 + random.below(rows / 2)).expect("few");
-    let mut said: Vec<String> = committer.lines.iter().take(some).collect();
+    let mut lines: Vec<String> = committer.lines.iter().take(some).collect();
     committer.freeze();
-    let database = image.after_a_power_cut().database();
+    let database = image.after_power_cut().database();
     committer.kill();
-    said.extend(&committer.lines);
+    lines.extend(&committer.lines);
     let present = database.query("SELECT external_id AS row FROM message_external_ids");
     let is_lost = |number: &&String| !present.contains(&callback::external_id(number.parse().expect("a number")));
-    (said.iter().filter(is_lost).count(), said.len())
+    (lines.iter().filter(is_lost).count(), lines.len())
 }

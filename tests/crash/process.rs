@@ -1,4 +1,4 @@
-//! A process that can be stopped at any moment, and that ends with its handle.
+//! A child process that can be frozen or killed at any moment, and is killed when its handle is dropped.
 
 use std::{
     fs,
@@ -17,50 +17,50 @@ use crate::support::{
 
 pub struct Process {
     child: Child,
-    /// What it said, from a thread, so that it never waits for its reader.
+    /// Lines of its output, read by a thread, so that the process never blocks on the pipe.
     pub lines: mpsc::Receiver<String>,
 }
 
 impl Process {
-    /// The real gateway on that database.
+    /// A gateway on that database.
     pub fn gateway(database_url: &str) -> Self {
         let mut child = command("serve", database_url).stderr(Stdio::piped()).spawn().expect("the binary");
         let log = child.stderr.take().expect("a pipe");
         Self { child, lines: lines(log) }
     }
 
-    /// A program that speaks to its standard output and waits at the end for its standard input, which stays open.
-    pub fn speaking(command: &mut Command) -> Self {
+    /// A program that prints to its standard output and finally waits on its standard input, which stays open.
+    pub fn with_piped_output(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program");
         let output = child.stdout.take().expect("a pipe");
         Self { child, lines: lines(output) }
     }
 
-    /// Where the gateway takes callbacks; waits until it does.
+    /// Waits until the gateway listens, and returns the address for callbacks.
     pub fn address(&self) -> SocketAddr {
-        let mut said = Vec::new();
+        let mut lines = Vec::new();
         for line in &self.lines {
             if let Some((_, rest)) = line.split_once("callbacks: http://") {
                 let (address, _) = rest.split_once(',').expect("two addresses");
                 return address.parse().expect("an address");
             }
-            said.push(line);
+            lines.push(line);
         }
-        panic!("the gateway ended before it listened: {said:#?}")
+        panic!("the gateway ended before it listened: {lines:#?}")
     }
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("a process of ours");
+        self.child.kill().expect("a child process");
         self.child.wait().expect("an exit");
     }
 
-    /// SIGSTOP: from here on it neither writes nor syncs nor answers.
+    /// SIGSTOP: the process no longer writes, syncs or responds.
     pub fn freeze(&self) {
         let process = self.child.id();
         let sent = Command::new("kill").args(["-STOP", &process.to_string()]).status();
         assert!(sent.expect("kill").success());
-        // The signal is only on its way, and a thread that is inside a sync ends that first.
+        // Delivery takes time, and a thread inside a sync completes it first.
         let started = Instant::now();
         while !is_stopped(process) {
             assert!(started.elapsed() < Duration::from_secs(10), "it does not stop");
@@ -76,7 +76,7 @@ impl Drop for Process {
     }
 }
 
-/// The binary with that subcommand and a configuration of its own, in a folder without an `.env`.
+/// The binary with that subcommand and a fixed configuration, in a folder without a `.env`.
 pub fn command(subcommand: &str, database_url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
     command
@@ -100,11 +100,11 @@ fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     receiver
 }
 
-/// Whether every thread of the process is in the state "stopped".
+/// True if every thread of the process is in the state "stopped".
 fn is_stopped(process: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("/proc");
     tasks.map(|task| fs::read_to_string(task.expect("a task").path().join("stat"))).all(|stat| {
-        // The state follows the name, which is in brackets and may hold any character. A thread that has ended is not there.
+        // The state follows the name, which is in parentheses and may contain any character.
         stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
     })
 }

@@ -1,4 +1,4 @@
-//! Random moments that can be repeated.
+//! Repeatable random times.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support;
 pub struct Random(u64);
 
 impl Random {
-    /// From `CRASH_SEED` or else from the system; also the seed, to be printed.
+    /// A generator seeded by `CRASH_SEED` or by the system, and its seed.
     pub fn seeded() -> (Self, u64) {
         let seed = support::variable("CRASH_SEED")
             .map_or_else(|| getrandom::u64().expect("random bytes"), |seed| seed.parse().expect("CRASH_SEED is a number"));
@@ -23,20 +23,20 @@ impl Random {
         (mixed ^ (mixed >> 31)) % end
     }
 
-    /// A moment to end a gateway at, counted from the start of the load.
+    /// A random time at which to end a gateway, from the start of its load.
     pub fn moment(&mut self, latest: Duration) -> Duration {
         const EARLIEST: u64 = 100;
         let span = u64::try_from(latest.as_millis()).expect("a few seconds") - EARLIEST;
         Duration::from_millis(EARLIEST + self.below(span))
     }
 
-    /// An independent one, for the clients' choices: how many they make depends on the machine, the moments must not.
+    /// An independent generator for the clients' choices. Their number depends on the machine, and must not affect the times.
     pub fn fork(&mut self) -> Self {
         Self(self.below(u64::MAX))
     }
 }
 
-/// How many cycles, and the latest moment to end one at: few and short, unless the variable asks for the long form.
+/// Number of cycles and the latest time to end one: few and short, unless the variable selects the long form.
 pub fn cycles(variable: &str, few: usize) -> (usize, Duration) {
     match support::variable(variable) {
         Some(cycles) => (cycles.parse().unwrap_or_else(|_| panic!("{variable} is a number")), Duration::from_secs(3)),

@@ -1,4 +1,4 @@
-//! The ops listener: who may do what, what goes wrong, and the document that says so.
+//! The operations listener: authorization, errors, and the OpenAPI document.
 
 use std::collections::BTreeSet;
 
@@ -32,22 +32,22 @@ fn basic(user: &str, token: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{token}")))
 }
 
-/// Every registered route, with something in the place of an id.
+/// Every registered route, with 1 for an id.
 fn routes() -> Vec<(String, String)> {
     waybill::http::routes().map(|(method, path)| (method.to_uppercase(), path.replace("{id}", "1"))).collect()
 }
 
-/// Ends at once where the answer would be endless.
+/// The status of a response. The query of the event stream is invalid, because a valid one has no end.
 fn status(gateway: &Gateway, method: &str, path: &str, authorization: Option<&str>) -> u16 {
     let target = if path.ends_with("/stream") { format!("{path}?after=wrong") } else { path.to_owned() };
     send(gateway, method, &target, authorization).status
 }
 
 #[test]
-fn who_may_do_what() {
+fn authorization_matrix() {
     let gateway = gateway();
     let (all, reader) = (bearer(OPS_TOKEN), bearer(READER));
-    let (password, reader_password) = (basic("anybody", OPS_TOKEN), basic("", READER));
+    let (password, reader_password) = (basic("any-user", OPS_TOKEN), basic("", READER));
     let mut seen = 0;
     for (method, path) in routes() {
         let is_probe = ["/livez", "/readyz"].contains(&path.as_str());
@@ -66,20 +66,17 @@ fn who_may_do_what() {
             assert_eq!(status(wrong), if is_probe { 200 } else { 401 }, "{method} {path} {wrong:?}");
         }
         assert!(passes(status(Some(&all))), "{method} {path}");
-        assert_eq!(passes(status(Some(&reader))), method == "GET", "{method} {path}: a token that may only read");
+        assert_eq!(passes(status(Some(&reader))), method == "GET", "{method} {path} by the read token");
         for password in [&password, &reader_password] {
             assert_eq!(passes(status(Some(password))), is_probe || takes_password, "{method} {path} by password");
         }
         seen += 1;
     }
     assert!(seen >= 14, "{seen} routes");
-    for path in ["/docs/", "/docs/swagger-ui.css"] {
-        assert_eq!([status(&gateway, "GET", path, Some(&password)), status(&gateway, "GET", path, None)], [200, 401], "{path}");
-    }
 }
 
 #[test]
-fn a_stranger_is_told_how_to_ask_and_not_what_is_there() {
+fn unauthenticated_response_names_only_the_scheme() {
     let gateway = gateway();
     let challenges = |path: &str| {
         let response = send(&gateway, "GET", path, None);
@@ -89,13 +86,13 @@ fn a_stranger_is_told_how_to_ask_and_not_what_is_there() {
     let both = vec!["Bearer".to_owned(), r#"Basic realm="waybill", charset="UTF-8""#.to_owned()];
     assert_eq!(challenges("/api/messages"), (401, vec!["Bearer".to_owned()]));
     assert_eq!(challenges("/api/nothing"), (401, vec!["Bearer".to_owned()]));
-    for path in ["/api/events/stream", "/openapi.json", "/docs/", "/nothing", "/docs/nothing"] {
+    for path in ["/api/events/stream", "/openapi.json", "/nothing", "/docs/nothing"] {
         assert_eq!(challenges(path), (401, both.clone()), "{path}");
     }
 }
 
 #[test]
-fn whatever_goes_wrong_is_told_in_one_shape() {
+fn errors_have_one_shape() {
     let gateway = gateway();
     let token = bearer(OPS_TOKEN);
     for (method, path, expected, error) in [
@@ -130,7 +127,7 @@ fn whatever_goes_wrong_is_told_in_one_shape() {
 }
 
 #[test]
-fn the_document_has_every_route_and_no_other() {
+fn openapi_document_has_every_route() {
     let gateway = gateway();
     let document = client::get(gateway.running().ops, "/openapi.json", &[("Authorization", &bearer(OPS_TOKEN))]).json();
     assert_eq!(document, serde_json::to_value(waybill::http::openapi()).expect("JSON"));
@@ -154,21 +151,43 @@ fn the_document_has_every_route_and_no_other() {
     }
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert!(document["components"]["schemas"][reference].is_object(), "{reference} is named and not there");
+        assert!(document["components"]["schemas"][reference].is_object(), "{reference} is referenced but not defined");
     }
 }
 
 #[test]
-fn the_reference_page_comes_from_here_alone() {
+fn reference_page_has_every_operation_and_schema() {
     let gateway = gateway();
-    let headers = [("Authorization", &*basic("x", OPS_TOKEN))];
-    let page = client::get(gateway.running().ops, "/docs/", &headers);
-    let policy = page.header("content-security-policy").expect("a policy");
-    assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    let (ops, headers) = (gateway.running().ops, [("Authorization", &*basic("x", OPS_TOKEN))]);
+    let page = client::get(ops, "/docs/", &headers);
+    assert_eq!(page.status, 200);
     let html = String::from_utf8_lossy(&page.body).into_owned();
-    assert!(html.contains("swagger-ui") && !html.contains("src=\"http") && !html.contains("href=\"http"), "{html}");
-    let start = client::get(gateway.running().ops, "/docs/swagger-initializer.js", &headers);
-    assert!(String::from_utf8_lossy(&start.body).contains("/openapi.json"));
-    let folder = client::get(gateway.running().ops, "/docs", &headers);
+    assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "{html}");
+    let document = serde_json::to_value(waybill::http::openapi()).expect("JSON");
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let (id, method) = (operation["operationId"].as_str().expect("an id"), method.to_uppercase());
+            let panel =
+                html.split("<section").find(|panel| panel.contains(&format!(r#"id="{id}""#))).unwrap_or_else(|| panic!("{id}"));
+            assert!(html.contains(&format!(r##"href="#{id}""##)), "{id} is not among the contents");
+            assert!(panel.contains(&format!(">{method}<")) && panel.contains(&format!(">{path}<")), "{panel}");
+            for name in operation["parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["name"]) {
+                assert!(panel.contains(&format!("<code>{}</code>", name.as_str().expect("a name"))), "{id}: {name}");
+            }
+            for status in operation["responses"].as_object().expect("responses").keys() {
+                assert!(panel.contains(&format!(">{status}</span>")), "{id}: {status}");
+            }
+            let (before, _) = path.split_once('{').unwrap_or((path, ""));
+            let command = panel.split("<pre class=\"try\">").nth(1).expect("a command");
+            assert!(command.starts_with("curl") && command.contains(&format!("http://{ops}{before}")), "{command}");
+        }
+    }
+    for name in document["components"]["schemas"].as_object().expect("schemas").keys() {
+        assert!(html.contains(&format!(r#"id="schema-{name}""#)), "{name}");
+    }
+    for link in html.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(html.contains(&format!(r#"id="{link}""#)), "{link} leads nowhere");
+    }
+    let folder = client::get(ops, "/docs", &headers);
     assert_eq!((folder.status, folder.header("location")), (308, Some("/docs/")));
 }

@@ -1,7 +1,7 @@
-//! Calls and video rooms: whatever the order in which their events come, and through how many gateways, the row is the same.
+//! Calls and video rooms: the row is the same for every order of events and any number of gateways.
 
 use serde_json::{Value, json};
-use waybill::time::{Clock, Timestamp};
+use waybill::time::{Clock, ManualClock, Timestamp};
 
 use crate::support::{client, database::Database, gateway, gateway::Gateway};
 
@@ -22,7 +22,7 @@ fn send(address: std::net::SocketAddr, event: &Value) {
     assert_eq!(response.status, 200, "{event}");
 }
 
-/// The events of one call, in order: nested, flat, and by the compatibility API.
+/// The events of one call, in order, as nested and flat documents.
 fn call(id: &str) -> Vec<Value> {
     let state = |state: &str, second: u8| json!({ "call_id": id, "call_state": state, "from": "+15551234567", "timestamp": format!("2025-01-15T10:30:{second:02}Z") });
     vec![
@@ -34,7 +34,7 @@ fn call(id: &str) -> Vec<Value> {
                         "device": { "type": "phone", "params": { "to_number": "+15559876543" } } },
         }),
         state("answered", 10),
-        // Told twice, and differently: the first instant counts, and of two reasons the greater.
+        // Reported twice with different values: the row has the earlier time, and the greater of the two reasons.
         json!({ "call_id": id, "call_state": "ended", "timestamp": "2025-01-15T10:31:40Z", "end_reason": "hangup" }),
         json!({ "call_id": id, "call_state": "ended", "timestamp": "2025-01-15T10:31:41Z", "end_reason": "busy" }),
     ]
@@ -61,7 +61,7 @@ fn room(id: &str) -> Vec<Value> {
     ]
 }
 
-/// Every order of six.
+/// Orders of six events.
 fn orders() -> Vec<Vec<usize>> {
     let mut orders = vec![vec![]];
     for _ in 0..6 {
@@ -72,11 +72,11 @@ fn orders() -> Vec<Vec<usize>> {
             })
             .collect();
     }
-    // All would be 720; every seventh meets each pair in both orders.
+    // Of all 720 every seventh, which have each pair in both orders.
     orders.into_iter().step_by(7).collect()
 }
 
-/// The rows of a table without what names them.
+/// The rows of a table without the columns that identify them.
 fn rows(database: &Database, table: &str) -> Vec<Value> {
     let mut rows = database.rows(table);
     for row in &mut rows {
@@ -87,8 +87,8 @@ fn rows(database: &Database, table: &str) -> Vec<Value> {
     rows
 }
 
-fn in_every_order(database: Database, events: fn(&str) -> Vec<Value>, table: &str, expected: &Value) {
-    let gateway = Gateway::on(database, now(), &variables());
+fn assert_converges_in_every_order(database: Database, events: fn(&str) -> Vec<Value>, table: &str, expected: &Value) {
+    let gateway = Gateway::start_on(database, now(), &variables());
     for (number, order) in orders().into_iter().enumerate() {
         let events = events(&format!("id-{number}"));
         for place in order {
@@ -103,17 +103,17 @@ fn in_every_order(database: Database, events: fn(&str) -> Vec<Value>, table: &st
 }
 
 crate::databases! {
-    fn any_order_of_a_calls_events_makes_the_same_row(database) {
+    fn call_converges_in_any_order(database) {
         let expected = json!({
             "service_type": "signalwire", "account": "default", "direction": "outbound", "sender": "+15551234567",
             "recipient": "+15559876543", "status": "ended", "queued_at": "2025-01-15 10:30:00",
             "initiated_at": "2025-01-15 10:30:01", "ringing_at": "2025-01-15 10:30:04.5", "answered_at": "2025-01-15 10:30:10",
             "ended_at": "2025-01-15 10:31:40", "end_reason": "hangup", "answered_seconds": 90, "updated_at": "2026-03-14 15:30:00",
         });
-        in_every_order(database, call, "calls", &expected);
+        assert_converges_in_every_order(database, call, "calls", &expected);
     }
 
-    fn any_order_of_a_rooms_events_makes_the_same_row(database) {
+    fn room_converges_in_any_order(database) {
         let members = r#"[{"id":"m1","name":"Ada","joined_at":"2025-01-15T10:30:01.000000Z","left_at":"2025-01-15T10:30:20.000000Z"}]"#;
         let recordings = r#"[{"id":"r1","url":"https://example.com/r1","duration":"28","started_at":"2025-01-15T10:30:02.000000Z","completed_at":"2025-01-15T10:30:30.000000Z"}]"#;
         let expected = json!({
@@ -121,12 +121,12 @@ crate::databases! {
             "started_at": "2025-01-15 10:30:00", "ended_at": "2025-01-15 10:30:31", "members": members, "recordings": recordings,
             "updated_at": "2026-03-14 15:30:00",
         });
-        in_every_order(database, room, "rooms", &expected);
+        assert_converges_in_every_order(database, room, "rooms", &expected);
     }
 
-    // The guide's documents do not say which event they are; their URLs do.
-    fn the_same_document_at_another_events_url_is_another_event(database) {
-        let gateway = Gateway::on(database, now(), &variables());
+    // The guide's documents do not name their event; their URLs do.
+    fn same_document_at_another_url_is_another_event(database) {
+        let gateway = Gateway::start_on(database, now(), &variables());
         let body = br#"{"room_id":"r","room_name":"standup","timestamp":"2025-01-15T10:30:00Z"}"#;
         let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
         for (event, duplicate) in [("room.started", false), ("room.ended", false), ("room.started", true)] {
@@ -138,10 +138,10 @@ crate::databases! {
         assert_eq!([&row["started_at"], &row["ended_at"]], ["2025-01-15 10:30:00", "2025-01-15 10:30:00"]);
     }
 
-    // All events of twenty calls at once, each through one of two gateways.
-    fn two_gateways_make_one_row(database) {
-        let first = Gateway::on(database, now(), &variables());
-        let second = gateway::start(&first.database.url(), Clock::Fixed(now()), &variables());
+    // All events of twenty calls are sent at once, each to one of two gateways.
+    fn two_gateways_write_one_row(database) {
+        let first = Gateway::start_on(database, now(), &variables());
+        let second = gateway::start(&first.database.url(), Clock::Manual(ManualClock::new(now())), &variables());
         let calls: Vec<Vec<Value>> = (0..20).map(|number| call(&format!("id-{number}"))).collect();
         std::thread::scope(|scope| {
             for place in 0..6 {

@@ -1,8 +1,9 @@
-//! `waybill check`: every finding at once, the URLs to paste, and the database.
+//! `waybill check`: all findings at once, the URLs to paste, and the state of the database.
 
 use std::process::Output;
 
 use serde_json::{Value, json};
+use waybill::build_info::BUILD;
 
 use crate::{
     shutdown::command,
@@ -22,7 +23,7 @@ fn report(variables: &[(&str, &str)]) -> (Value, Option<i32>) {
 }
 
 crate::databases! {
-    fn why_callbacks_were_refused_is_told_once_for_each_cause(database) {
+    fn check_reports_each_rejection_cause_once(database) {
         let url = database.url();
         let gateway = twilio::gateway(database, 1_773_502_200, &[]);
         let database = gateway.stop();
@@ -37,16 +38,17 @@ crate::databases! {
         ));
         let variables = [("DATABASE_URL", url.as_str()), ("TWILIO_AUTH_TOKEN", TOKEN), ("SPOOL_PATH", "/var/spool/waybill")];
         let (report, code) = report(&variables);
-        assert_eq!(code, Some(0), "a stranger's forgeries make no configuration wrong");
+        assert_eq!(code, Some(0), "forged requests make no configuration invalid");
         let found = |place: usize| (&report["findings"][place]["sentence"], &report["findings"][place]["callbacks"]);
         assert_eq!(found(0), (&json!("Use the other token."), &json!(1)));
         assert_eq!(found(1), (&json!("Give the URL a slash."), &json!(2)));
         assert_eq!(report["findings"].as_array().map(Vec::len), Some(2));
         let shown = String::from_utf8(check(&[], &variables).stdout).expect("UTF-8");
-        assert!(shown.contains("twilio/default: 2 refused, the last at 2026-03-14T15:30:02Z: Give the URL a slash."), "{shown}");
+        assert!(shown.starts_with(&format!("waybill {BUILD}\n")), "{shown}");
+        assert!(shown.contains("twilio/default: 2 rejected, the last at 2026-03-14T15:30:02Z: Give the URL a slash."), "{shown}");
     }
 
-    fn a_valid_configuration_is_told_with_its_urls(database) {
+    fn check_shows_urls_of_a_valid_configuration(database) {
         let url = database.url();
         let (report, code) = report(&[
             ("DATABASE_URL", &url),
@@ -55,20 +57,21 @@ crate::databases! {
             ("TWILIO__ACME__AUTH_TOKEN", TOKEN),
             ("SPOOL_PATH", "/var/spool/waybill"),
         ]);
-        let pasted = |account: &str, path: &str| json!({
+        let expected_url = |account: &str, path: &str| json!({
             "provider": "twilio", "account": account, "url": format!("https://hooks.example.com/in{path}#rc=5&rp=all"), "unsigned": null, "verified": true,
         });
         assert_eq!(code, Some(0), "{report}");
         assert_eq!(report["valid"], true);
+        assert_eq!(report["build"], serde_json::to_value(BUILD).expect("JSON"));
         assert_eq!(report["errors"], json!([]));
-        assert_eq!(report["urls"], json!([pasted("acme", "/webhooks/twilio/acme"), pasted("default", "/webhooks/twilio")]));
+        assert_eq!(report["urls"], json!([expected_url("acme", "/webhooks/twilio/acme"), expected_url("default", "/webhooks/twilio")]));
         assert!(report["warnings"].to_string().contains("Resend is off"), "{report}");
         assert!(!report.to_string().contains("canary"), "{report}");
     }
 }
 
 #[test]
-fn every_problem_is_told_with_what_can_be_told_all_the_same() {
+fn check_reports_every_problem_and_all_it_can_read() {
     let (report, code) = report(&[
         ("DATABASE_URL", "mysql://h/d"),
         ("LISTEN", "127.0.0.1:8080"),
@@ -103,20 +106,20 @@ fn every_problem_is_told_with_what_can_be_told_all_the_same() {
     }
     assert_eq!(errors.len(), 8, "{errors:?}");
     assert!(["TWILIO_TYPO", "WEBHOOK_BASE_URL"].iter().all(|variable| warnings.iter().any(|warning| warning == variable)));
-    assert_eq!(report["urls"][1]["provider"], "twilio", "what can be told is told: {report}");
+    assert_eq!(report["urls"][1]["provider"], "twilio", "valid parts are reported: {report}");
 }
 
 #[test]
-fn a_database_that_is_away_is_told_apart_from_a_wrong_variable() {
-    let (report, code) = report(&[("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"), ("TWILIO_AUTH_TOKEN", TOKEN)]);
+fn check_distinguishes_unavailable_database_from_wrong_variable() {
+    let (report, code) = report(&[("DATABASE_URL", "postgres://user@127.0.0.1:1/none"), ("TWILIO_AUTH_TOKEN", TOKEN)]);
     assert_eq!((code, &report["errors"][0]["variable"]), (Some(75), &json!("DATABASE_URL")));
-    assert!(report["warnings"].to_string().contains("SPOOL_PATH"), "without a spool that is a loss: {report}");
+    assert!(report["warnings"].to_string().contains("SPOOL_PATH"), "callbacks are lost without a spool: {report}");
 }
 
 #[test]
-fn a_look_creates_nothing_and_a_locked_folder_is_found() {
+fn check_has_no_side_effects() {
     let database = Database::new(Backend::Sqlite);
-    let Database::Sqlite { folder } = &database else { panic!("SQLite") };
+    let Database::Sqlite { folder, .. } = &database else { panic!("SQLite") };
     let (_, code) = report(&[("DATABASE_URL", &database.url())]);
     assert_eq!(code, Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
@@ -124,9 +127,9 @@ fn a_look_creates_nothing_and_a_locked_folder_is_found() {
     assert_eq!((code, &report["errors"][0]["variable"]), (Some(1), &json!("DATABASE_URL")));
 }
 
-/// What `serve` would refuse, `check` refuses.
+/// `check` rejects every configuration that `serve` would reject.
 #[test]
-fn a_database_of_a_newer_version_and_one_that_is_no_database_are_refused() {
+fn check_rejects_newer_and_foreign_databases() {
     let database = Database::new(Backend::Sqlite);
     assert!(command().arg("migrate").env("DATABASE_URL", database.url()).status().expect("the binary").success());
     assert_eq!(report(&[("DATABASE_URL", &database.url())]).1, Some(0));
@@ -135,13 +138,13 @@ fn a_database_of_a_newer_version_and_one_that_is_no_database_are_refused() {
     assert_eq!(code, Some(1));
     assert!(newer["errors"][0]["sentence"].as_str().is_some_and(|sentence| sentence.contains("newer version")), "{newer}");
     let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), "no database at all, but long enough to be looked at".repeat(100)).expect("written");
+    std::fs::write(file.path(), "not a database, but long enough to be read as one".repeat(100)).expect("written");
     assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}", file.path().display()))]).1, Some(75));
     assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}/below/a/file.db", file.path().display()))]).1, Some(1));
 }
 
 #[test]
-fn what_is_off_or_not_verified_is_said() {
+fn check_reports_disabled_and_unverified_endpoints() {
     let database = Database::new(Backend::Sqlite);
     let url = database.url();
     let (named, code) = report(&[("DATABASE_URL", &url), ("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__ACME__ACCOUNT_SID", "AC1")]);
@@ -150,7 +153,7 @@ fn what_is_off_or_not_verified_is_said() {
     let (shared, _) = report(&[("DATABASE_URL", &url), ("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__ACME__AUTH_TOKEN", TOKEN)]);
     assert!(shared["warnings"].to_string().contains("shares a secret with the account acme"), "{shared}");
     let (open, _) = report(&[("DATABASE_URL", &url), ("VERIFY_WEBHOOK_SIGNATURES", "false")]);
-    let urls: usize = waybill::providers::ALL.into_iter().map(|spec| 1 + spec.routes.len()).sum();
+    let urls: usize = waybill::providers::ALL.iter().map(|spec| 1 + spec.routes.len()).sum();
     assert!(open["urls"].as_array().is_some_and(|list| list.len() == urls && list[0]["verified"] == false));
     assert!(open["warnings"].to_string().contains("for development only"), "{open}");
     let key = ("TWILIO_SHARED_KEY", "id:HMAC_SHA256:0123456789abcdef");
@@ -159,7 +162,7 @@ fn what_is_off_or_not_verified_is_said() {
 }
 
 #[test]
-fn people_get_a_table_and_sentences() {
+fn check_prints_a_table_and_sentences() {
     let database = Database::new(Backend::Sqlite);
     let output = check(&[], &[("DATABASE_URL", &database.url()), ("TWILIO_AUTH_TOKEN", TOKEN), ("LISTEN", "127.0.0.1:9999")]);
     let shown = String::from_utf8(output.stdout).expect("UTF-8");

@@ -1,4 +1,6 @@
-//! The command line as a whole: its help, its completions and its manual page.
+//! The command line: help, completions and manual pages.
+
+use waybill::build_info::BUILD;
 
 use crate::shutdown::command;
 
@@ -16,7 +18,7 @@ fn commands() -> Vec<String> {
 }
 
 #[test]
-fn help_and_manual_tell_the_exit_codes() {
+fn help_and_manual_list_exit_codes() {
     let manual = printed(&["man"]);
     assert!(manual.contains(".SH \"EXIT STATUS\""), "{manual}");
     for code in ["0", "1", "2", "75", "78"] {
@@ -26,11 +28,33 @@ fn help_and_manual_tell_the_exit_codes() {
 }
 
 #[test]
-fn every_command_is_in_the_manual_and_in_the_completions() {
+fn version_shows_libraries_and_tls() {
+    let version = printed(&["--version"]);
+    assert_eq!(version, format!("waybill {BUILD}\n"));
+    let tls = if BUILD.postgres_tls { "with TLS)" } else { "without TLS)" };
+    assert!(version.starts_with(concat!("waybill ", env!("CARGO_PKG_VERSION"), " (sqlite 3.")), "{version}");
+    assert!(version.contains(", libpq ") && version.trim_end().ends_with(tls), "{version}");
+    assert_eq!(printed(&["-V"]), concat!("waybill ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    printed(&["man", &folder.path().display().to_string()]);
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    assert_eq!(page("waybill.1"), printed(&["man"]));
+    for name in commands() {
+        assert!(page(&format!("waybill-{name}.1")).contains(".SH SYNOPSIS"), "{name}");
+    }
+    assert!(page("waybill-requests-replay.1").contains("dry\\-run"));
+}
+
+#[test]
+fn manual_and_completions_have_every_command() {
     let (manual, names) = (printed(&["man"]), commands());
     assert!(names.len() >= 6, "{names:?}");
     for name in &names {
-        assert!(manual.contains(&format!(".SS \"waybill {name}\"")), "{name}");
+        assert!(manual.contains(&format!("waybill\\-{name}(1)")), "{name}");
     }
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = printed(&["completions", shell]);

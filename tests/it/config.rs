@@ -1,6 +1,10 @@
-//! Configuration: what starts, what does not, and that every problem is named at once and no secret ever.
+//! Configuration: valid and invalid settings. All problems are reported together, and none shows a secret.
 
-use waybill::config::{Config, DatabaseUrl, Env, Loaded, Problems};
+use waybill::{
+    build_info::BUILD,
+    config::{Config, DatabaseUrl, Env, Loaded, Problems},
+    endpoint::{Endpoint, EndpointConfig},
+};
 
 use crate::support::twilio::TOKEN;
 
@@ -21,7 +25,7 @@ fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
 
 const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
-/// The block of the user's guide "Webhook Handlers", with real secrets.
+/// The settings of the "Webhook Handlers Guide", with valid secrets.
 const GUIDE: [(&str, &str); 14] = [
     ("TWILIO_AUTH_TOKEN", TOKEN),
     ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
@@ -40,29 +44,29 @@ const GUIDE: [(&str, &str); 14] = [
 ];
 
 #[test]
-fn the_guides_block_starts_as_it_stands() {
-    let loaded = load(&GUIDE).expect("a configuration");
+fn integration_guide_settings_start_unchanged() {
+    let mut loaded = load(&GUIDE).expect("a configuration");
     assert_eq!(loaded.config.endpoints.len(), 2);
     assert_eq!(loaded.config.timeout.as_secs(), 4);
-    assert_eq!(loaded.warnings.len(), 1, "only the timeout: {:?}", loaded.warnings);
+    assert_eq!(loaded.warnings.len(), 1, "about the timeout only: {:?}", loaded.warnings);
     assert_eq!(
-        loaded.config.endpoints[1].urls_to_paste(&"http://unused".parse().expect("a URL")),
+        loaded.config.endpoints.remove(1).build().urls_to_paste(&"http://unused".parse().expect("a URL")),
         ["https://api.mingus.com/webhooks/twilio#rc=5&rp=all"]
     );
 }
 
 #[test]
-fn nothing_set_is_the_default_gateway_with_every_provider_off() {
+fn empty_environment_is_a_gateway_with_every_provider_off() {
     let loaded = load(&[]).expect("a configuration");
     assert!(matches!(loaded.config.database, DatabaseUrl::Sqlite(path) if path.ends_with("waybill.db")));
     assert_eq!(loaded.config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(loaded.config.ops_listen.to_string(), "127.0.0.1:8081");
     assert!(loaded.config.endpoints.is_empty());
-    assert!(loaded.warnings[0].sentence.contains("every provider is off"));
+    assert!(loaded.warnings[0].sentence.contains("all providers are off"));
 }
 
 #[test]
-fn every_problem_is_named_at_once() {
+fn configuration_problems_are_reported_together() {
     let named = problems(&[
         ("DATABASE_URL", "mysql://h/d"),
         ("LISTEN", "everywhere"),
@@ -113,8 +117,31 @@ fn every_problem_is_named_at_once() {
     assert_eq!(named.len(), expected.len(), "{named:?}");
 }
 
+/// Each form of a host has its case beside `needs_tls`.
 #[test]
-fn an_empty_blank_or_placeholder_secret_is_a_problem() {
+fn postgres_on_another_machine_is_a_problem_without_tls() {
+    let remote = "postgres://u:canary-3f1c@db.example.com/waybill";
+    let problem = load(&[("DATABASE_URL", remote)]).err().map(|problems| problems.to_string());
+    assert_eq!(problem.is_none(), BUILD.postgres_tls);
+    let problem = problem.unwrap_or_else(|| "DATABASE_URL: `postgres-tls`".to_owned());
+    assert!(
+        problem.starts_with("DATABASE_URL: ") && problem.contains("`postgres-tls`") && !problem.contains("canary"),
+        "{problem}"
+    );
+    for local in [
+        "postgres://u@/waybill?host=/run/postgresql",
+        "postgres://u@%2Frun%2Fpostgresql/waybill",
+        "postgres://u:p@localhost/waybill",
+        "postgres://u:p@127.0.0.1:5432/waybill",
+        "postgres://u:p@[::1]/waybill",
+        "postgres://u:p@db.example.com/waybill?sslmode=disable",
+    ] {
+        assert_eq!(problems(&[("DATABASE_URL", local)]), Vec::<String>::new(), "{local}");
+    }
+}
+
+#[test]
+fn empty_blank_and_placeholder_secrets_are_problems() {
     for wrong in [
         "",
         " ",
@@ -138,7 +165,7 @@ fn an_empty_blank_or_placeholder_secret_is_a_problem() {
     ] {
         assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", wrong)]), ["TWILIO_AUTH_TOKEN"], "{wrong:?}");
     }
-    // The secret of a shared key is a part of its setting.
+    // The setting of a shared key contains its secret.
     for wrong in ["id:HMAC_SHA256:changeme", "id:HMAC_SHA1:\"\"", "id:HMAC_SHA1:", "id:HMAC_SHA256:0000000000000000"] {
         assert!(problems(&[("TWILIO_SHARED_KEY", wrong)]).iter().all(|name| name == "TWILIO_SHARED_KEY"), "{wrong:?}");
         assert!(!problems(&[("TWILIO_SHARED_KEY", wrong)]).is_empty(), "{wrong:?}");
@@ -152,7 +179,7 @@ fn an_empty_blank_or_placeholder_secret_is_a_problem() {
 }
 
 #[test]
-fn no_secret_stands_in_a_finding_or_in_debug_output() {
+fn secrets_never_appear_in_findings_or_debug_output() {
     const CANARY: &str = "canary-3f1c9a0e5b7d4268!";
     let shown =
         |variables: &[(&str, &str)]| format!("{:?}", load(variables).map_err(|problems| (problems.to_string(), problems)));
@@ -169,7 +196,7 @@ fn no_secret_stands_in_a_finding_or_in_debug_output() {
 }
 
 #[test]
-fn accounts_have_urls_schemes_and_public_addresses_of_their_own() {
+fn accounts_have_their_own_urls_and_schemes() {
     let loaded = load(&[
         ("WEBHOOK_BASE_URL", "https://a.example,https://b.example/in"),
         ("TWILIO_AUTH_TOKEN", TOKEN),
@@ -178,19 +205,19 @@ fn accounts_have_urls_schemes_and_public_addresses_of_their_own() {
         ("TWILIO_WEBHOOK_URL", "/hooks/tw"),
     ])
     .expect("a configuration");
-    let urls: Vec<String> =
-        loaded.config.endpoints.iter().map(|endpoint| endpoint.outgoing("POST", endpoint.path(), "", "").url()).collect();
+    let endpoints: Vec<Endpoint> = loaded.config.endpoints.into_iter().map(EndpointConfig::build).collect();
+    let urls: Vec<String> = endpoints.iter().map(|endpoint| endpoint.outgoing("POST", endpoint.path(), "", "").url()).collect();
     assert_eq!(urls, ["https://acme.example/hooks/tw/acme-eu", "https://a.example/hooks/tw"]);
-    assert_eq!(loaded.config.endpoints[1].public_urls.len(), 2, "while a domain moves");
+    assert_eq!(endpoints[1].public_urls.len(), 2, "both base URLs");
 }
 
 #[test]
-fn a_provider_without_a_proof_is_off() {
+fn provider_without_credentials_is_off() {
     assert!(load(&[("TWILIO_ACCOUNT_SID", "AC1")]).expect("a configuration").config.endpoints.is_empty());
 }
 
 #[test]
-fn the_settings_of_each_provider_are_read_strictly() {
+fn provider_settings_are_parsed_strictly() {
     const LONG: &str = "0123456789abcdef0123456789abcdef";
     for (variable, wrong) in [
         ("VONAGE_URL_TOKEN", &LONG[..31]),
@@ -200,7 +227,7 @@ fn the_settings_of_each_provider_are_read_strictly() {
         ("VONAGE_SIGNATURE_TOLERANCE", "-1"),
         ("VONAGE_SIGNATURE_SCHEMES", "sms,svix"),
         ("VONAGE_SIGNATURE_SCHEMES", "sms,url-token"),
-        ("SIGNALWIRE_BASIC_AUTH", "nobody-0123456789abcdef"),
+        ("SIGNALWIRE_BASIC_AUTH", "user-0123456789abcdef"),
         ("SIGNALWIRE_BASIC_AUTH", ":0123456789abcdef"),
         ("SIGNALWIRE_ALLOWED_IPS", "10.0.0.0/33"),
         ("SIGNALWIRE_ALLOWED_IPS", ""),
@@ -225,13 +252,13 @@ fn the_settings_of_each_provider_are_read_strictly() {
 }
 
 #[test]
-fn an_address_list_alone_switches_on_only_where_the_contract_says_so() {
+fn address_list_alone_enables_only_signalwire() {
     assert_eq!(load(&[("SIGNALWIRE_ALLOWED_IPS", "127.0.0.1")]).expect("a configuration").config.endpoints.len(), 1);
     assert_eq!(load(&[("CONVERSATION_ALLOWED_IPS", "127.0.0.1")]).expect("a configuration").config.endpoints.len(), 0);
 }
 
 #[test]
-fn a_url_to_paste_names_the_variable_of_its_token() {
+fn url_to_paste_names_its_token_variable() {
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
     let basic = ("SIGNALWIRE_BASIC_AUTH", "user:0123456789abcdef");
     let secret = ("SIGNALWIRE_WEBHOOK_SECRET", TOKEN);
@@ -243,7 +270,7 @@ fn a_url_to_paste_names_the_variable_of_its_token() {
             "https://${SIGNALWIRE_BASIC_AUTH}@h/webhooks/signalwire?secret=${SIGNALWIRE_WEBHOOK_SECRET}",
         ),
     ] {
-        let endpoint = load(&variables).expect("a configuration").config.endpoints.remove(0);
+        let endpoint = load(&variables).expect("a configuration").config.endpoints.remove(0).build();
         assert_eq!(endpoint.urls_to_paste(&"https://h".parse().expect("a URL"))[0], url);
     }
     let variables = [
@@ -253,7 +280,8 @@ fn a_url_to_paste_names_the_variable_of_its_token() {
     ];
     let loaded = load(&variables).expect("a configuration");
     let fallback = "http://unused".parse().expect("a URL");
-    let urls: Vec<String> = loaded.config.endpoints.iter().flat_map(|endpoint| endpoint.urls_to_paste(&fallback)).collect();
+    let urls: Vec<String> =
+        loaded.config.endpoints.into_iter().flat_map(|endpoint| endpoint.build().urls_to_paste(&fallback)).collect();
     assert_eq!(
         urls,
         [
@@ -265,16 +293,16 @@ fn a_url_to_paste_names_the_variable_of_its_token() {
 }
 
 #[test]
-fn two_endpoints_never_share_a_path() {
+fn endpoints_never_share_a_path() {
     let same = [("TWILIO_AUTH_TOKEN", TOKEN), ("RESEND_WEBHOOK_SECRET", SECRET), ("TWILIO_WEBHOOK_URL", "/webhooks/resend")];
     assert_eq!(problems(&same), ["TWILIO_WEBHOOK_URL"]);
     assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_WEBHOOK_URL", "/webhooks/health")]), ["TWILIO_WEBHOOK_URL"]);
 }
 
 #[test]
-fn oddities_are_warnings() {
+fn unusual_settings_are_warnings() {
     let unknown = warnings(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_AUTHTOKEN", "x"), ("WEBHOOK_BASE_URL", "https://a.example")]);
-    assert_eq!(unknown, ["TWILIO_AUTHTOKEN: is not a variable of this provider and changes nothing"]);
+    assert_eq!(unknown, ["TWILIO_AUTHTOKEN: is not a variable of this provider; it has no effect"]);
     assert!(warnings(&[("TWILIO_AUTH_TOKEN", TOKEN)])[0].starts_with("WEBHOOK_BASE_URL: unset"));
     assert!(warnings(&[("TWILIO_AUTH_TOKEN", "12345")])[0].contains("shorter than"));
     assert!(warnings(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_ACCOUNT_SID", "")])[0].contains("counts as unset"));
@@ -283,7 +311,7 @@ fn oddities_are_warnings() {
 }
 
 #[test]
-fn the_process_wins_over_the_file() {
+fn process_environment_overrides_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join(".env");
     std::fs::write(&file, "LISTEN=127.0.0.1:1\nOPS_LISTEN=\"127.0.0.1:2\" # comment\n").expect("written");

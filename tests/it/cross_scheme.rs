@@ -1,5 +1,5 @@
-//! SignalWire signs documents and forms with one key, and neither has a delimiter after the URL: what one of the two signed
-//! must be nothing new as the other.
+//! SignalWire signs documents and forms with one key, without a delimiter after the URL. A signed request of one kind must be
+//! rejected, or be a duplicate, as a request of the other.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use waybill::{
@@ -19,7 +19,7 @@ fn endpoint() -> Endpoint {
     let env: Env = [("SIGNALWIRE_SIGNING_KEY", "PSKtest1234567890abcdef"), ("WEBHOOK_BASE_URL", "https://hooks.example.com")]
         .into_iter()
         .collect();
-    Config::load(&env).expect("a configuration").config.endpoints.remove(0)
+    Config::load(&env).expect("a configuration").config.endpoints.remove(0).build()
 }
 
 fn signed(endpoint: &Endpoint, scheme: &str, target: &str, content_type: &str, body: &str) -> Outgoing {
@@ -29,18 +29,18 @@ fn signed(endpoint: &Endpoint, scheme: &str, target: &str, content_type: &str, b
     outgoing
 }
 
-fn taken(endpoint: &Endpoint, outgoing: Outgoing) -> Callback {
+fn callback(endpoint: &Endpoint, outgoing: Outgoing) -> Callback {
     received(endpoint, outgoing, Timestamp::from_seconds(0).expect("an instant"))
 }
 
-/// The same digest in the other spelling.
-fn respelt(outgoing: &Outgoing) -> String {
+/// The same digest in the other encoding: hex or base64.
+fn reencoded_digest(outgoing: &Outgoing) -> String {
     let (_, value) = outgoing.headers.iter().find(|(name, _)| name == HEADER).expect("a signature");
     hex::decode(value).map_or_else(|_| hex::encode(STANDARD.decode(value).expect("base64")), |digest| STANDARD.encode(digest))
 }
 
-fn recut(outgoing: &Outgoing, method: &str, target: &str, content_type: &str, body: &str) -> Outgoing {
-    let headers = vec![(HEADER.to_owned(), respelt(outgoing)), ("Content-Type".to_owned(), content_type.to_owned())];
+fn reencoded(outgoing: &Outgoing, method: &str, target: &str, content_type: &str, body: &str) -> Outgoing {
+    let headers = vec![(HEADER.to_owned(), reencoded_digest(outgoing)), ("Content-Type".to_owned(), content_type.to_owned())];
     Outgoing { method: method.to_owned(), target: target.to_owned(), headers, body: body.into(), ..outgoing.clone() }
 }
 
@@ -48,62 +48,81 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const TEXT: &str = "&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&Body=x&From=y";
 
 #[test]
-fn a_document_moved_into_the_url_is_refused() {
+fn document_moved_into_the_url_is_rejected() {
     let endpoint = endpoint();
     let body = format!(r#"{{"message_id":"m","from":"a","to":"b","body":"{TEXT}"}}"#);
     for target in [PATH.to_owned(), format!("{PATH}?x=1")] {
-        let genuine = signed(&endpoint, "url-body-sha1", &target, "application/json", &body);
-        assert!(endpoint.verify(&taken(&endpoint, genuine.clone())).is_ok());
+        let original = signed(&endpoint, "url-body-sha1", &target, "application/json", &body);
+        assert!(endpoint.verify(&callback(&endpoint, original.clone())).is_ok());
         for method in ["GET", "POST"] {
-            let moved = recut(&genuine, method, &format!("{target}{body}"), FORM, "");
-            assert!(endpoint.verify(&taken(&endpoint, moved)).is_err(), "{method} {target}");
+            let moved = reencoded(&original, method, &format!("{target}{body}"), FORM, "");
+            assert!(endpoint.verify(&callback(&endpoint, moved)).is_err(), "{method} {target}");
         }
     }
 }
 
 #[test]
-fn a_document_cut_into_a_form_is_the_same_request() {
+fn document_reencoded_as_form_is_the_same_request() {
     let endpoint = endpoint();
-    let hidden = "MessageSida97d4e8a-6047-4e2b-be48-fb96b33b5642MessageStatusdeliveredTo";
-    let body = format!(r#"{{"message_id":"m","from":"a","to":"b","body":"{hidden}"}}"#);
-    let genuine = signed(&endpoint, "url-body-sha1", &format!("{PATH}?A=1"), "application/json", &body);
-    let (before, after) = body.split_once(hidden).expect("the text");
+    let embedded = "MessageSida97d4e8a-6047-4e2b-be48-fb96b33b5642MessageStatusdeliveredTo";
+    let body = format!(r#"{{"message_id":"m","from":"a","to":"b","body":"{embedded}"}}"#);
+    let original = signed(&endpoint, "url-body-sha1", &format!("{PATH}?A=1"), "application/json", &body);
+    let (before, after) = body.split_once(embedded).expect("the text");
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let form = format!(
         "A={}&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&MessageStatus=delivered&To={}",
         escape(&format!("=1{before}")),
         escape(after)
     );
-    let cut = taken(&endpoint, recut(&genuine, "POST", &format!("{PATH}?"), FORM, &form));
-    let whole = taken(&endpoint, genuine);
-    let keys = [&whole, &cut].map(|callback| endpoint.verify(callback).expect("signed").proof().request_key());
-    assert_eq!(keys[0], keys[1], "as a captured request it is a duplicate");
+    let reencoded_request = callback(&endpoint, reencoded(&original, "POST", &format!("{PATH}?"), FORM, &form));
+    let original_request = callback(&endpoint, original);
+    let keys =
+        [&original_request, &reencoded_request].map(|callback| endpoint.verify(callback).expect("signed").proof().request_key());
+    assert_eq!(keys[0], keys[1], "the re-encoded request is a duplicate");
 }
 
 #[test]
-fn a_form_as_a_document_is_refused_or_unreadable() {
+fn form_reencoded_as_document_is_rejected_or_quarantined() {
     let endpoint = endpoint();
     let form = "Body=%7B%22message_id%22%3A%22m%22%7D&From=%2B15550100001&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642";
-    let genuine = signed(&endpoint, "request", &format!("{PATH}?x=1"), FORM, form);
-    assert!(endpoint.verify(&taken(&endpoint, genuine.clone())).is_ok());
-    // The signed text is the URL, `Body`, the document, and what sorts behind it.
+    let original = signed(&endpoint, "request", &format!("{PATH}?x=1"), FORM, form);
+    assert!(endpoint.verify(&callback(&endpoint, original.clone())).is_ok());
+    // The signed text is the URL, `Body`, the document, and the parameters that sort after it.
     let rest = r#"{"message_id":"m"}From+15550100001MessageSida97d4e8a-6047-4e2b-be48-fb96b33b5642"#;
-    let cut = taken(&endpoint, recut(&genuine, "POST", &format!("{PATH}?x=1Body"), "application/json", rest));
-    let verified = endpoint.verify(&cut).expect("the digest is right");
-    assert!(endpoint.parse(&verified).is_err(), "what sorts behind it spoils it");
+    let reencoded_request =
+        callback(&endpoint, reencoded(&original, "POST", &format!("{PATH}?x=1Body"), "application/json", rest));
+    let verified = endpoint.verify(&reencoded_request).expect("the digest is right");
+    assert!(endpoint.parse(&verified).events.is_err(), "the following parameters make it invalid");
 }
 
-/// A repetition with the other secret of a rotation, its name escaped, is the same request.
+/// A retry with another secret of a rotation, or with the parameter's name escaped, is the same request.
 #[test]
-fn a_secret_in_the_url_is_no_part_of_the_request_however_it_is_spelt() {
+fn url_secret_spelling_is_not_part_of_request_identity() {
     let variables = [("SIGNALWIRE_WEBHOOK_SECRET", "an-old-secret-0123456789,a-new-secret-0123456789")];
-    let endpoint = Config::load(&variables.into_iter().collect::<Env>()).expect("a configuration").config.endpoints.remove(0);
+    let endpoint =
+        Config::load(&variables.into_iter().collect::<Env>()).expect("a configuration").config.endpoints.remove(0).build();
     let key = |query: &str| {
         let outgoing = endpoint.outgoing("GET", format!("{PATH}?{query}"), FORM, "");
-        endpoint.verify(&taken(&endpoint, outgoing)).expect("the secret").proof().request_key()
+        endpoint.verify(&callback(&endpoint, outgoing)).expect("the secret").proof().request_key()
     };
     let plain = key("secret=an-old-secret-0123456789&x=1");
     assert_eq!(key("%73ecret=a-new-secret-0123456789&x=1"), plain);
     assert_eq!(key("x=1&secre%74=an-old-secret-0123456789"), plain);
     assert_ne!(key("secret=an-old-secret-0123456789&x=2"), plain);
+}
+
+/// A bearer token signs the bytes and not the content type: under another type they are the same document.
+#[test]
+fn signed_document_is_not_parsed_as_form() {
+    let env: Env = [("VONAGE_SIGNATURE_SECRET", "Zx81mQ3vN8rT2yK7wZ5xB1cD4fG6hJ9k")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
+    let body =
+        r#"{"message_uuid":"aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab","status":"sent","x":"&messageId=m&status=failed&sig=00&"}"#;
+    for content_type in ["application/json", FORM, ""] {
+        let callback = callback(&endpoint, signed(&endpoint, "jwt", "/webhooks/vonage", content_type, body));
+        let verified = endpoint.verify(&callback).expect("signed");
+        let events = endpoint.parse(&verified).events.expect("a status");
+        let id = events[0].external_id.as_ref().expect("an id");
+        assert_eq!(id.as_str(), "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab", "{content_type}");
+    }
 }

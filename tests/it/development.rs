@@ -1,4 +1,4 @@
-//! `VERIFY_WEBHOOK_SIGNATURES=false`: for one's own machine only, and visible wherever it was used.
+//! `VERIFY_WEBHOOK_SIGNATURES=false`: for local development only, and marked in every row and report.
 
 use serde_json::json;
 use waybill::config::{Config, Env};
@@ -16,7 +16,7 @@ fn gateway(more: &[(&str, &str)]) -> Gateway {
         .chain(more)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    Gateway::on(Database::new(Backend::Sqlite), Timestamp::from_seconds(0).expect("an instant"), &variables)
+    Gateway::start_on(Database::new(Backend::Sqlite), Timestamp::from_seconds(0).expect("an instant"), &variables)
 }
 
 fn form(more: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -27,7 +27,7 @@ fn form(more: &[(&str, &str)]) -> Vec<(String, String)> {
 const STATUS: &[u8] = b"MessageSid=SM1&MessageStatus=delivered";
 
 #[test]
-fn every_provider_is_on_and_each_row_says_that_nothing_was_verified() {
+fn unverified_mode_enables_every_provider_and_marks_rows() {
     let gateway = gateway(&[]);
     assert_eq!(gateway.post("/webhooks/twilio?message_id=7", &form(&[]), STATUS).json(), json!({ "success": true }));
     assert_eq!(gateway.post("/webhooks/twilio", &form(&[("X-Twilio-Signature", "wrong")]), STATUS).json()["duplicate"], true);
@@ -50,26 +50,30 @@ fn every_provider_is_on_and_each_row_says_that_nothing_was_verified() {
 }
 
 #[test]
-fn what_came_through_a_proxy_is_refused_unless_a_tunnel_is_allowed() {
-    const SIGNS: [&str; 7] =
+fn unverified_mode_rejects_proxied_requests_unless_tunnel_is_allowed() {
+    const PROXY_HEADERS: [&str; 7] =
         ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-anything", "Via", "CF-Ray", "CF-Connecting-IP"];
     let (closed, open) = (gateway(&[]), gateway(&[("WEBHOOK_ALLOW_TUNNEL", "true")]));
-    for sign in SIGNS {
-        let refused = closed.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS);
-        assert_eq!((refused.status, refused.json()), (401, json!({ "success": false, "error": "invalid_signature" })), "{sign}");
-        assert_eq!(open.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS).status, 200, "{sign}");
+    for header in PROXY_HEADERS {
+        let rejected = closed.post("/webhooks/twilio", &form(&[(header, "x")]), STATUS);
+        assert_eq!(
+            (rejected.status, rejected.json()),
+            (401, json!({ "success": false, "error": "invalid_signature" })),
+            "{header}"
+        );
+        assert_eq!(open.post("/webhooks/twilio", &form(&[(header, "x")]), STATUS).status, 200, "{header}");
     }
     assert_eq!(closed.database.rows("webhook_requests").len(), 0);
     assert_eq!(open.database.rows("webhook_requests").len(), 1);
     assert_eq!(closed.post("/webhooks/twilio", &form(&[("Viable", "x")]), STATUS).status, 200);
-    // A page that is open in a browser on this machine.
-    for sign in ["Origin", "Sec-Fetch-Site"] {
-        assert_eq!(open.post("/webhooks/twilio", &form(&[(sign, "x")]), STATUS).status, 401, "{sign}");
+    // Requests by a page in a browser on this machine.
+    for header in ["Origin", "Sec-Fetch-Site"] {
+        assert_eq!(open.post("/webhooks/twilio", &form(&[(header, "x")]), STATUS).status, 401, "{header}");
     }
 }
 
 #[test]
-fn it_starts_only_where_nobody_else_can_reach_it() {
+fn unverified_mode_starts_only_on_loopback() {
     let loads = |listen: &str, database: &str| {
         let env: Env =
             [("VERIFY_WEBHOOK_SIGNATURES", "false"), ("LISTEN", listen), ("DATABASE_URL", database)].into_iter().collect();
@@ -78,8 +82,8 @@ fn it_starts_only_where_nobody_else_can_reach_it() {
     let all = waybill::providers::ALL.len();
     assert_eq!(loads("127.0.0.1:8080", "sqlite://a.db"), Ok(all));
     assert_eq!(loads("[::1]:8080", "sqlite://a.db"), Ok(all));
-    let refused = Err("VERIFY_WEBHOOK_SIGNATURES".to_owned());
-    assert_eq!(loads("0.0.0.0:8080", "sqlite://a.db"), refused);
-    assert_eq!(loads("192.0.2.1:8080", "sqlite://a.db"), refused);
-    assert_eq!(loads("127.0.0.1:8080", "postgres://h/d"), refused);
+    let rejected = Err("VERIFY_WEBHOOK_SIGNATURES".to_owned());
+    assert_eq!(loads("0.0.0.0:8080", "sqlite://a.db"), rejected);
+    assert_eq!(loads("192.0.2.1:8080", "sqlite://a.db"), rejected);
+    assert_eq!(loads("127.0.0.1:8080", "postgres://h/d"), rejected);
 }

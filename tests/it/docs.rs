@@ -1,4 +1,4 @@
-//! `.env.example` and the README's tables are written from the registry. `UPDATE_DOCS=1` writes them.
+//! `.env.example` and the tables of providers are generated from the registry. `UPDATE_DOCS=1` writes them.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -27,25 +27,29 @@ fn common(spec: &Spec) -> Vec<(String, String, String)> {
     let prefix = spec.prefix();
     let schemes: Vec<&str> = spec.signatures().map(|scheme| scheme.name).collect();
     vec![
-        (format!("{prefix}_SIGNATURE_SCHEMES"), schemes.join(","), "Which signatures are accepted: a comma list.".to_owned()),
-        (format!("{prefix}_WEBHOOK_URL"), spec.default_path(), "The path, if it is to be another.".to_owned()),
+        (
+            format!("{prefix}_SIGNATURE_SCHEMES"),
+            schemes.join(","),
+            "Accepted signature schemes, a comma-separated list.".to_owned(),
+        ),
+        (format!("{prefix}_WEBHOOK_URL"), spec.default_path(), "Path of the endpoint.".to_owned()),
         (
             format!("{prefix}_INVALID_PAYLOAD"),
             spec.invalid_payload.as_ref().to_owned(),
-            "Answer to an authentic payload that cannot be read: `bad-request` or `accept`. It is kept in either case."
+            "Response to a verified payload that cannot be parsed: `bad-request` or `accept`. It is stored in either case."
                 .to_owned(),
         ),
         (
             format!("{prefix}__WEBHOOK_BASE_URL"),
             "https://hooks.example.com".to_owned(),
-            "The public origin, if it is another than WEBHOOK_BASE_URL.".to_owned(),
+            "Public origin, if it differs from WEBHOOK_BASE_URL.".to_owned(),
         ),
     ]
 }
 
 fn env_example() -> String {
     let mut text = String::from(
-        "# Every variable, with its default or an example. Copy to `.env`; what the process's environment sets wins.\n",
+        "# Every variable, with its default or an example. Copy this file to `.env`. The environment of the process takes precedence.\n",
     );
     for variable in variables::ALL {
         let shown = if variable.default.is_empty() { String::new() } else { variable.default.to_owned() };
@@ -53,9 +57,14 @@ fn env_example() -> String {
     }
     for spec in providers::ALL {
         let (title, prefix) = (spec.title, spec.prefix());
-        writeln!(text, "\n# {title}. A further account is {prefix}__ACME__…, at {}/acme.", spec.default_path()).expect("text");
+        writeln!(
+            text,
+            "\n# {title}. For a named account, use the prefix {prefix}__ACME__ and the URL {}/acme.",
+            spec.default_path()
+        )
+        .expect("text");
         for setting in spec.settings {
-            let list = if matches!(setting.kind, SettingKind::Proof { .. }) { " A comma list while it is rotated." } else { "" };
+            let list = if setting.kind == SettingKind::Proof { " During a rotation, a comma-separated list." } else { "" };
             writeln!(text, "# {}{list}\n# {prefix}_{}={}", setting.doc, setting.name, setting.example).expect("text");
         }
         for (name, default, doc) in common(spec) {
@@ -67,7 +76,7 @@ fn env_example() -> String {
 
 /// The variable that switches the provider on, with the value of the examples.
 fn proof(spec: &Spec) -> (String, String) {
-    let proof = spec.settings.iter().find(|setting| matches!(setting.kind, SettingKind::Proof { .. })).expect("a proof");
+    let proof = spec.settings.iter().find(|setting| setting.kind == SettingKind::Proof).expect("a proof");
     (format!("{}_{}", spec.prefix(), proof.name), proof.example.to_owned())
 }
 
@@ -76,7 +85,7 @@ const LOCAL: &str = "http://127.0.0.1:8080";
 /// The guide's test callback, signed with the example secret by a scheme that signs no time.
 fn curl(spec: &'static Spec) -> Outgoing {
     let env: Env = [proof(spec), ("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned())].into_iter().collect();
-    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
     let fixtures = Fixture::all().expect("fixtures");
     // Where the guide shows no call, its first payload.
     let named = |name: &str| fixtures.iter().find(|case| case.spec.name == spec.name && case.name == name);
@@ -88,11 +97,25 @@ fn curl(spec: &'static Spec) -> Outgoing {
     outgoing
 }
 
-fn provider_table() -> String {
+fn names(schemes: impl Iterator<Item = &'static Scheme>) -> String {
+    schemes.map(|scheme| format!("`{}`", scheme.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The README's table: one line per provider.
+fn provider_summary() -> String {
     let mut text =
-        String::from("| provider | URL | switched on by | proofs | account of one's own |\n| --- | --- | --- | --- | --- |\n");
+        String::from("| provider | URL | enabled by | signatures | without a signature |\n| --- | --- | --- | --- | --- |\n");
     for spec in providers::ALL {
-        let schemes: Vec<String> = spec.schemes.iter().map(|scheme| format!("`{}`", scheme.name)).collect();
+        let (title, path, (variable, _)) = (spec.title, spec.default_path(), proof(spec));
+        let unsigned = names(spec.schemes.iter().copied().filter(|scheme| !scheme.covers_payload));
+        writeln!(text, "| {title} | `{path}` | `{variable}` | {} | {unsigned} |", names(spec.signatures())).expect("text");
+    }
+    text
+}
+
+fn provider_table() -> String {
+    let mut text = String::from("| provider | URL | enabled by | schemes | named account |\n| --- | --- | --- | --- | --- |\n");
+    for spec in providers::ALL {
         let (variable, _) = proof(spec);
         let account = variable.replacen('_', "__ACME__", 1);
         writeln!(
@@ -101,7 +124,7 @@ fn provider_table() -> String {
             spec.title,
             spec.default_path(),
             spec.url_suffix,
-            schemes.join(", "),
+            names(spec.schemes.iter().copied()),
             spec.default_path()
         )
         .expect("text");
@@ -118,7 +141,8 @@ fn provider_steps() -> String {
         }
         let (variable, value) = proof(spec);
         let Outgoing { headers, body, .. } = curl(spec);
-        writeln!(text, "\nTry it, ready signed for `{variable}={value}` and no `WEBHOOK_BASE_URL`:\n\n```sh").expect("text");
+        writeln!(text, "\nTo test it, set `{variable}={value}`, leave `WEBHOOK_BASE_URL` unset, and send:\n\n```sh")
+            .expect("text");
         write!(text, "curl -i {LOCAL}{}", spec.default_path()).expect("text");
         for (name, value) in headers {
             write!(text, " \\\n  -H '{name}: {value}'").expect("text");
@@ -128,7 +152,7 @@ fn provider_steps() -> String {
     text
 }
 
-/// What each scheme of each provider covers.
+/// The coverage of each scheme of each provider.
 fn scheme_table() -> String {
     let mut text = String::from("| provider | scheme | covers | leaves open |\n| --- | --- | --- | --- |\n");
     for spec in providers::ALL {
@@ -159,12 +183,14 @@ fn env_example_is_complete() {
 }
 
 #[test]
-fn the_documents_say_what_the_registry_says() {
-    check("README.md", &document("README.md", &[("table", provider_table()), ("steps", provider_steps())]));
+fn documents_match_registry() {
+    check("README.md", &document("README.md", &[("summary", provider_summary())]));
+    let providers = [("table", provider_table()), ("steps", provider_steps())];
+    check("docs/providers.md", &document("docs/providers.md", &providers));
     check("SECURITY.md", &document("SECURITY.md", &[("schemes", scheme_table())]));
 }
 
-/// What `.env.example` shows as defaults is what is taken when nothing is set.
+/// The values in `.env.example` are valid, and enable every provider.
 #[test]
 fn env_example_starts_with_every_line_uncommented() {
     let lines: Vec<(String, String)> = env_example()
@@ -178,10 +204,10 @@ fn env_example_starts_with_every_line_uncommented() {
 }
 
 crate::databases! {
-    fn the_readmes_curls_are_accepted(database) {
+    fn documented_curls_are_accepted(database) {
         let mut variables: Vec<(String, String)> = providers::ALL.iter().map(|spec| proof(spec)).collect();
         variables.push(("WEBHOOK_BASE_URL".to_owned(), LOCAL.to_owned()));
-        let gateway = gateway::Gateway::on(database, Timestamp::from_seconds(0).expect("an instant"), &variables);
+        let gateway = gateway::Gateway::start_on(database, Timestamp::from_seconds(0).expect("an instant"), &variables);
         for spec in providers::ALL {
             assert_eq!(gateway.send(&curl(spec)).status, 200, "{}", spec.title);
         }

@@ -1,4 +1,4 @@
-//! Erasing a person: afterwards no column of any table tells of them, what was counted stays counted, and nothing brings it back.
+//! Erasing a person: no column of any table contains their data afterwards, counts remain, and nothing restores the data.
 
 use std::process::Output;
 
@@ -11,7 +11,7 @@ use crate::{
     support::{client, database::Database, gateway},
 };
 
-/// People of the recorded callbacks: recipients, senders, callers, of each provider.
+/// Recipients, senders and callers in the recorded callbacks of each provider.
 const PEOPLE: [&str; 9] = [
     "+15558675310",
     "Ada <ada@dest.example>",
@@ -38,10 +38,10 @@ fn counts(database: &Database, person: &str, more: &[&str]) -> Vec<(String, u64)
     counts.iter().map(count).collect()
 }
 
-/// A gateway that took every recorded callback, and what an application and a stranger would have written.
-fn filled(database: &Database) -> Running {
+/// A gateway with every recorded callback, rows by an application, and a rejected request.
+fn gateway_with_data(database: &Database) -> Running {
     let running = gateway::start(&database.url(), Clock::System, &secrets());
-    for fixture in Fixture::all().expect("fixtures").iter().filter(|fixture| fixture.is_for_everyone()) {
+    for fixture in Fixture::all().expect("fixtures").iter().filter(|fixture| fixture.is_sendable()) {
         let endpoint = running.gateway.endpoint(&fixture.spec.default_path()).expect("an endpoint");
         let sent = fixture.outgoing(endpoint, Clock::System.now());
         assert_eq!(client::send(running.public, &sent.method, &sent.target, &sent.headers, &sent.body).status, 200);
@@ -76,7 +76,7 @@ fn dump(database: &Database) -> Vec<(String, String)> {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 let text =
                     if column == "body" { String::from_utf8_lossy(&hex::decode(&text).expect("hex")).into_owned() } else { text };
-                // Hashes say nothing.
+                // Hashes contain no personal data.
                 if !["dedupe_key", "event_key", "state_key"].contains(&column.as_str()) {
                     dump.push((format!("{table}.{column}"), text));
                 }
@@ -86,8 +86,8 @@ fn dump(database: &Database) -> Vec<(String, String)> {
     dump
 }
 
-/// Where somebody is told of, by a search as plain as it can be.
-fn told(database: &Database, person: &str) -> Vec<String> {
+/// The columns that contain the person's data, by plain text search.
+fn columns_mentioning(database: &Database, person: &str) -> Vec<String> {
     let digits: String = person.chars().filter(char::is_ascii_digit).collect();
     let needles = if person.contains('@') {
         let address = person.trim_end_matches('>').rsplit('<').next().expect("an address").to_lowercase();
@@ -95,11 +95,14 @@ fn told(database: &Database, person: &str) -> Vec<String> {
     } else {
         vec![digits.trim_start_matches("00").to_owned()]
     };
-    let tells = |text: &str| needles.iter().any(|needle| text.to_lowercase().contains(needle));
-    dump(database).into_iter().filter(|(_, text)| tells(text)).map(|(place, text)| format!("{place}: {text}")).collect()
+    let mentions = |text: &str| {
+        let text = text.to_lowercase();
+        needles.iter().any(|needle| text.contains(needle))
+    };
+    dump(database).into_iter().filter(|(_, text)| mentions(text)).map(|(place, text)| format!("{place}: {text}")).collect()
 }
 
-/// What must not change: how many messages have which status, and how often they were opened.
+/// Statuses and counts of all messages, which erasing must not change.
 fn statistics(database: &Database) -> Vec<String> {
     database.query(
         "SELECT service_type || ' ' || external_id || ' ' || status || ' ' || CAST(revision AS TEXT) || ' ' || CAST(open_count AS TEXT) AS row \
@@ -108,26 +111,25 @@ fn statistics(database: &Database) -> Vec<String> {
 }
 
 crate::databases! {
-    fn afterwards_no_column_of_any_table_tells_of_them_and_nothing_brings_it_back(database) {
-        let running = filled(&database);
+    fn erase_removes_personal_data_from_every_column_for_good(database) {
+        let running = gateway_with_data(&database);
         let before = statistics(&database);
         let lengths = |database: &Database| {
             ["webhook_requests", "webhook_events", "calls", "inbound_messages"].map(|table| database.rows(table).len())
         };
         let rows = lengths(&database);
         for person in PEOPLE {
-            assert!(!told(&database, person).is_empty(), "nobody tells of {person}");
             let expected = counts(&database, person, &["--dry-run"]);
-            assert!(!told(&database, person).is_empty(), "a dry run changes nothing");
+            assert!(!columns_mentioning(&database, person).is_empty(), "{person} is in the data, and a dry run leaves it there");
             assert!(expected.iter().any(|(_, rows)| *rows > 0), "{expected:?}");
             let erased = counts(&database, person, &[]);
             assert_eq!(erased[0], expected[0], "messages");
-            assert_eq!(told(&database, person), Vec::<String>::new(), "{person}");
+            assert_eq!(columns_mentioning(&database, person), Vec::<String>::new(), "{person}");
             assert!(counts(&database, person, &[]).iter().all(|(_, rows)| *rows == 0), "{person}");
         }
-        assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows stay");
+        assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows remain");
         running.stop();
-        // Nor does reading everything anew bring it back.
+        // Re-parsing all requests does not restore the data.
         let before = statistics(&database);
         let output = command()
             .args(["rederive", "--since", "2020-01-01T00:00:00Z", "--yes"])
@@ -137,21 +139,21 @@ crate::databases! {
             .expect("the binary");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         for person in PEOPLE {
-            assert_eq!(told(&database, person), Vec::<String>::new(), "{person}");
+            assert_eq!(columns_mentioning(&database, person), Vec::<String>::new(), "{person}");
         }
         assert_eq!(statistics(&database), before);
     }
 }
 
 #[test]
-fn it_asks_for_a_number_or_an_address_and_does_not_repeat_it() {
+fn erase_requires_a_number_or_address_and_does_not_echo_it() {
     let database = Database::new(crate::support::database::Backend::Sqlite);
-    for unclear in ["12345", "somebody", "a@", ""] {
-        let output = erase(&database, &["--recipient", unclear]);
-        assert_eq!(output.status.code(), Some(2), "{unclear}");
+    for invalid in ["12345", "a-name", "a@", ""] {
+        let output = erase(&database, &["--recipient", invalid]);
+        assert_eq!(output.status.code(), Some(2), "{invalid}");
     }
     let output = erase(&database, &["--recipient", "+15558675310"]);
     assert_eq!(output.status.code(), Some(1), "not migrated");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("waybill migrate") && !said.contains("15558675310"), "{said}");
+    let output_text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output_text.contains("waybill migrate") && !output_text.contains("15558675310"), "{output_text}");
 }

@@ -1,4 +1,4 @@
-//! Twilio's Event Streams deliver at least once, unordered, and put the same event into several requests.
+//! Twilio's Event Streams deliver at least once, out of order, and may include an event in several requests.
 
 use serde_json::{Value, json};
 
@@ -18,14 +18,14 @@ fn send(gateway: &Gateway, document: &Value) -> Value {
 }
 
 crate::databases! {
-    fn a_batch_is_a_duplicate_only_if_every_event_is_known(database) {
+    fn batch_is_duplicate_only_if_every_event_is_known(database) {
         let gateway = twilio::gateway(database, 0, &[]);
         let [sent, delivered, read] = [("1", "SENT"), ("2", "DELIVERED"), ("3", "READ")]
             .map(|(id, status)| event(id, status, "2026-03-14T15:29:57.000Z"));
         let (new, known) = (json!({ "success": true }), json!({ "success": true, "duplicate": true }));
         assert_eq!(send(&gateway, &json!([sent, delivered])), new);
         assert_eq!(send(&gateway, &json!([delivered, sent])), known, "another request with the same events");
-        assert_eq!(send(&gateway, &sent), known, "one of them alone");
+        assert_eq!(send(&gateway, &sent), known, "one of the events in a request of its own");
         assert_eq!(send(&gateway, &json!([sent, read])), new, "one of two is new");
         assert_eq!(send(&gateway, &json!([sent, read])), known, "the same request");
         assert_eq!(gateway.database.rows("webhook_events").len(), 3);
@@ -34,19 +34,19 @@ crate::databases! {
         assert_eq!((&message["revision"], &message["status"]), (&json!(3), &json!("delivered")));
     }
 
-    fn the_same_id_of_another_source_is_another_event(database) {
+    fn same_event_id_of_another_source_is_another_event(database) {
         let gateway = twilio::gateway(database, 0, &[]);
         let first = event("1", "SENT", "2026-03-14T15:29:57.000Z");
         let mut other = first.clone();
         other["source"] = json!("/messages/SM");
         other["id"] = json!("11");
-        // Without a boundary between them both would be `/messages/SM11`.
+        // Concatenated without a delimiter, both are `/messages/SM11`.
         send(&gateway, &first);
         assert_eq!(send(&gateway, &other), json!({ "success": true }));
         assert_eq!(gateway.database.rows("webhook_events").len(), 2);
     }
 
-    fn more_messages_in_one_request_than_one_statement_takes(database) {
+    fn request_with_a_thousand_messages_is_stored(database) {
         let gateway = twilio::gateway(database, 0, &[]);
         let events: Vec<Value> = (0..1_000)
             .map(|n| json!({ "specversion": "1.0", "source": "s", "id": n.to_string(), "type": "com.twilio.messaging.message.sent", "data": { "messageSid": format!("SM{n}") } }))
@@ -55,7 +55,7 @@ crate::databases! {
         assert_eq!(gateway.database.rows("message_external_ids").len(), 1_000);
     }
 
-    fn a_batch_is_unknown_only_if_every_message_of_it_is(database) {
+    fn batch_is_unknown_only_if_every_message_is(database) {
         let gateway = twilio::gateway(database, 0, &[("UNKNOWN_MESSAGE_RESPONSE", "not-found")]);
         gateway.database.execute("INSERT INTO communication_metrics (id) VALUES (7)");
         gateway.database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (7, 'SM1', 'twilio')");

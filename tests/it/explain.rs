@@ -1,4 +1,4 @@
-//! The story of a message: every event, what came again, what came late, and the rule that moved its status or did not.
+//! Explanations of a message: its events, duplicates and late reports, and the rule that was applied to each.
 
 use serde_json::json;
 use waybill::explain::Explanation;
@@ -13,25 +13,25 @@ fn gateway(database: Database) -> Gateway {
     twilio::gateway(database, 1_700_000_000, &[])
 }
 
-fn status(gateway: &Gateway, word: &str, more: &str) {
-    let response = form(gateway, &format!("MessageSid=SM1&MessageStatus={word}&To=%2B15558675310{more}"));
+fn status(gateway: &Gateway, provider_status: &str, more: &str) {
+    let response = form(gateway, &format!("MessageSid=SM1&MessageStatus={provider_status}&To=%2B15558675310{more}"));
     assert_eq!(response.status, 200);
 }
 
 fn explain(gateway: &Gateway) -> Explanation {
-    let mut stories = gateway.running().gateway.store.stories("SM1").expect("the store answers");
-    assert_eq!(stories.len(), 1);
-    stories.remove(0).into()
+    let mut explanations = gateway.running().gateway.store.histories("SM1").expect("the store answers");
+    assert_eq!(explanations.len(), 1);
+    explanations.remove(0).into()
 }
 
 crate::databases! {
-    fn every_event_tells_which_rule_decided(database) {
+    fn explanation_names_the_rule_of_every_event(database) {
         let gateway = gateway(database);
-        for word in ["queued", "delivered", "sent", "sent", "sent", "undelivered"] {
-            status(&gateway, word, if word == "undelivered" { "&ErrorCode=30003" } else { "" });
+        for provider_status in ["queued", "delivered", "sent", "sent", "sent", "undelivered"] {
+            status(&gateway, provider_status, if provider_status == "undelivered" { "&ErrorCode=30003" } else { "" });
         }
-        let told = explain(&gateway);
-        let seen: Vec<_> = told
+        let explanation = explain(&gateway);
+        let seen: Vec<_> = explanation
             .timeline
             .iter()
             .map(|entry| json!([entry.status_before, entry.status_after, entry.applied_rule, entry.moved, entry.late, entry.duplicates]))
@@ -42,31 +42,31 @@ crate::databases! {
             json!(["delivered", "delivered", "lower_rank", false, true, 2]),
             json!(["delivered", "delivered", "lower_rank", false, true, 0]),
         ]);
-        let sentences: Vec<&str> = told.timeline.iter().map(|entry| entry.sentence.as_str()).collect();
+        let sentences: Vec<&str> = explanation.timeline.iter().map(|entry| entry.sentence.as_str()).collect();
         assert_eq!(sentences, [
-            "The first that was heard: the status became `queued`.",
-            "Moved the status from `queued` to `delivered`, which outranks it (50 over 15).",
-            "Came late: `sent` (30) does not undo `delivered` (50). It came 2 more times, the last time at 2023-11-14T22:13:20Z.",
-            "Came late: `undelivered` (41) does not undo `delivered` (50).",
+            "First event: the status is `queued`.",
+            "Changed the status from `queued` to `delivered`, which has a higher rank (50 over 15).",
+            "Arrived late: `sent` (rank 30) does not replace `delivered` (rank 50). Received again 2 times, last at 2023-11-14T22:13:20Z.",
+            "Arrived late: `undelivered` (rank 41) does not replace `delivered` (rank 50).",
         ]);
-        assert!(told.timeline.iter().all(|entry| entry.request.as_ref().is_some_and(|request| request.has_body)));
-        assert_eq!(told.summary, "`delivered` since 2023-11-14T22:13:20Z (final, vouched for by the carrier); 4 events, 2 of them late.");
-        assert_eq!(told.warnings, ["Its reports contradict each other: a receipt and a failure, or two different references."]);
-        assert_eq!(told.error.map(|error| error.category), None, "the error is that of the status, which is no failure");
+        assert!(explanation.timeline.iter().all(|entry| entry.request.as_ref().is_some_and(|request| request.has_body)));
+        assert_eq!(explanation.summary, "`delivered` since 2023-11-14T22:13:20Z (final, confirmed by the carrier); 4 events, 2 of them late.");
+        assert_eq!(explanation.warnings, ["Its events contradict each other: a delivery and a failure, or two different references."]);
+        assert_eq!(explanation.error.map(|error| error.category), None, "a status that is no failure has no error");
     }
 
-    fn an_error_says_what_to_do_next(database) {
+    fn explanation_of_error_has_advice(database) {
         let gateway = gateway(database);
         status(&gateway, "undelivered", "&ErrorCode=30003");
         let error = explain(&gateway).error.expect("an error");
         assert_eq!((error.code.as_deref(), error.category.as_str()), (Some("30003"), "unreachable"));
-        assert_eq!(error.next, "Send again later; if it lasts for days, treat the number as dead.");
+        assert_eq!(error.next, "Retry later; if it fails for days, treat the number as invalid.");
     }
 
-    fn the_match_is_told_with_its_strategy(database) {
+    fn explanation_names_the_matching_strategy(database) {
         let gateway = gateway(database);
         status(&gateway, "sent", "");
-        assert!(explain(&gateway).matching.starts_with("Not matched to a message of the application: its external id was never registered"));
+        assert!(explain(&gateway).matching.starts_with("Not matched to a message of the application: its external id is not registered"));
         gateway.database.execute(
             "INSERT INTO communication_metrics (id, reference) VALUES (7, 'order-7'); \
              UPDATE message_external_ids SET message_id = 7",
@@ -74,11 +74,11 @@ crate::databases! {
         assert_eq!(explain(&gateway).matching, "Message 7 (reference `order-7`): mapped by the application (strategy `database`).");
     }
 
-    fn what_is_written_by_hand_is_noticed(database) {
+    fn explanation_flags_manual_changes(database) {
         let gateway = gateway(database);
         status(&gateway, "delivered", "");
         gateway.database.execute("UPDATE message_external_ids SET status = 'sent'");
         let warnings = explain(&gateway).warnings;
-        assert_eq!(warnings, ["The row differs from what its stored events make: `waybill rederive` shows the difference."]);
+        assert_eq!(warnings, ["The row differs from its stored events: `waybill rederive` shows the difference."]);
     }
 }

@@ -1,4 +1,4 @@
-//! The feed of events: nothing is passed over and nothing comes twice, however transactions overlap.
+//! The event feed: no event is skipped or repeated, even if transactions overlap.
 
 use std::{
     collections::BTreeSet,
@@ -24,14 +24,14 @@ use crate::support::{
     twilio,
 };
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn open(database: &Database) -> Store {
     Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })
         .expect("a store")
 }
 
-/// An event as a writer inserts it.
+/// The statement with which a writer inserts an event.
 fn insert(key: &str) -> String {
     format!(
         "INSERT INTO webhook_events (event_key, service_type, account, external_id, event_type, state_key, received_at) \
@@ -43,11 +43,11 @@ fn ids(events: &[StoredEvent]) -> Vec<String> {
     events.iter().filter_map(|event| event.external_id.clone()).collect()
 }
 
-/// Reads on until so many have come. On Postgres the end of the feed stands behind whatever transaction runs anywhere in the
-/// cluster, those of other tests too.
-fn read_on(store: &Store, mut after: FeedCursor, count: usize) -> (Vec<String>, FeedCursor) {
+/// Reads that many events. On Postgres the feed ends before the oldest running transaction of the cluster, which may belong to
+/// another test, so it may take several reads.
+fn read_events(store: &Store, mut after: FeedCursor, count: usize) -> (Vec<String>, FeedCursor) {
     let (started, mut seen) = (Instant::now(), Vec::new());
-    while seen.len() < count && started.elapsed() < PATIENCE {
+    while seen.len() < count && started.elapsed() < TIMEOUT {
         let page = store.events_after(after, 100).expect("a page");
         seen.extend(ids(&page.events));
         after = page.next;
@@ -55,36 +55,36 @@ fn read_on(store: &Store, mut after: FeedCursor, count: usize) -> (Vec<String>, 
     (seen, after)
 }
 
-/// Waits until the gateway's feed has so many events.
+/// Waits until the gateway's feed has that many events.
 fn wait_for(gateway: &Gateway, count: usize) {
-    let (seen, _) = read_on(&gateway.running().gateway.store, FeedCursor::default(), count);
+    let (seen, _) = read_events(&gateway.running().gateway.store, FeedCursor::default(), count);
     assert_eq!(seen.len(), count);
 }
 
 #[test]
-fn who_commits_late_is_not_passed_over() {
+fn feed_includes_late_commits() {
     let database = Database::new(Backend::Postgres);
     let store = open(&database);
     let (mut slow, mut quick) = (database.postgres(), database.postgres());
     slow.batch_execute(&format!("BEGIN; {}", insert("slow"))).expect("inserted");
     quick.batch_execute(&format!("BEGIN; {}; COMMIT", insert("quick"))).expect("committed");
     let early = store.events_after(FeedCursor::default(), 100).expect("a page");
-    assert_eq!(ids(&early.events), Vec::<String>::new(), "the slow one comes before the quick one, and may still come");
-    assert_eq!(store.newest_event().expect("a place"), FeedCursor::default());
+    assert_eq!(ids(&early.events), Vec::<String>::new(), "the uncommitted event precedes the committed one");
+    assert_eq!(store.feed_end().expect("a place"), FeedCursor::default());
     slow.batch_execute(&format!("{}; COMMIT", insert("slow-2"))).expect("committed");
-    let (late, end) = read_on(&store, early.next, 3);
+    let (late, end) = read_events(&store, early.next, 3);
     assert_eq!(late, ["slow", "slow-2", "quick"]);
     assert_eq!(ids(&store.events_after(end, 100).expect("a page").events), Vec::<String>::new());
-    // One that is given up leaves nothing, and holds nothing up.
+    // A transaction that is rolled back leaves no event and delays none.
     slow.batch_execute(&format!("BEGIN; {}", insert("never"))).expect("inserted");
     quick.batch_execute(&insert("next")).expect("committed");
     assert_eq!(store.events_after(end, 100).expect("a page").events.len(), 0);
     slow.batch_execute("ROLLBACK").expect("rolled back");
-    assert_eq!(read_on(&store, end, 1).0, ["next"]);
+    assert_eq!(read_events(&store, end, 1).0, ["next"]);
     store.close();
 }
 
-/// Reads a stream until what was sent holds that text.
+/// Reads a stream until it has sent that text.
 fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let (mut seen, mut chunk) = (String::new(), [0; 4096]);
     while !seen.contains(text) {
@@ -108,21 +108,21 @@ fn sent_ids(text: &str) -> Vec<&str> {
 }
 
 crate::databases! {
-    fn many_writers_and_a_reader_beside_them(database) {
+    fn feed_is_complete_beside_concurrent_writers(database) {
         const WRITERS: usize = 4;
         const EACH: usize = 60;
         let stores: Vec<Store> = (0..WRITERS).map(|_| open(&database)).collect();
         let env: Env = [("TWILIO_AUTH_TOKEN", twilio::TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)].into_iter().collect();
-        let endpoint = &Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+        let endpoint = &Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
         let write = |store: &Store, writer: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             for number in 0..EACH {
                 let body = format!("MessageSid=SM{writer}x{number}&MessageStatus=sent");
                 let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
                 let callback = signed(endpoint, endpoint.path(), body, "", at);
-                // Where writers crowd out each other, one tries again, as a provider would.
-                let is_stored = |_| runtime.block_on(receive(store, endpoint, &callback, PATIENCE)).is_ok();
-                assert!((0..20).any(is_stored), "never stored");
+                // With concurrent writers a request may fail. It is retried, as by a provider.
+                let is_stored = |_| runtime.block_on(receive(store, endpoint, &callback, TIMEOUT)).is_ok();
+                assert!((0..20).any(is_stored), "not stored in 20 attempts");
             }
         };
         let mut seen: Vec<(FeedCursor, String)> = Vec::new();
@@ -131,19 +131,19 @@ crate::databases! {
                 scope.spawn(move || write(store, writer));
             }
             let (mut after, started) = (FeedCursor::default(), Instant::now());
-            while seen.len() < WRITERS * EACH && started.elapsed() < PATIENCE {
+            while seen.len() < WRITERS * EACH && started.elapsed() < TIMEOUT {
                 let page = stores[0].events_after(after, 7).expect("a page");
                 after = page.next;
                 seen.extend(page.events.into_iter().map(|event| (event.cursor, event.external_id.expect("an id"))));
             }
         });
-        assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "each behind the one before");
+        assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "in the order of cursors");
         let distinct: BTreeSet<&String> = seen.iter().map(|(_, id)| id).collect();
-        assert_eq!((seen.len(), distinct.len()), (WRITERS * EACH, WRITERS * EACH), "none twice, none left out");
+        assert_eq!((seen.len(), distinct.len()), (WRITERS * EACH, WRITERS * EACH), "no event is repeated or skipped");
         stores.iter().for_each(Store::close);
     }
 
-    fn the_feed_is_read_page_by_page(database) {
+    fn feed_is_paginated(database) {
         let gateway = twilio::gateway(database, 1_773_500_000, &[]);
         for number in 0..5 {
             twilio::form(&gateway, &format!("MessageSid=SM{number}&MessageStatus=sent"));
@@ -172,7 +172,7 @@ crate::databases! {
         assert_eq!(gateway.ops(&format!("/api/events?after={after}"))["events"][0]["external_id"], "SM9");
     }
 
-    fn a_stream_sends_what_comes_and_goes_on_after_a_break(database) {
+    fn stream_resumes_after_disconnect(database) {
         let gateway = twilio::gateway(database, 1_773_500_000, &[]);
         twilio::form(&gateway, "MessageSid=SM1&MessageStatus=sent");
         wait_for(&gateway, 1);
@@ -181,16 +181,16 @@ crate::databases! {
         assert!(head.contains("content-type: text/event-stream") && head.contains("cache-control: no-store"), "{head}");
         twilio::form(&gateway, "MessageSid=SM2&MessageStatus=sent");
         let sent = read_until(&mut stream, "SM2");
-        assert!(!head.contains("SM1") && !sent.contains("SM1"), "only what comes");
+        assert!(!head.contains("SM1") && !sent.contains("SM1"), "only later events");
         let start = sent_ids(&head)[0].to_owned();
         drop(stream);
         twilio::form(&gateway, "MessageSid=SM3&MessageStatus=sent");
-        // A break before the first event, and one after it; the header counts more than the query.
-        let again = read_until(&mut subscribe(&gateway, "/api/events/stream", &format!("Last-Event-ID: {start}\r\n")), "SM3");
-        assert!(again.contains("SM2") && !again.contains("SM1"), "{again}");
+        // Disconnects before and after the first event. The header overrides the query.
+        let resumed = read_until(&mut subscribe(&gateway, "/api/events/stream", &format!("Last-Event-ID: {start}\r\n")), "SM3");
+        assert!(resumed.contains("SM2") && !resumed.contains("SM1"), "{resumed}");
         let last = sent_ids(&sent).last().expect("an id").to_string();
-        let later = read_until(&mut subscribe(&gateway, "/api/events/stream?after=", &format!("Last-Event-ID: {last}\r\n")), "SM3");
-        assert!(!later.contains("SM2"), "{later}");
+        let after_last = read_until(&mut subscribe(&gateway, "/api/events/stream?after=", &format!("Last-Event-ID: {last}\r\n")), "SM3");
+        assert!(!after_last.contains("SM2"), "{after_last}");
         let all = read_until(&mut subscribe(&gateway, "/api/events/stream?after=", ""), "SM3");
         assert!(all.contains("SM1") && all.contains("SM2"), "{all}");
         let wrong = read_until(&mut subscribe(&gateway, "/api/events/stream", "Last-Event-ID: x\r\n"), "}");
@@ -199,18 +199,18 @@ crate::databases! {
 }
 
 #[test]
-fn streams_are_bounded_and_end_when_the_gateway_stops() {
+fn streams_are_bounded_and_end_at_shutdown() {
     let gateway = twilio::gateway(Database::new(Backend::Sqlite), 1_773_500_000, &[]);
     let mut streams: Vec<TcpStream> = (0..32).map(|_| subscribe(&gateway, "/api/events/stream", "")).collect();
     for stream in &mut streams {
         read_until(stream, "id: ");
     }
-    let refused = read_until(&mut subscribe(&gateway, "/api/events/stream", ""), "}");
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("too_many_streams"), "{refused}");
+    let rejected = read_until(&mut subscribe(&gateway, "/api/events/stream", ""), "}");
+    assert!(rejected.starts_with("HTTP/1.1 503") && rejected.contains("too_many_streams"), "{rejected}");
     gateway.stop();
     for mut stream in streams {
         let mut rest = String::new();
         stream.read_to_string(&mut rest).expect("it ends");
-        assert!(rest.ends_with("0\r\n\r\n"), "it ends whole: {rest}");
+        assert!(rest.ends_with("0\r\n\r\n"), "the stream ends with the last chunk: {rest}");
     }
 }

@@ -1,10 +1,10 @@
-//! The user's guide "Webhook Handlers Guide" (Twilio and Resend), request by request, on a gateway that is configured by the
-//! guide's own variables and whose clock stands at the instant of its examples.
+//! The "Webhook Handlers Guide" (Twilio and Resend), request by request, on a gateway that is configured by the guide's variables
+//! and whose clock is set to the time of its examples.
 
 use serde_json::{Value, json};
 
 use crate::{
-    guides::{EVENTS, MESSAGES, Shown, body, counts, replay, start},
+    guides::{EVENTS, GuideRequest, MESSAGES, body, counts, replay, start},
     support::{client, database::Database, gateway::Gateway, twilio::TOKEN},
 };
 
@@ -62,7 +62,7 @@ const HEALTH: &str = r#"{
   "timestamp": "2025-01-27T12:00:00Z"
 }"#;
 
-/// A gateway with the guide's block, its placeholders filled in, and what is to differ from it.
+/// A gateway with the guide's variables, whose placeholders are replaced, and further ones.
 fn gateway(database: Database, more: &[(&str, &str)]) -> Gateway {
     let block = VARIABLES
         .replace("your_twilio_auth_token", TOKEN)
@@ -74,83 +74,84 @@ fn gateway(database: Database, more: &[(&str, &str)]) -> Gateway {
     start(database, "2025-01-27T12:00:00Z", &variables)
 }
 
-fn twilio() -> Vec<Shown> {
-    let mut shown = vec![
-        Shown::form("Integration Examples / Setting Up Twilio Webhooks / Test Webhook", "", body!("twilio/guide-curl"))
+fn twilio() -> Vec<GuideRequest> {
+    let mut requests = vec![
+        GuideRequest::form("Integration Examples / Setting Up Twilio Webhooks / Test Webhook", "", body!("twilio/guide-curl"))
             .with("X-Twilio-Signature", "your_signature")
-            .refused(401, "invalid_signature"),
-        Shown::form(
+            .rejected(401, "invalid_signature"),
+        GuideRequest::form(
             "Integration Examples / Setting Up Twilio Webhooks / Test Webhook: signed",
             "body-sha256",
             body!("twilio/guide-curl"),
         )
-        .gives(
+        .expect_row(
             MESSAGES,
-            // The mapping that the application made by plain SQL stays.
+            // The application's mapping by plain SQL remains.
             json!({ "external_id": "SM123", "message_id": 7, "status": "delivered", "recipient": "+1234567890",
                 "sender": "+0987654321", "delivered_at": "2025-01-27 12:00:00", "is_final": true, "revision": 1,
                 "verified_by": "body-sha256:0" }),
         ),
-        Shown::form("Endpoints / 1. Twilio SMS Webhook / Form Data", "body-sha256", body!("twilio/guide-required-fields")).gives(
-            MESSAGES,
-            json!({ "external_id": "SM124", "message_id": null, "status": "undelivered", "error_code": "30005",
+        GuideRequest::form("Endpoints / 1. Twilio SMS Webhook / Form Data", "body-sha256", body!("twilio/guide-required-fields"))
+            .expect_row(
+                MESSAGES,
+                json!({ "external_id": "SM124", "message_id": null, "status": "undelivered", "error_code": "30005",
                 "error_message": "Unknown destination handset", "failed_at": "2025-01-27 12:00:00", "is_final": true }),
-        ),
-        Shown::form("Security Features / 3. Error Handling: 400", "body-sha256", "MessageSid=SM123")
-            .refused(400, "invalid_payload")
+            ),
+        GuideRequest::form("Security Features / 3. Error Handling: 400", "body-sha256", "MessageSid=SM123")
+            .rejected(400, "invalid_payload")
             .quarantined("invalid_payload: a message without MessageStatus or SmsStatus"),
     ];
-    for (word, is_final) in [("delivered", true), ("failed", true), ("undelivered", true), ("sent", false)] {
-        let body = format!("SmsSid=SM-{word}&SmsStatus={word}&To=%2B1234567890&From=%2B0987654321");
-        let row = json!({ "external_id": format!("SM-{word}"), "status": word, "provider_status": word, "is_final": is_final });
-        let heading = format!("Endpoints / 1. Twilio SMS Webhook / Status Types: {word}, by the other names");
-        shown.push(Shown::form(heading, "body-sha256", body).gives(MESSAGES, row));
+    for (provider_status, is_final) in [("delivered", true), ("failed", true), ("undelivered", true), ("sent", false)] {
+        let body = format!("SmsSid=SM-{provider_status}&SmsStatus={provider_status}&To=%2B1234567890&From=%2B0987654321");
+        let row = json!({ "external_id": format!("SM-{provider_status}"), "status": provider_status, "provider_status": provider_status, "is_final": is_final });
+        let heading = format!("Endpoints / 1. Twilio SMS Webhook / Status Types: {provider_status}, by the other names");
+        requests.push(GuideRequest::form(heading, "body-sha256", body).expect_row(MESSAGES, row));
     }
-    shown
+    requests
 }
 
-fn resend() -> Vec<Shown> {
+fn resend() -> Vec<GuideRequest> {
     let at = "2025-01-27 12:00:00";
     vec![
-        Shown::json("Integration Examples / Setting Up Resend Webhooks / Test Webhook", "", body!("resend/guide-curl"))
+        GuideRequest::json("Integration Examples / Setting Up Resend Webhooks / Test Webhook", "", body!("resend/guide-curl"))
             .with("Resend-Signature", "your_signature")
-            .refused(401, "invalid_signature"),
-        Shown::json(
+            .rejected(401, "invalid_signature"),
+        GuideRequest::json(
             "Integration Examples / Setting Up Resend Webhooks / Test Webhook: signed",
             "body-sha256",
             body!("resend/guide-curl"),
         )
-        .gives(
+        .expect_row(
             MESSAGES,
             json!({ "external_id": "email_123", "message_id": 8, "status": "delivered", "delivered_at": at, "evidence": "mta",
                 "recipient": "user@example.com", "sender": "noreply@mingus.com", "channel": "email", "is_final": true,
                 "verified_by": "body-sha256:0" }),
         ),
-        Shown::json("Endpoints / 2. Resend Email Webhook / JSON Payload", "body-sha256", PAYLOAD).gives(
+        GuideRequest::json("Endpoints / 2. Resend Email Webhook / JSON Payload", "body-sha256", PAYLOAD).expect_row(
             MESSAGES,
             json!({ "external_id": "email_id", "message_id": null, "status": "delivered", "delivered_at": at,
                 "recipient": "recipient@example.com", "sender": "sender@example.com" }),
         ),
-        Shown::json("Security Features / 3. Error Handling: 400", "body-sha256", "{oops")
-            .refused(400, "invalid_payload")
+        GuideRequest::json("Security Features / 3. Error Handling: 400", "body-sha256", "{oops")
+            .rejected(400, "invalid_payload")
             .quarantined("invalid_payload: the body is not JSON"),
     ]
 }
 
 /// "Endpoints / 2. Resend Email Webhook / Event Types", in the shape of the guide's test request.
-fn resend_events() -> Vec<Shown> {
+fn resend_events() -> Vec<GuideRequest> {
     let at = "2025-01-27 12:00:00";
     let event = |kind: &str, body: &str, row: Value| {
         let heading = format!("Endpoints / 2. Resend Email Webhook / Event Types: {kind}");
-        Shown::json(heading, "body-sha256", body)
-            .gives(EVENTS, json!({ "provider_type": kind, "occurred_at": at }))
-            .gives(MESSAGES, row)
+        GuideRequest::json(heading, "body-sha256", body)
+            .expect_row(EVENTS, json!({ "provider_type": kind, "occurred_at": at }))
+            .expect_row(MESSAGES, row)
     };
     vec![
         event(
             "email.opened",
             body!("resend/guide-opened"),
-            // Mail clients prefetch: an open proves no delivery.
+            // Mail clients prefetch images, so an open is no evidence of delivery.
             json!({ "external_id": "email_124", "opened_at": at, "open_count": 1, "status": "registered", "delivered_at": null }),
         ),
         event(
@@ -172,7 +173,7 @@ fn resend_events() -> Vec<Shown> {
     ]
 }
 
-/// "Message ID Mapping / 1. Database Strategy": the guide's table with the guide's columns, filled in by plain SQL.
+/// "Message ID Mapping / 1. Database Strategy": inserts into the guide's table and columns by plain SQL.
 fn register_by_sql(gateway: &Gateway) {
     let columns = gateway.database.columns(MESSAGES);
     for column in ["id", "message_id", "external_id", "service_type", "created_at"] {
@@ -186,41 +187,41 @@ fn register_by_sql(gateway: &Gateway) {
 }
 
 /// "Message ID Mapping / 2. Embedded Strategy".
-fn embedded() -> [Shown; 2] {
+fn embedded() -> [GuideRequest; 2] {
     let row = |id: &str, scheme: &str| {
         json!({ "external_id": id, "message_id": 7, "matched_by": "embedded", "embedded_id": "7", "status": "delivered",
             "verified_by": scheme })
     };
-    // The guide embeds the number of the application's own row. Resend hands the header back in what it signs.
+    // The guide embeds the id of the application's row. Resend returns the header in its signed payload.
     let email = body!("resend/embedded-in-header").replace("order-771", "7");
-    // Twilio's messages have no metadata: what it hands back is the URL, and only its own scheme signs that.
+    // Twilio's messages have no metadata. It returns only the URL, which only its own scheme signs.
     let text = format!("AccountSid={ACCOUNT}&MessageSid=SM125&MessageStatus=delivered&To=%2B1234567890&From=%2B0987654321");
     [
-        Shown::json("Message ID Mapping / 2. Embedded Strategy: Resend", "svix", email)
-            .gives(MESSAGES, row("7a9f02af-1ea4-5f44-844a-c12972defc57", "svix:0")),
-        Shown::form("Message ID Mapping / 2. Embedded Strategy: Twilio", "request", text)
+        GuideRequest::json("Message ID Mapping / 2. Embedded Strategy: Resend", "svix", email)
+            .expect_row(MESSAGES, row("7a9f02af-1ea4-5f44-844a-c12972defc57", "svix:0")),
+        GuideRequest::form("Message ID Mapping / 2. Embedded Strategy: Twilio", "request", text)
             .at("?message_id=7")
-            .gives(MESSAGES, row("SM125", "request:0")),
+            .expect_row(MESSAGES, row("SM125", "request:0")),
     ]
 }
 
 /// "Message ID Mapping / 3. Timestamp Strategy".
-fn guessed() -> Shown {
+fn matched_by_time() -> GuideRequest {
     let text = "MessageSid=SM126&MessageStatus=sent&To=%2B1234567890&From=%2B0987654321";
-    Shown::form("Message ID Mapping / 3. Timestamp Strategy", "body-sha256", text)
-        .gives(MESSAGES, json!({ "external_id": "SM126", "message_id": 9, "matched_by": "timestamp", "status": "sent" }))
+    GuideRequest::form("Message ID Mapping / 3. Timestamp Strategy", "body-sha256", text)
+        .expect_row(MESSAGES, json!({ "external_id": "SM126", "message_id": 9, "matched_by": "timestamp", "status": "sent" }))
 }
 
-/// "Error Handling: 404", where it is asked for.
-fn unknown() -> Shown {
+/// "Error Handling: 404", if it is configured.
+fn unknown() -> GuideRequest {
     let text = "MessageSid=SM404&MessageStatus=delivered&To=%2B1234567890&From=%2B0987654321";
-    Shown::form("Security Features / 3. Error Handling: 404", "body-sha256", text)
-        .refused(404, "not_found")
-        .gives(MESSAGES, json!({ "external_id": "SM404", "message_id": null, "status": "delivered" }))
+    GuideRequest::form("Security Features / 3. Error Handling: 404", "body-sha256", text)
+        .rejected(404, "not_found")
+        .expect_row(MESSAGES, json!({ "external_id": "SM404", "message_id": null, "status": "delivered" }))
 }
 
 crate::databases! {
-    fn webhook_handlers_guide(database) {
+    fn handlers_guide_requests_have_expected_results(database) {
         let gateway = gateway(database, &[]);
         register_by_sql(&gateway);
         replay(&gateway, TWILIO, &twilio());
@@ -229,12 +230,12 @@ crate::databases! {
         assert_eq!(counts(&gateway), [14, 12, 12, 0, 0, 0, 0]);
         let response = client::get(gateway.address(), "/webhooks/health", &[]);
         let mut health = response.json();
-        // Which checks there are is more than the guide says; the rest is the guide's document.
+        // Waybill adds `checks` to the guide's document.
         assert!(health.as_object_mut().expect("an object").remove("checks").is_some());
         assert_eq!((response.status, health), (200, serde_json::from_str::<Value>(HEALTH).expect("JSON")));
     }
 
-    fn webhook_handlers_guide_with_other_strategies(database) {
+    fn handlers_guide_strategies_have_expected_results(database) {
         let mut gateway = gateway(database, &[("MESSAGE_ID_MAPPING_STRATEGY", "embedded")]);
         register_by_sql(&gateway);
         let [email, text] = embedded();
@@ -245,7 +246,7 @@ crate::databases! {
             "INSERT INTO communication_metrics (id, channel, recipient, sent_at) \
              VALUES (9, 'sms', '+1234567890', '2025-01-27 11:00:01'), (10, 'sms', '+1234567890', '2025-01-27 10:59:59')",
         );
-        replay(&gateway, TWILIO, &[guessed()]);
+        replay(&gateway, TWILIO, &[matched_by_time()]);
         gateway = super::gateway(gateway.stop(), &[("UNKNOWN_MESSAGE_RESPONSE", "not-found")]);
         replay(&gateway, TWILIO, &[unknown()]);
         assert_eq!(counts(&gateway), [4, 4, 6, 0, 0, 0, 0]);

@@ -1,4 +1,4 @@
-//! Whether anything is silently missing, as operations and monitoring are told.
+//! Health reports: silent endpoints, rejected requests, and work that is pending.
 
 use serde_json::{Value, json};
 
@@ -16,8 +16,8 @@ fn gateway(database: Database, later: i64) -> Gateway {
     twilio::gateway(database, NOW + later, &[])
 }
 
-/// Condition and figures of the one endpoint, and what monitoring reads.
-fn told(gateway: &Gateway) -> (Value, Value) {
+/// The report on the only endpoint, and the public health document.
+fn reported_health(gateway: &Gateway) -> (Value, Value) {
     let health = gateway.ops("/api/health");
     let public = client::get(gateway.address(), "/webhooks/health", &[]).json();
     assert_eq!(public["status"], health["status"]);
@@ -30,37 +30,37 @@ fn forge(gateway: &Gateway) {
 }
 
 crate::databases! {
-    fn an_endpoint_that_falls_silent_degrades_health_and_its_return_mends_it(database) {
+    fn silent_endpoint_degrades_health_until_it_receives_again(database) {
         let new = gateway(database, 0);
-        let (endpoint, public) = told(&new);
-        assert_eq!((&endpoint["condition"], &public["status"]), (&json!("never_heard"), &json!("healthy")), "nobody uses it yet");
+        let (endpoint, public) = reported_health(&new);
+        assert_eq!((&endpoint["condition"], &public["status"]), (&json!("never_heard"), &json!("healthy")), "it is not in use yet");
         form(&new, "MessageSid=SM1&MessageStatus=sent");
         let later = gateway(new.stop(), DAY - 60);
-        let (endpoint, public) = told(&later);
+        let (endpoint, public) = reported_health(&later);
         assert_eq!((&endpoint["condition"], &public["status"]), (&json!("ok"), &json!("healthy")));
         assert_eq!((&endpoint["last_genuine_at"], &endpoint["silent_after_seconds"]), (&json!("2023-11-14T22:13:20Z"), &json!(DAY)));
         let silent = gateway(later.stop(), DAY + 60);
-        let (endpoint, public) = told(&silent);
+        let (endpoint, public) = reported_health(&silent);
         assert_eq!((&endpoint["condition"], &public["checks"]["endpoints"]), (&json!("silent"), &json!("warn")));
         assert_eq!(public["status"], "degraded");
         form(&silent, "MessageSid=SM1&MessageStatus=delivered");
         let back = gateway(silent.stop(), DAY + 120);
-        assert_eq!(told(&back).0["condition"], "ok");
+        assert_eq!(reported_health(&back).0["condition"], "ok");
     }
 
-    fn nothing_but_refusals_is_told_with_their_share(database) {
+    fn health_reports_share_of_rejected_requests(database) {
         let gateway = gateway(database, 0);
         (0..10).for_each(|_| forge(&gateway));
-        let (endpoint, public) = told(&gateway);
+        let (endpoint, public) = reported_health(&gateway);
         assert_eq!((&endpoint["condition"], &endpoint["share_rejected"]), (&json!("all_rejected"), &json!(1.0)));
         assert_eq!((&public["status"], &public["checks"]["endpoints"]), (&json!("degraded"), &json!("warn")));
         form(&gateway, "MessageSid=SM1&MessageStatus=sent");
-        let (endpoint, _) = told(&gateway);
+        let (endpoint, _) = reported_health(&gateway);
         assert_eq!(endpoint["last_hour"], json!({ "genuine": 1, "rejected": 10 }));
-        assert_ne!(endpoint["condition"], "all_rejected", "a genuine one came");
+        assert_ne!(endpoint["condition"], "all_rejected", "a verified callback was received");
     }
 
-    fn figures_are_for_operations_only(database) {
+    fn health_counts_require_the_ops_token(database) {
         let gateway = gateway(database, 0);
         form(&gateway, "MessageSid=SM1&MessageStatus=sent");
         form(&gateway, "MessageSid=SM2&MessageStatus=sent&MessageStatus=failed");

@@ -1,9 +1,9 @@
-//! The two listeners as a client meets them.
+//! The two listeners over HTTP: methods, framing, limits, responses.
 
 use std::{io::Write, time::Duration};
 
 use serde_json::{Value, json};
-use waybill::{fixture::Fixture, provider::SettingKind, providers, time::Timestamp};
+use waybill::{fixture::Fixture, providers, time::Timestamp};
 
 use crate::support::{
     client,
@@ -13,20 +13,15 @@ use crate::support::{
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-/// A signature that is none: the body is read, and then refused.
-const UNREAD: (&str, &str) = ("X-Twilio-Signature", "x");
+/// A signature header of any value, with which the body is read before it is rejected.
+const INVALID_SIGNATURE: (&str, &str) = ("X-Twilio-Signature", "x");
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-03-14T15:30:00Z").expect("an instant")
 }
 
 fn variables() -> Vec<(String, String)> {
-    let proofs = providers::ALL.into_iter().flat_map(|spec| {
-        spec.settings.iter().filter_map(|setting| match setting.kind {
-            SettingKind::Proof { fresh } => Some((format!("{}_{}", spec.prefix(), setting.name), fresh(&[1; 32]))),
-            _ => None,
-        })
-    });
+    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &[1; 32]));
     proofs.collect()
 }
 
@@ -39,9 +34,9 @@ fn post(gateway: &Gateway, target: &str, headers: &[(&str, &str)], body: &[u8]) 
     gateway.post(target, &headers, body)
 }
 
-/// Sends every compiled-in case that is meant to be accepted, signed with the gateway's secrets.
+/// Sends every recorded callback that a gateway with these secrets accepts.
 fn send_fixtures(gateway: &Gateway) -> usize {
-    let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_for_everyone).collect();
+    let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_sendable).collect();
     for fixture in &fixtures {
         let endpoint = gateway.endpoint(&fixture.spec.default_path());
         let response = gateway.send(&fixture.outgoing(endpoint, now()));
@@ -51,12 +46,12 @@ fn send_fixtures(gateway: &Gateway) -> usize {
 }
 
 #[test]
-fn unknown_paths_are_not_found_whatever_their_spelling() {
+fn unknown_paths_are_not_found_in_any_spelling() {
     let gateway = gateway();
     for path in [
         "/",
         "/webhooks",
-        "/webhooks/nobody",
+        "/webhooks/unknown",
         "/webhooks/twilio/",
         "/webhooks//twilio",
         "/WEBHOOKS/twilio",
@@ -70,7 +65,7 @@ fn unknown_paths_are_not_found_whatever_their_spelling() {
 }
 
 #[test]
-fn only_the_providers_methods_are_allowed() {
+fn methods_are_limited_to_those_of_the_provider() {
     let gateway = gateway();
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         let response = client::send(gateway.address(), method, "/webhooks/resend", &[], b"");
@@ -84,7 +79,7 @@ fn only_the_providers_methods_are_allowed() {
 }
 
 #[test]
-fn an_encoded_body_is_refused_before_it_is_read() {
+fn encoded_body_is_rejected_before_it_is_read() {
     let gateway = gateway();
     for encoding in ["gzip", "br", "GZIP", "deflate", "gzip, identity"] {
         let request = format!(
@@ -97,10 +92,14 @@ fn an_encoded_body_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_declared_or_not() {
+fn oversized_body_is_rejected_declared_or_chunked() {
     let gateway = gateway();
     let limit = 256 << 10;
-    assert_eq!(post(&gateway, "/webhooks/twilio", &[FORM, UNREAD], &vec![b'a'; limit]).status, 401, "at the limit it is read");
+    assert_eq!(
+        post(&gateway, "/webhooks/twilio", &[FORM, INVALID_SIGNATURE], &vec![b'a'; limit]).status,
+        401,
+        "at the limit it is read"
+    );
     let declared = format!("POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", limit + 1);
     let response = client::exchange(gateway.address(), declared.as_bytes());
     assert_eq!((response.status, response.json()["error"].clone()), (413, json!("payload_too_large")));
@@ -118,7 +117,7 @@ fn a_body_over_the_limit_is_refused_declared_or_not() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_timed_out() {
+fn missing_body_times_out() {
     let gateway = gateway();
     let mut stream = client::connect(gateway.address());
     stream
@@ -131,7 +130,7 @@ fn a_body_that_does_not_come_is_timed_out() {
 }
 
 #[test]
-fn without_any_signature_the_body_is_not_waited_for() {
+fn unsigned_request_is_rejected_without_its_body() {
     let gateway = gateway();
     let started = std::time::Instant::now();
     let head = b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\nabc";
@@ -140,19 +139,19 @@ fn without_any_signature_the_body_is_not_waited_for() {
     assert!(started.elapsed() < Duration::from_secs(4), "the body's deadline is 5 s");
 }
 
-/// Clients without any secret could otherwise take all the room with one body each.
+/// A body in one-byte chunks counts by its bytes, so that a client without a secret cannot exhaust the memory for bodies.
 #[test]
-fn a_body_in_tiny_chunks_takes_no_more_room_than_its_bytes() {
+fn tiny_chunks_count_by_their_bytes() {
     let gateway = gateway();
     let mut request =
         b"POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     request.extend(b"1\r\na\r\n".repeat(200_000));
     request.extend_from_slice(b"0\r\n\r\n");
-    assert_eq!(client::exchange(gateway.address(), &request).status, 401, "read, and not genuine");
+    assert_eq!(client::exchange(gateway.address(), &request).status, 401, "parsed, and rejected");
 }
 
 #[test]
-fn hostile_framing_is_refused() {
+fn hostile_framing_is_rejected() {
     let gateway = gateway();
     for head in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
@@ -167,7 +166,7 @@ fn hostile_framing_is_refused() {
 }
 
 #[test]
-fn every_signature_failure_has_the_same_answer() {
+fn signature_failures_have_one_response() {
     let gateway = gateway();
     let mut answers: Vec<(u16, Vec<u8>)> = [
         vec![FORM],
@@ -187,7 +186,7 @@ fn every_signature_failure_has_the_same_answer() {
 }
 
 #[test]
-fn forwarded_headers_and_host_never_enter_the_signed_url() {
+fn forwarded_headers_never_enter_the_signed_url() {
     let gateway = gateway();
     let fixture = Fixture::all()
         .expect("fixtures")
@@ -202,7 +201,7 @@ fn forwarded_headers_and_host_never_enter_the_signed_url() {
 }
 
 #[test]
-fn health_tells_what_monitoring_reads() {
+fn health_document_has_monitoring_fields() {
     let gateway = gateway();
     let response = client::get(gateway.address(), "/webhooks/health", &[]);
     assert_eq!(response.status, 200);
@@ -227,7 +226,7 @@ fn health_tells_what_monitoring_reads() {
 }
 
 #[test]
-fn the_ops_listener_lives_and_is_ready_without_a_token() {
+fn liveness_and_readiness_need_no_token() {
     let gateway = gateway();
     for path in ["/livez", "/readyz"] {
         assert_eq!(client::get(gateway.running().ops, path, &[]).status, 200, "{path}");
@@ -236,7 +235,7 @@ fn the_ops_listener_lives_and_is_ready_without_a_token() {
 }
 
 #[test]
-fn the_ops_listener_is_closed_without_the_token() {
+fn ops_routes_require_the_token() {
     let gateway = gateway();
     let token = format!("Bearer {OPS_TOKEN}");
     for wrong in ["", "Bearer", "Bearer ", "Bearer wrong", &token[..token.len() - 1], "Basic dGVzdDp0ZXN0", OPS_TOKEN] {
@@ -250,7 +249,7 @@ fn the_ops_listener_is_closed_without_the_token() {
 }
 
 #[test]
-fn a_token_that_may_read_reads() {
+fn read_token_grants_read_access() {
     let mut variables = variables();
     variables.push(("OPS_READ_TOKEN".to_owned(), "reader-token-0123456789".to_owned()));
     let gateway = Gateway::start(Backend::Sqlite, now(), &variables);
@@ -263,8 +262,8 @@ fn ids(page: &Value) -> Vec<i64> {
 }
 
 crate::databases! {
-    fn messages_are_listed_by_filters_and_cursor(database) {
-        let gateway = Gateway::on(database, now(), &variables());
+    fn messages_are_filtered_and_paginated(database) {
+        let gateway = Gateway::start_on(database, now(), &variables());
         send_fixtures(&gateway);
         let all = ids(&gateway.ops("/api/messages?limit=500"));
         assert!(all.len() > 30, "many");
@@ -277,7 +276,7 @@ crate::databases! {
                 None => break,
             }
         }
-        assert_eq!(paged, all, "page by page the same");
+        assert_eq!(paged, all, "pages contain the same messages");
         for (filter, column, value) in [
             ("service_type=resend", "service_type", "resend"),
             ("status=bounced", "status", "bounced"),
@@ -301,17 +300,17 @@ crate::databases! {
         }
     }
 
-    fn the_demo_s_callbacks_stand_in_the_table(database) {
-        let gateway = Gateway::on(database, now(), &variables());
+    fn recorded_callbacks_are_stored(database) {
+        let gateway = Gateway::start_on(database, now(), &variables());
         let sent = send_fixtures(&gateway);
         assert_eq!(gateway.database.rows("webhook_requests").len(), sent);
         assert_eq!(gateway.database.rows("webhook_bodies").len(), sent);
     }
 }
 
-/// While the database cannot commit, the answer is an honest 503 within the timeout, and afterwards all is well.
+/// While the database cannot commit, the response is 503 within the timeout. Afterwards the gateway recovers.
 #[test]
-fn a_database_that_cannot_commit_is_told_honestly() {
+fn failed_commit_is_reported_as_unavailable() {
     let gateway = Gateway::start(Backend::Postgres, now(), &variables());
     let fixture = Fixture::all()
         .expect("fixtures")
@@ -325,7 +324,7 @@ fn a_database_that_cannot_commit_is_told_honestly() {
     lock.release();
     assert_eq!((response.status, response.json()["error"].clone()), (503, json!("unavailable")));
     assert_eq!(response.header("retry-after"), Some("1"));
-    assert!(started.elapsed() < Duration::from_secs(5), "before SignalWire hangs up");
+    assert!(started.elapsed() < Duration::from_secs(5), "before SignalWire closes the connection");
     let health = client::get(gateway.address(), "/webhooks/health", &[]);
     assert_eq!((health.status, health.json()["checks"]["writer"].clone()), (503, json!("fail")));
     assert_eq!(client::get(gateway.running().ops, "/readyz", &[]).status, 503);

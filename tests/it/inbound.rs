@@ -1,4 +1,4 @@
-//! One inbound message may be reported by its own callback, by the call of the fallback URL and by an event stream.
+//! Inbound messages, each of which may be reported by its callback, by the fallback URL and by an event stream.
 
 use serde_json::{Value, json};
 
@@ -41,9 +41,9 @@ fn row(gateway: &Gateway) -> Value {
     row
 }
 
-/// Every order of three reports, each given at two clocks, the later one first or last.
+/// Every order of three reports, received at two times, the later one first or last.
 #[test]
-fn any_order_of_its_reports_makes_the_same_row_on_both_databases() {
+fn inbound_message_converges_on_both_databases() {
     let expected = json!({
         "account": "default", "service_type": "twilio", "external_id": "SM1", "channel": "mms", "text": "Hi",
         "sender": "+15558675310", "recipient": "+15017250604", "opt_out": "stop", "provider_status": "received",
@@ -74,7 +74,7 @@ fn any_order_of_its_reports_makes_the_same_row_on_both_databases() {
 }
 
 crate::databases! {
-    fn its_answer_is_twiml_also_the_second_time(database) {
+    fn inbound_response_is_twiml_for_duplicates_too(database) {
         let gateway = twilio::gateway(database, 0, &[]);
         for _ in 0..2 {
             let response = twilio::form(&gateway, PRIMARY);
@@ -83,14 +83,14 @@ crate::databases! {
         }
     }
 
-    fn a_signed_request_that_carries_nothing_is_kept_and_means_nothing(database) {
+    fn empty_signed_request_is_stored_without_effect(database) {
         let gateway = twilio::gateway(database, 0, &[]);
         assert_eq!(twilio::form(&gateway, "").json(), json!({ "success": true }));
         assert_eq!(gateway.database.rows("webhook_events")[0]["event_type"], "unknown");
     }
 
-    // A captured request stays the same request while a domain moves.
-    fn another_public_address_makes_no_request_new(database) {
+    // A captured request stays the same request during a change of domain.
+    fn public_address_is_not_part_of_request_identity(database) {
         let mut database = database;
         for address in ["https://old.example", "https://new.example,https://old.example", "https://new.example:443"] {
             let gateway = twilio::gateway(database, 0, &[("WEBHOOK_BASE_URL", address)]);

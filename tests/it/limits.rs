@@ -1,4 +1,4 @@
-//! Who may call, and how often: rate limits on what was verified, lists of addresses behind proxies, tokens in URLs, Basic.
+//! Access and limits: rate limits on verified callbacks, address lists behind proxies, URL tokens, Basic credentials.
 
 use serde_json::json;
 use waybill::time::Timestamp;
@@ -32,30 +32,30 @@ fn budget(response: &Response) -> [Option<&str>; 3] {
 }
 
 #[test]
-fn a_hundred_a_minute_are_taken_and_the_next_is_told_when() {
+fn rate_limit_allows_a_hundred_a_minute_and_sends_retry_after() {
     let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET)]);
     for number in 0..100 {
         let response = message(&gateway, number, &[]);
         let remaining = (99 - number).to_string();
         assert_eq!((response.status, budget(&response)), (200, [Some("100"), Some(remaining.as_str()), Some("60")]));
     }
-    let refused = message(&gateway, 100, &[]);
-    assert_eq!((refused.status, refused.json()), (429, json!({ "success": false, "error": "too_many_requests" })));
-    assert_eq!((refused.header("Retry-After"), budget(&refused)), (Some("60"), [Some("100"), Some("0"), Some("60")]));
-    assert_eq!(gateway.database.rows("webhook_requests").len(), 100, "what was refused is not stored");
+    let rejected = message(&gateway, 100, &[]);
+    assert_eq!((rejected.status, rejected.json()), (429, json!({ "success": false, "error": "too_many_requests" })));
+    assert_eq!((rejected.header("Retry-After"), budget(&rejected)), (Some("60"), [Some("100"), Some("0"), Some("60")]));
+    assert_eq!(gateway.database.rows("webhook_requests").len(), 100, "the limited request is not stored");
 }
 
 crate::databases! {
-    // Ten thousand forged requests in the same minute, and ninety good ones among them: all of these are stored.
-    fn bad_requests_use_up_nothing(database) {
+    // Ten thousand forged requests and ninety verified ones in the same minute: all ninety are stored.
+    fn rejected_requests_consume_no_rate_limit(database) {
         let variables = [("CONVERSATION_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())];
-        let gateway = Gateway::on(database, Timestamp::from_seconds(1_000).expect("an instant"), &variables);
+        let gateway = Gateway::start_on(database, Timestamp::from_seconds(1_000).expect("an instant"), &variables);
         let address = gateway.address();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(move || {
                     for _ in 0..25 {
-                        // A hundred on one connection: what is limited is requests, not connections.
+                        // A hundred requests on each connection: the test needs requests, not connections.
                         let forged = format!(
                             "POST {PATH} HTTP/1.1\r\nHost: h\r\nX-Webhook-Signature: {}\r\nContent-Length: 2\r\n\r\n{{}}",
                             "0".repeat(64)
@@ -74,18 +74,18 @@ crate::databases! {
         });
         assert_eq!(gateway.database.rows("message_external_ids").len(), 90);
         gateway.running().gateway.rejections.close();
-        assert!((1..=1_000).contains(&gateway.database.rows("rejected_requests").len()), "what is kept of them is bounded");
+        assert!((1..=1_000).contains(&gateway.database.rows("rejected_requests").len()), "the stored rejections are bounded");
     }
 }
 
 #[test]
-fn more_than_ten_at_once_are_refused_and_the_place_is_given_back() {
-    let gateway = Gateway::on(
+fn concurrency_limit_is_released_after_each_request() {
+    let gateway = Gateway::start_on(
         Database::new(Backend::Postgres),
         Timestamp::from_seconds(1_000).expect("an instant"),
         &[("CONVERSATION_WEBHOOK_SECRET".to_owned(), SECRET.to_owned())],
     );
-    // While the database is locked, whoever was let in waits there.
+    // Admitted requests wait for the locked database.
     let lock = gateway.database.lock();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..30)
@@ -106,7 +106,7 @@ fn more_than_ten_at_once_are_refused_and_the_place_is_given_back() {
 }
 
 #[test]
-fn any_endpoint_can_be_limited() {
+fn rate_limit_applies_to_any_endpoint() {
     let gateway = start(&[
         ("WEBHOOK_RATE_LIMIT", "2"),
         ("MIFUMO_WEBHOOK_SECRET", SECRET),
@@ -121,18 +121,18 @@ fn any_endpoint_can_be_limited() {
     let statuses = [1, 2, 3].map(|number| send("/webhooks/mifumo", number));
     assert_eq!(statuses, [200, 200, 429]);
     assert_eq!(gateway.metrics().sum("requests_failed_total", &[("cause", "rate_limited")]), 1.0);
-    assert_eq!(send("/webhooks/mifumo/acme", 1), 200, "each endpoint has its own");
+    assert_eq!(send("/webhooks/mifumo/acme", 1), 200, "each endpoint has a limit of its own");
 }
 
 #[test]
-fn only_listed_addresses_may_call_and_proxies_are_believed_only_if_trusted() {
+fn address_list_uses_forwarded_address_of_trusted_proxies_only() {
     let list = ("CONVERSATION_ALLOWED_IPS", "203.0.113.0/24,2001:db8::1");
     let secret = ("CONVERSATION_WEBHOOK_SECRET", SECRET);
     let direct = start(&[secret, list]);
-    let refused = message(&direct, 1, &[("X-Forwarded-For", "203.0.113.7")]);
-    assert_eq!((refused.status, refused.json()), (403, json!({ "success": false, "error": "forbidden" })));
+    let rejected = message(&direct, 1, &[("X-Forwarded-For", "203.0.113.7")]);
+    assert_eq!((rejected.status, rejected.json()), (403, json!({ "success": false, "error": "forbidden" })));
     let unsigned = client::send(direct.address(), "POST", PATH, &[], b"{}");
-    assert_eq!(unsigned.status, 403, "checked before anything else");
+    assert_eq!(unsigned.status, 403, "the address is checked first");
     let behind = start(&[secret, list, ("TRUSTED_PROXIES", "127.0.0.0/8,198.51.100.1")]);
     for (forwarded, status) in [
         ("203.0.113.7", 200),
@@ -140,7 +140,7 @@ fn only_listed_addresses_may_call_and_proxies_are_believed_only_if_trusted() {
         ("203.0.113.7, 198.51.100.1", 200),
         ("2001:db8::1", 200),
         ("::ffff:203.0.113.9", 200),
-        // Written by the client itself, left of what the proxy saw.
+        // The client can write entries to the left of the address that the proxy adds.
         ("203.0.113.7, 192.0.2.1", 403),
         ("203.0.113.7, 192.0.2.1, 198.51.100.1", 403),
         ("unknown", 403),
@@ -153,14 +153,14 @@ fn only_listed_addresses_may_call_and_proxies_are_believed_only_if_trusted() {
         assert_eq!(answer, status, "{forwarded}");
     }
     let twice = message(&behind, 1, &[("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-For", "192.0.2.1")]);
-    assert_eq!(twice.status, 403, "several headers are one list");
+    assert_eq!(twice.status, 403, "several headers form one list");
     let good = message(&behind, 1, &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "203.0.113.7")]);
     assert_eq!(good.status, 200);
     assert_eq!(message(&behind, 1, &[("Forwarded", "for=203.0.113.7")]).status, 403);
 }
 
 #[test]
-fn a_wrong_token_is_an_unknown_path_and_the_right_one_is_masked() {
+fn wrong_url_token_is_not_found_and_right_one_is_masked() {
     const TOKEN: &str = "vurl-0123456789abcdef0123456789abcdef";
     let gateway = start(&[
         ("VONAGE_URL_TOKEN", "first-0123456789abcdef0123456789abcd,vurl-0123456789abcdef0123456789abcdef"),
@@ -168,7 +168,7 @@ fn a_wrong_token_is_an_unknown_path_and_the_right_one_is_masked() {
     ]);
     let receipt = "messageId=0A1&status=delivered&msisdn=447700900000&to=ACME";
     let get = |path: &str| client::get(gateway.address(), &format!("{path}?{receipt}"), &[]);
-    let unknown = get("/webhooks/nobody");
+    let unknown = get("/webhooks/unknown");
     let long = "A".repeat(36);
     for wrong in [
         "",
@@ -183,7 +183,7 @@ fn a_wrong_token_is_an_unknown_path_and_the_right_one_is_masked() {
         assert_eq!((response.status, &response.body), (404, &unknown.body), "{wrong}");
     }
     assert_eq!(get("/webhooks/vonage/t").status, 404);
-    assert_eq!(get("/webhooks/vonage").status, 401, "without it the account signs nothing");
+    assert_eq!(get("/webhooks/vonage").status, 401, "the account has no other proof");
     assert_eq!(get(&format!("/webhooks/vonage/t/{TOKEN}")).status, 200);
     assert_eq!(get("/webhooks/vonage/acme/t/acme-0123456789abcdef0123456789abcdef").status, 200);
     let rows = gateway.database.rows("webhook_requests");
@@ -196,7 +196,7 @@ fn a_wrong_token_is_an_unknown_path_and_the_right_one_is_masked() {
 }
 
 #[test]
-fn an_empty_request_of_vonage_is_a_probe() {
+fn empty_vonage_request_is_a_probe() {
     let gateway = start(&[
         ("VONAGE_SIGNATURE_SECRET", "Zx81-signature-secret-q7"),
         ("VONAGE_URL_TOKEN", "vurl-0123456789abcdef0123456789abcdef"),
@@ -217,7 +217,7 @@ fn an_empty_request_of_vonage_is_a_probe() {
 
 /// Messages are signed with the credentials in the URL, calls without.
 #[test]
-fn credentials_in_the_url_may_be_signed_or_not() {
+fn url_credentials_may_be_signed_or_not() {
     let gateway = start(&[
         ("SIGNALWIRE_SIGNING_KEY", "PSKtest1234567890abcdef"),
         ("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"),
@@ -236,12 +236,12 @@ fn credentials_in_the_url_may_be_signed_or_not() {
 }
 
 #[test]
-fn a_basic_endpoint_says_so_and_no_other() {
+fn only_basic_endpoints_send_www_authenticate() {
     let gateway = start(&[("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"), ("MIFUMO_WEBHOOK_SECRET", SECRET)]);
     for headers in [&[][..], &[("Authorization".to_owned(), "Basic d2F5YmlsbDp3cm9uZw==".to_owned())]] {
-        let refused = client::send(gateway.address(), "POST", "/webhooks/signalwire", headers, b"{}");
-        assert_eq!((refused.status, refused.json()), (401, json!({ "success": false, "error": "invalid_signature" })));
-        assert_eq!(refused.header("WWW-Authenticate"), Some(r#"Basic realm="waybill", charset="UTF-8""#));
+        let rejected = client::send(gateway.address(), "POST", "/webhooks/signalwire", headers, b"{}");
+        assert_eq!((rejected.status, rejected.json()), (401, json!({ "success": false, "error": "invalid_signature" })));
+        assert_eq!(rejected.header("WWW-Authenticate"), Some(r#"Basic realm="waybill", charset="UTF-8""#));
     }
     let other = client::send(gateway.address(), "POST", "/webhooks/mifumo", &[], b"{}");
     assert_eq!((other.status, other.header("WWW-Authenticate")), (401, None));

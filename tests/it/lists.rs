@@ -1,4 +1,4 @@
-//! What operations look up, over HTTP: filters, pages, one thing by its id, figures.
+//! Operational queries over HTTP: filters, pages, single items by id, statistics.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn ids(page: &Value, name: &str) -> Vec<Value> {
     page[name].as_array().unwrap_or_else(|| panic!("{page}")).iter().map(|row| row["id"].clone()).collect()
 }
 
-/// The ids of every page; `meanwhile` is done after each.
+/// The ids of all pages; `meanwhile` runs after each page.
 fn paged(gateway: &Gateway, list: &str, filter: &str, limit: usize, meanwhile: impl Fn(usize)) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     for page in 0.. {
@@ -41,8 +41,14 @@ fn paged(gateway: &Gateway, list: &str, filter: &str, limit: usize, meanwhile: i
 }
 
 fn message(database: &Database, id: &str, service: &str, status: &str, created_at: &str) {
+    message_to(database, "NULL", id, service, status, created_at);
+}
+
+/// Inserts a message with its recipient: the addresses of a row are derived once.
+fn message_to(database: &Database, recipient: &str, id: &str, service: &str, status: &str, created_at: &str) {
     database.execute(&format!(
-        "INSERT INTO message_external_ids (external_id, service_type, status, created_at) VALUES ('{id}', '{service}', '{status}', '{created_at}')"
+        "INSERT INTO message_external_ids (external_id, service_type, status, created_at, recipient) \
+        VALUES ('{id}', '{service}', '{status}', '{created_at}', {recipient})"
     ));
 }
 
@@ -58,10 +64,10 @@ fn request(database: &Database, key: u8, state: &str, reason: &str, received_at:
 }
 
 crate::databases! {
-    fn pages_leave_out_nothing_and_repeat_nothing_while_rows_come(database) {
+    fn pagination_is_stable_under_inserts(database) {
         let gateway = gateway(database);
         let database = &gateway.database;
-        // Many share one instant, written as an application or as a default writes it.
+        // Many share one instant, in the formats of applications and of defaults.
         for place in 0..40 {
             let instant = ["15:30:00", "15:30:00.000", "15:30:00.123", "15:29:59.999999"][place % 4];
             message(database, &format!("SM{place}"), "twilio", "sent", &format!("2026-03-14 {instant}"));
@@ -74,17 +80,17 @@ crate::databases! {
         }
         let older = |page| message(database, &format!("old-{page}"), "vonage", "queued", "2026-03-14 15:00:00");
         let with_older = paged(&gateway, "messages", "&until=2026-03-14T15:30:01Z", 11, older);
-        assert_eq!(with_older[..40], all, "what is older comes behind");
+        assert_eq!(with_older[..40], all, "older messages follow");
     }
 
     fn messages_are_found_by_each_filter(database) {
         let gateway = gateway(database);
         let database = &gateway.database;
         message(database, "A", "twilio", "delivered", "2026-03-14 10:00:00");
-        message(database, "B", "resend", "bounced", "2026-03-14 11:00:00");
-        message(database, "C", "vonage", "failed", "2026-03-14 12:00:00");
-        database.execute("UPDATE message_external_ids SET account = 'acme', recipient = '+447700900000' WHERE external_id = 'C'");
-        database.execute("UPDATE message_external_ids SET recipient = 'Ann@example.com' WHERE external_id = 'B'");
+        message_to(database, "'Ann@example.com'", "B", "resend", "bounced", "2026-03-14 11:00:00");
+        message_to(database, "'+447700900000'", "C", "vonage", "failed", "2026-03-14 12:00:00");
+        database.execute("UPDATE message_external_ids SET failed_at = created_at WHERE status IN ('bounced', 'failed')");
+        database.execute("UPDATE message_external_ids SET account = 'acme' WHERE external_id = 'C'");
         database.execute("INSERT INTO communication_metrics (reference) VALUES ('order 9')");
         database.execute("UPDATE message_external_ids SET message_id = 1 WHERE external_id = 'A'");
         for (filter, found) in [
@@ -114,7 +120,7 @@ crate::databases! {
         }
     }
 
-    fn a_message_comes_with_its_events(database) {
+    fn message_includes_its_events(database) {
         let gateway = gateway(database);
         for status in ["queued", "sent", "delivered"] {
             assert_eq!(twilio::form(&gateway, &format!("MessageSid=SM1&MessageStatus={status}")).status, 200);
@@ -125,14 +131,14 @@ crate::databases! {
         assert_eq!((&one["message"]["external_id"], &one["message"]["status"]), (&json!("SM1"), &json!("delivered")));
         let types: Vec<&str> = one["events"].as_array().expect("events").iter().filter_map(|event| event["event_type"].as_str()).collect();
         assert_eq!(types, ["message.queued", "message.sent", "message.delivered"]);
-        assert_eq!(one["events"][0]["detail"]["channel"], "sms", "details are JSON, not a text of JSON");
-        for nobody in ["999", "0", "-1", "x", "9999999999999999999", "%00", "1%20"] {
-            let response = get(&gateway, &format!("/api/messages/{nobody}"));
-            assert_eq!((response.status, &response.json()["error"]), (404, &json!("not_found")), "{nobody}");
+        assert_eq!(one["events"][0]["detail"]["channel"], "sms", "details are JSON, not a string");
+        for missing in ["999", "0", "-1", "x", "9999999999999999999", "%00", "1%20"] {
+            let response = get(&gateway, &format!("/api/messages/{missing}"));
+            assert_eq!((response.status, &response.json()["error"]), (404, &json!("not_found")), "{missing}");
         }
     }
 
-    fn requests_are_found_by_state_and_shown_with_their_bytes(database) {
+    fn requests_are_filtered_by_state_and_include_their_bytes(database) {
         let gateway = gateway(database);
         let database = &gateway.database;
         request(database, 1, "processed", "NULL", "2026-03-14 10:00:00");
@@ -171,8 +177,8 @@ crate::databases! {
         let rejected = gateway.ops("/api/requests/r1");
         assert_eq!((&rejected["request"]["state"], &rejected["request"]["reason"]), (&json!("rejected"), &json!("mismatch")));
         assert_eq!((&rejected["request"]["finding"], &rejected["body"]), (&json!("another scheme"), &json!("/wA=")));
-        for nobody in ["4", "r2", "r", "R1", "+1", "r-1", "1r", "%00"] {
-            assert_eq!(get(&gateway, &format!("/api/requests/{nobody}")).status, 404, "{nobody}");
+        for missing in ["4", "r2", "r", "R1", "+1", "r-1", "1r", "%00"] {
+            assert_eq!(get(&gateway, &format!("/api/requests/{missing}")).status, 404, "{missing}");
         }
     }
 
@@ -183,6 +189,11 @@ crate::databases! {
             database.execute(&format!(
                 "INSERT INTO inbound_messages (service_type, account, external_id, sender, recipient, text, received_at) \
                  VALUES ('twilio', 'default', 'in{place}', '{sender}', '+15559999999', 'hello', '2026-03-14 10:00:0{place}')"
+            ));
+            database.execute(&format!(
+                "INSERT INTO message_addresses (address, owner, role, owner_id) VALUES \
+                 ('{sender}', 'inbound', 'sender', {id}), ('+15559999999', 'inbound', 'recipient', {id})",
+                id = place + 1
             ));
             database.execute(&format!(
                 "INSERT INTO calls (service_type, account, external_id, status) VALUES ('signalwire', 'default', 'call{place}', '{}')",
@@ -210,11 +221,11 @@ crate::databases! {
         assert_eq!(gateway.ops("/api/rooms")["rooms"][0]["members"][0]["id"], "m");
     }
 
-    fn a_wrong_question_is_told_what_is_wrong_with_it(database) {
+    fn invalid_query_names_the_parameter(database) {
         let gateway = gateway(database);
         let long = "a".repeat(256);
         for list in ["messages", "requests", "inbound", "calls", "rooms"] {
-            for (wrong, told) in [
+            for (wrong, expected_detail) in [
                 ("limit=0", "1 to 500"),
                 ("limit=501", "1 to 500"),
                 ("limit=x", "1 to 500"),
@@ -222,9 +233,9 @@ crate::databases! {
                 ("cursor=", "next_cursor"),
                 ("cursor=12", "next_cursor"),
                 ("cursor=7012-345", "next_cursor"),
-                ("since=yesterday", "instant"),
-                ("until=2026-13-01T00:00:00Z", "instant"),
-                ("service_type=nobody", "service_type"),
+                ("since=yesterday", "time such as"),
+                ("until=2026-13-01T00:00:00Z", "time such as"),
+                ("service_type=unknown", "service_type"),
                 ("service_type=Twilio", "service_type"),
                 ("account=", "1 to 255"),
                 ("account=%00", "NUL"),
@@ -235,7 +246,7 @@ crate::databases! {
                 let response = get(&gateway, &format!("/api/{list}?{wrong}"));
                 let answer = response.json();
                 assert_eq!((response.status, &answer["error"], &answer["success"]), (400, &json!("invalid_query"), &json!(false)), "{list} {wrong}");
-                assert!(answer["detail"].as_str().expect("a sentence").contains(told), "{wrong}: {answer}");
+                assert!(answer["detail"].as_str().expect("a sentence").contains(expected_detail), "{wrong}: {answer}");
             }
         }
         for wrong in [
@@ -248,7 +259,7 @@ crate::databases! {
         }
     }
 
-    fn figures_are_counted_by_provider_and_period(database) {
+    fn stats_are_grouped_by_provider_and_period(database) {
         let gateway = gateway(database);
         let database = &gateway.database;
         for (id, service, status, at) in [
@@ -268,7 +279,7 @@ crate::databases! {
         let resend = &stats["totals"][0];
         assert_eq!((&resend["service_type"], &resend["messages"], &resend["delivered"], &resend["failed"]), (&json!("resend"), &json!(3), &json!(2), &json!(1)));
         assert_eq!((&resend["delivery_rate"], &resend["open_rate"], &resend["click_rate"]), (&json!(0.6666), &json!(0.5), &json!(0.0)));
-        assert_eq!(stats["totals"][1]["by_status"], json!({ "sent": 1 }), "of what came in nothing is counted");
+        assert_eq!(stats["totals"][1]["by_status"], json!({ "sent": 1 }), "inbound messages are not counted");
         assert_eq!(stats["totals"][1]["delivery_rate"], Value::Null);
         let buckets: Vec<(&Value, &Value, &Value)> =
             stats["buckets"].as_array().expect("buckets").iter().map(|one| (&one["start"], &one["service_type"], &one["messages"])).collect();

@@ -1,4 +1,4 @@
-//! Everything that is more than a case.
+//! Integration tests that need more than one recorded callback.
 
 #![expect(
     clippy::expect_used,
@@ -21,6 +21,7 @@ mod config;
 mod convergence;
 mod correlation;
 mod cross_scheme;
+mod demo;
 mod development;
 mod docs;
 mod doctor;
@@ -34,6 +35,7 @@ mod guides_handlers;
 mod guides_signalwire;
 mod health;
 mod http;
+mod imports;
 mod inbound;
 mod limits;
 mod lists;
@@ -56,8 +58,9 @@ mod support;
 mod tidy;
 mod unconfirmed;
 mod unknown_message;
+mod write_path;
 
-/// Each test once on SQLite and once on Postgres, on a database of its own.
+/// Runs each test on SQLite and on Postgres, on a private database.
 #[macro_export]
 macro_rules! databases {
     ($(fn $name:ident($database:ident) $body:block)*) => {

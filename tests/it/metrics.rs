@@ -1,10 +1,10 @@
-//! What the gateway counts: every request once, whatever becomes of it, under labels that nobody outside can add to. That the
-//! figures add up is checked whenever a test's gateway stops (`support::gateway::stop`).
+//! Metrics: every request is counted once, with any outcome, under labels that no client can extend. The sums are also checked
+//! whenever a test's gateway stops (`support::gateway::stop`).
 
 use std::{io::Write, time::Duration};
 
 use serde_json::json;
-use waybill::{fixture::Fixture, provider::SettingKind, providers, time::Timestamp};
+use waybill::{fixture::Fixture, providers, time::Timestamp};
 
 use crate::support::{
     client,
@@ -20,15 +20,10 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(SECONDS).expect("an instant")
 }
 
-fn on(database: Database, more: &[(&str, &str)]) -> Gateway {
-    let proofs = providers::ALL.into_iter().flat_map(|spec| {
-        spec.settings.iter().filter_map(|setting| match setting.kind {
-            SettingKind::Proof { fresh } => Some((format!("{}_{}", spec.prefix(), setting.name), fresh(&[1; 32]))),
-            _ => None,
-        })
-    });
+fn gateway_on(database: Database, more: &[(&str, &str)]) -> Gateway {
+    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &[1; 32]));
     let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Gateway::on(database, now(), &proofs.chain(more).collect::<Vec<_>>())
+    Gateway::start_on(database, now(), &proofs.chain(more).collect::<Vec<_>>())
 }
 
 /// Signed by the endpoint's first scheme.
@@ -41,7 +36,7 @@ fn signed(gateway: &Gateway, path: &str, body: &str) -> u16 {
     gateway.send(&outgoing).status
 }
 
-/// Sends raw bytes to a path after that head.
+/// Sends a request with raw headers and a raw body.
 fn raw(gateway: &Gateway, path: &str, head: &str, body: &str) -> u16 {
     let request = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\n{body}");
     client::exchange(gateway.address(), request.as_bytes()).status
@@ -53,7 +48,7 @@ fn stale(gateway: &Gateway) -> u16 {
     gateway.send(&fixture.outgoing(endpoint, Timestamp::from_seconds(SECONDS - 3_600).expect("an instant"))).status
 }
 
-/// What happens, its answer, and where it is counted.
+/// A request, its expected response, and its expected provider, outcome and cause.
 type Step = (&'static str, fn(&Gateway) -> u16, u16, [&'static str; 3]);
 
 const STATUS: &str = "MessageSid=SM1&MessageStatus=sent";
@@ -62,15 +57,15 @@ const UNSIGNED_V1: &str =
 
 const STEPS: [Step; 19] = [
     ("a new event", |g| signed(g, "/webhooks/twilio", STATUS), 200, ["twilio", "accepted", ""]),
-    ("again", |g| signed(g, "/webhooks/twilio", STATUS), 200, ["twilio", "duplicate", ""]),
+    ("a retry", |g| signed(g, "/webhooks/twilio", STATUS), 200, ["twilio", "duplicate", ""]),
     ("no id", |g| signed(g, "/webhooks/mifumo", r#"{"event":"message.delivered"}"#), 400, ["mifumo", "quarantined", ""]),
     ("a document's fetch", |g| signed(g, "/webhooks/signalwire/swml", r#"{"call":{}}"#), 200, ["signalwire", "ignored", ""]),
-    ("no known shape", |g| signed(g, "/webhooks/twilio", "MessageStatus=sent"), 401, ["twilio", "rejected", "shape"]),
+    ("an unknown shape", |g| signed(g, "/webhooks/twilio", "MessageStatus=sent"), 401, ["twilio", "rejected", "shape"]),
     ("poison", |g| signed(g, "/webhooks/twilio", "MessageSid=POISON&MessageStatus=sent"), 200, ["twilio", "quarantined", ""]),
     ("a probe", |g| client::get(g.address(), "/webhooks/vonage", &[]).status, 200, ["vonage", "ignored", ""]),
     ("no signature", |g| raw(g, "/webhooks/twilio", "Content-Length: 0", ""), 401, ["twilio", "rejected", "missing"]),
     (
-        "another body's",
+        "the signature of another body",
         |g| {
             raw(
                 g,
@@ -83,26 +78,26 @@ const STEPS: [Step; 19] = [
         ["twilio", "rejected", "mismatch"],
     ),
     (
-        "none that could be",
+        "a malformed signature",
         |g| raw(g, "/webhooks/twilio", "X-Twilio-Signature: garbage\r\nContent-Length: 3", "a=1"),
         401,
         ["twilio", "rejected", "malformed"],
     ),
     (
-        "two",
+        "two signatures",
         |g| raw(g, "/webhooks/twilio", "X-Twilio-Signature: a\r\nX-Twilio-Signature: b\r\nContent-Length: 3", "a=1"),
         401,
         ["twilio", "rejected", "repeated"],
     ),
-    ("an old one", stale, 401, ["resend", "rejected", "stale"]),
+    ("a stale signature", stale, 401, ["resend", "rejected", "stale"]),
     (
-        "of another account",
+        "another account",
         |g| signed(g, "/webhooks/twilio/acme", &format!("AccountSid=AC9&{STATUS}")),
         401,
         ["twilio", "rejected", "other_account"],
     ),
     (
-        "to be signed",
+        "an unsigned request of a signed kind",
         |g| {
             raw(
                 g,
@@ -115,28 +110,33 @@ const STEPS: [Step; 19] = [
         ["vonage", "rejected", "unsigned"],
     ),
     (
-        "from elsewhere",
+        "another network",
         |g| raw(g, "/webhooks/conversation", "Content-Length: 2", "{}"),
         403,
         ["conversation", "rejected", "forbidden"],
     ),
-    ("too long", |g| raw(g, "/webhooks/mifumo", "Content-Length: 300000", ""), 413, ["mifumo", "failed", "too_large"]),
     (
-        "compressed",
+        "a body that is too long",
+        |g| raw(g, "/webhooks/mifumo", "Content-Length: 300000", ""),
+        413,
+        ["mifumo", "failed", "too_large"],
+    ),
+    (
+        "a compressed body",
         |g| raw(g, "/webhooks/mifumo", "Content-Encoding: gzip\r\nContent-Length: 3", "abc"),
         415,
         ["mifumo", "failed", "encoded"],
     ),
     (
-        "no chunk",
+        "a malformed chunk",
         |g| raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nTransfer-Encoding: chunked", "zz\r\n"),
         400,
         ["mifumo", "failed", "malformed"],
     ),
     (
-        "no room",
+        "exhausted memory for bodies",
         |g| {
-            let _all = g.running().gateway.body_room.try_acquire_many(128 << 10).expect("nothing is in work");
+            let _all = g.running().gateway.body_room.try_acquire_many(128 << 10).expect("no request in progress");
             raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nContent-Length: 3", "abc")
         },
         503,
@@ -144,7 +144,7 @@ const STEPS: [Step; 19] = [
     ),
 ];
 
-fn refuse_poison(database: &Database) {
+fn reject_poison(database: &Database) {
     match database {
         Database::Sqlite { .. } => database.execute(
             "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' BEGIN SELECT RAISE(ABORT, 'x'); END",
@@ -153,12 +153,12 @@ fn refuse_poison(database: &Database) {
     }
 }
 
-/// Reads the figures until they are as wanted: what ends a request without an answer tells nobody.
-fn until(gateway: &Gateway, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
+/// Polls the metrics until they match: a request that ends without a response gives no signal.
+fn until(gateway: &Gateway, what: &str, is_reached: impl Fn(&Metrics) -> bool) -> Metrics {
     let started = std::time::Instant::now();
     loop {
         let metrics = gateway.metrics();
-        if is_so(&metrics) {
+        if is_reached(&metrics) {
             return metrics;
         }
         assert!(started.elapsed() < Duration::from_secs(20), "never {what}: {:?}", metrics.0);
@@ -167,47 +167,47 @@ fn until(gateway: &Gateway, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Met
 }
 
 crate::databases! {
-    fn each_outcome_and_cause_is_counted_once(database) {
-        let gateway = on(database, &[
+    fn outcomes_and_causes_are_counted_once(database) {
+        let gateway = gateway_on(database, &[
             ("TWILIO__ACME__AUTH_TOKEN", twilio::TOKEN),
             ("TWILIO__ACME__ACCOUNT_SID", "AC00000000000000000000000000000000"),
             ("CONVERSATION_ALLOWED_IPS", "203.0.113.0/24"),
         ]);
-        refuse_poison(&gateway.database);
+        reject_poison(&gateway.database);
         for (what, send, status, [provider, outcome, cause]) in STEPS {
             let before = gateway.metrics();
             assert_eq!(send(&gateway), status, "{what}");
             let after = gateway.metrics();
             let more = |name: &str, labels: &[(&str, &str)]| (after.sum(name, labels) - before.sum(name, labels)).round();
-            let of = ("provider", provider);
-            assert_eq!([more("requests_received_total", &[]), more("requests_received_total", &[of])], [1.0, 1.0], "{what}: received");
-            assert_eq!([more("requests_outcome_total", &[]), more("requests_outcome_total", &[of, ("outcome", outcome)])], [1.0, 1.0], "{what}: {outcome}");
-            assert_eq!([more("answers_total", &[]), more("answers_total", &[of, ("status", &status.to_string())])], [1.0, 1.0], "{what}: answer");
+            let labels = ("provider", provider);
+            assert_eq!([more("requests_received_total", &[]), more("requests_received_total", &[labels])], [1.0, 1.0], "{what}: received");
+            assert_eq!([more("requests_outcome_total", &[]), more("requests_outcome_total", &[labels, ("outcome", outcome)])], [1.0, 1.0], "{what}: {outcome}");
+            assert_eq!([more("answers_total", &[]), more("answers_total", &[labels, ("status", &status.to_string())])], [1.0, 1.0], "{what}: answer");
             let causes = ["rejected", "failed"].map(|name| more(&format!("requests_{name}_total"), &[]));
             assert_eq!(causes, ["rejected", "failed"].map(|name| f64::from(u8::from(name == outcome))), "{what}: causes");
             if !cause.is_empty() {
-                assert_eq!(more(&format!("requests_{outcome}_total"), &[of, ("cause", cause)]), 1.0, "{what}: {cause}: {:?}", after.values("cause"));
+                assert_eq!(more(&format!("requests_{outcome}_total"), &[labels, ("cause", cause)]), 1.0, "{what}: {cause}: {:?}", after.values("cause"));
             }
         }
         let metrics = gateway.metrics();
         metrics.assert_conserved();
-        assert!(metrics.sum("database_errors_total", &[]) >= 1.0, "the poison's");
-        let of = [("provider", "twilio"), ("account", "default"), ("scheme", "request"), ("secret", "0")];
-        assert_eq!(metrics.sum("verified_total", &of), 3.0);
+        assert!(metrics.sum("database_errors_total", &[]) >= 1.0, "the error of the poison record");
+        let labels = [("provider", "twilio"), ("account", "default"), ("scheme", "request"), ("secret", "0")];
+        assert_eq!(metrics.sum("verified_total", &labels), 3.0);
         assert_eq!(metrics.sum("unmatched_total", &[]), 1.0);
         assert_eq!(metrics.sum("endpoint_last_genuine_timestamp_seconds", &[("provider", "twilio")]), 1_773_500_000.0);
     }
 
-    fn the_figures_are_those_of_the_tables(database) {
-        let gateway = on(database, &[]);
-        let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_for_everyone).collect();
+    fn gauges_match_tables(database) {
+        let gateway = gateway_on(database, &[]);
+        let fixtures: Vec<Fixture> = Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_sendable).collect();
         for fixture in &fixtures {
             let outgoing = fixture.outgoing(gateway.endpoint(&fixture.spec.default_path()), now());
             for _ in 0..2 {
                 assert_eq!(gateway.send(&outgoing).status, 200, "{}/{}", fixture.spec.name, fixture.name);
             }
         }
-        gateway.running().gateway.take_stock().expect("figures");
+        gateway.running().gateway.refresh_gauges().expect("gauges");
         let metrics = gateway.metrics();
         let rows = |table: &str| gateway.database.rows(table);
         let number = |things: usize| f64::from(u32::try_from(things).expect("few"));
@@ -237,32 +237,32 @@ crate::databases! {
         assert_eq!(metrics.sum("commit_batch_size_sum", &[]), 2.0 * number(requests.len()));
     }
 
-    fn an_endpoint_s_last_genuine_request_is_known_after_a_restart(database) {
-        let gateway = on(database, &[]);
+    fn last_verified_request_survives_restart(database) {
+        let gateway = gateway_on(database, &[]);
         assert_eq!(signed(&gateway, "/webhooks/twilio", STATUS), 200);
         let database = gateway.stop();
         database.execute("UPDATE message_external_ids SET created_at = '2026-03-14 14:00:00'");
-        let gateway = on(database, &[]);
+        let gateway = gateway_on(database, &[]);
         let last = |metrics: &Metrics| metrics.sum("endpoint_last_genuine_timestamp_seconds", &[]);
-        assert_eq!(last(&gateway.metrics()), 0.0, "not read yet");
-        gateway.running().gateway.recall().expect("rows");
-        gateway.running().gateway.take_stock().expect("rows");
+        assert_eq!(last(&gateway.metrics()), 0.0, "not restored yet");
+        gateway.running().gateway.restore_last_seen().expect("rows");
+        gateway.running().gateway.refresh_gauges().expect("rows");
         let metrics = gateway.metrics();
         assert_eq!(last(&metrics), 1_773_500_000.0);
         assert_eq!([metrics.sum("unmatched_messages", &[]), metrics.sum("oldest_unmatched_seconds", &[])], [1.0, 3_200.0]);
     }
 
-    fn a_client_that_hangs_up_is_counted_too(database) {
-        let gateway = on(database, &[("WEBHOOK_TIMEOUT", "1")]);
+    fn aborted_requests_are_counted(database) {
+        let gateway = gateway_on(database, &[("WEBHOOK_TIMEOUT", "1")]);
         let head = "POST /webhooks/twilio HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: x\r\nContent-Length: 10\r\n\r\nabc";
         let mut stream = client::connect(gateway.address());
         stream.write_all(head.as_bytes()).expect("sent");
         until(&gateway, "received", |metrics| metrics.sum("requests_received_total", &[]) > 0.5);
         drop(stream);
         until(&gateway, "failed", |metrics| metrics.sum("requests_failed_total", &[]) > 0.5).assert_conserved();
-        // While it waits for its commit.
+        // A request whose client disconnects before the commit.
         let endpoint = gateway.endpoint("/webhooks/twilio");
-        let request = crate::support::callback::on_the_wire(endpoint, STATUS);
+        let request = crate::support::callback::request_bytes(endpoint, STATUS);
         let lock = gateway.database.lock();
         let mut stream = client::connect(gateway.address());
         stream.write_all(&request).expect("sent");
@@ -274,9 +274,9 @@ crate::databases! {
         assert_eq!(signed(&gateway, "/webhooks/twilio", "MessageSid=SM2&MessageStatus=sent"), 200);
     }
 
-    fn a_database_that_does_not_commit_is_counted_as_such(database) {
-        let gateway = on(database, &[("WEBHOOK_TIMEOUT", "1")]);
-        // SQLite waits for a lock longer than the answer may take, Postgres shorter.
+    fn failed_commits_are_counted(database) {
+        let gateway = gateway_on(database, &[("WEBHOOK_TIMEOUT", "1")]);
+        // SQLite waits for a lock longer than the response timeout, Postgres shorter.
         let cause = if matches!(gateway.database, Database::Sqlite { .. }) { "timeout" } else { "database" };
         let lock = gateway.database.lock();
         assert_eq!(signed(&gateway, "/webhooks/twilio", STATUS), 503);
@@ -286,14 +286,14 @@ crate::databases! {
         assert_eq!(metrics.sum("answers_total", &[("status", "503")]), 1.0);
     }
 
-    fn a_flood_of_odd_requests_adds_no_series(database) {
-        let gateway = on(database, &[]);
-        let odd = |n: usize| {
+    fn label_cardinality_is_bounded(database) {
+        let gateway = gateway_on(database, &[]);
+        let send_unknown_values = |n: usize| {
             let id = format!("SM{n:032x}");
-            let status = |word: &str| format!("MessageSid={id}&MessageStatus={word}&ErrorCode=9{n}&To=%2B1555{n}");
+            let status = |provider_status: &str| format!("MessageSid={id}&MessageStatus={provider_status}&ErrorCode=9{n}&To=%2B1555{n}");
             signed(&gateway, "/webhooks/twilio", &status(&format!("odd{n}")));
             signed(&gateway, "/webhooks/twilio", &status("failed"));
-            for path in [format!("/webhooks/twilio/{id}"), format!("/webhooks/nobody{n}"), "/webhooks/twilio".to_owned()] {
+            for path in [format!("/webhooks/twilio/{id}"), format!("/webhooks/unknown{n}"), "/webhooks/twilio".to_owned()] {
                 for method in ["POST", "GET", &format!("ODD{n}")] {
                     client::send(gateway.address(), method, &path, &[("X-Twilio-Signature".to_owned(), format!("odd{n:05}"))], b"");
                 }
@@ -305,25 +305,25 @@ crate::databases! {
             endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
             assert_eq!(gateway.send(&outgoing).status, 200);
         };
-        odd(1);
+        send_unknown_values(1);
         let series = |metrics: &Metrics| metrics.0.iter().map(|sample| format!("{} {:?}", sample.name, sample.labels)).collect::<std::collections::BTreeSet<_>>();
-        // The background does it a second after the start.
-        gateway.running().gateway.take_stock().expect("figures");
+        // The background task also refreshes them, a second after the start.
+        gateway.running().gateway.refresh_gauges().expect("gauges");
         let before = gateway.metrics();
-        (2..15).for_each(odd);
+        (2..15).for_each(send_unknown_values);
         let after = gateway.metrics();
         assert_eq!(series(&after).difference(&series(&before)).collect::<Vec<_>>(), Vec::<&String>::new());
         assert!(after.sum("unmapped_values_total", &[("kind", "event_type")]) > 10.0);
         assert!(after.sum("unmapped_values_total", &[("kind", "status")]) > 10.0);
         assert!(after.sum("unmapped_values_total", &[("kind", "error_code")]) > 10.0);
-        assert!(!after.0.iter().any(|sample| format!("{sample:?}").contains("odd")), "a word of a request");
+        assert!(!after.0.iter().any(|sample| format!("{sample:?}").contains("odd")), "text of a request in a label");
     }
 }
 
 #[test]
-fn prometheus_reads_with_a_token() {
+fn metrics_require_a_token() {
     let reader = "reader-token-0123456789";
-    let gateway = on(Database::new(Backend::Sqlite), &[("OPS_READ_TOKEN", reader)]);
+    let gateway = gateway_on(Database::new(Backend::Sqlite), &[("OPS_READ_TOKEN", reader)]);
     let get = |authorization: &str| client::get(gateway.running().ops, "/metrics", &[("Authorization", authorization)]);
     for token in [OPS_TOKEN, reader] {
         let response = get(&format!("Bearer {token}"));

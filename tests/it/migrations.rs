@@ -1,4 +1,4 @@
-//! Two databases, one schema.
+//! Migrations of both databases, which have the same schema.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,13 +6,17 @@ use waybill::store::{StoreError, migrate, pending_migrations};
 
 use crate::support::database::{Backend, Database};
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 15] = [
     "calls",
     "communication_metrics",
+    "endpoint_activity",
+    "id_ranges",
     "inbound_messages",
     "inbound_parts",
     "inbound_sets",
+    "message_addresses",
     "message_external_ids",
+    "positions",
     "rejected_requests",
     "rooms",
     "webhook_bodies",
@@ -52,7 +56,7 @@ fn columns(database: &Database) -> Columns {
     columns
 }
 
-/// Each unique key as its table and sorted columns; primary keys included.
+/// Each unique key as its table and sorted columns, including primary keys.
 fn unique_keys(database: &Database) -> Vec<String> {
     let sql = match database {
         Database::Sqlite { .. } => {
@@ -75,14 +79,14 @@ fn unique_keys(database: &Database) -> Vec<String> {
 }
 
 #[test]
-fn both_databases_end_with_the_same_tables_columns_nullability_and_unique_keys() {
+fn databases_have_equal_schemas() {
     let (sqlite, postgres) = (migrated(Backend::Sqlite), migrated(Backend::Postgres));
     assert_eq!(columns(&sqlite), columns(&postgres));
     assert_eq!(columns(&sqlite).keys().map(String::as_str).collect::<Vec<_>>(), TABLES);
     assert_eq!(unique_keys(&sqlite), unique_keys(&postgres));
 }
 
-/// The folders of one database, oldest first.
+/// The migrations of one database, oldest first.
 fn names(backend: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(backend);
     let mut names: Vec<String> = fs::read_dir(folder)
@@ -94,14 +98,14 @@ fn names(backend: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_migration_folders_are_twins() {
+fn migration_folders_match() {
     assert_eq!(names("sqlite"), names("postgres"));
 }
 
-/// `schema.rs` says of every column what the migrations made.
+/// The nullability of every column in `schema.rs` is that of the migrated database.
 #[test]
-fn the_schema_in_rust_is_the_schema_in_the_database() {
-    let text = include_str!("../../src/store/schema.rs");
+fn rust_schema_matches_database() {
+    let text = include_str!("../../src/store/db/schema.rs");
     let mut in_rust = Columns::new();
     let mut table = String::new();
     for line in text.lines().map(str::trim) {
@@ -115,7 +119,7 @@ fn the_schema_in_rust_is_the_schema_in_the_database() {
 }
 
 crate::databases! {
-    fn migrating_twice_does_nothing(database) {
+    fn migration_is_idempotent(database) {
         let url = database.url().parse().expect("a database URL");
         let all = names("sqlite");
         assert_eq!(pending_migrations(&url).expect("a list").len(), all.len());
@@ -124,7 +128,7 @@ crate::databases! {
         assert_eq!(migrate(&url).expect("migrations").len(), 0);
     }
 
-    fn gateways_that_start_together_migrate_once(database) {
+    fn concurrent_start_migrates_once(database) {
         let url = database.url().parse().expect("a database URL");
         let applied: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..5).map(|_| scope.spawn(|| migrate(&url).expect("migrations").len())).collect();
@@ -133,14 +137,14 @@ crate::databases! {
         assert_eq!(applied, names("sqlite").len());
     }
 
-    fn a_newer_schema_is_refused(database) {
+    fn newer_schema_is_rejected(database) {
         let url = database.url().parse().expect("a database URL");
         migrate(&url).expect("migrations");
         database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')");
         assert!(matches!(migrate(&url), Err(StoreError::NewerSchema)));
     }
 
-    fn down_undoes_up(database) {
+    fn down_migrations_revert_up(database) {
         let url = database.url().parse().expect("a database URL");
         migrate(&url).expect("migrations");
         let backend = if matches!(database, Database::Sqlite { .. }) { "sqlite" } else { "postgres" };

@@ -1,4 +1,4 @@
-//! What runs the gateway (image, compositions, unit, proxies) and what tells how to, held against the code.
+//! The image, the compose file, the unit, the proxy configurations and their documentation, checked against the code.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -15,7 +15,7 @@ const FILES: [&str; 8] = [
     "packaging/waybill.service",
 ];
 
-/// Names in capitals that belong to others: Postgres's image, systemd.
+/// Names in capitals that are not Waybill's: those of the Postgres image and of systemd.
 const FOREIGN: [&str; 7] =
     ["POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_INITDB_ARGS", "AF_INET", "AF_INET6", "AF_UNIX"];
 
@@ -23,7 +23,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect(file)
 }
 
-/// The whole number that stands behind the first such text of a file.
+/// The whole number that follows the first occurrence of a text in a file.
 fn number(file: &str, before: &str) -> i32 {
     let text = read(file);
     let rest = text.split_once(before).unwrap_or_else(|| panic!("{file} has no {before}")).1;
@@ -34,7 +34,7 @@ fn port(listen: &variables::Variable) -> &str {
     listen.default.rsplit_once(':').expect("a port").1
 }
 
-/// Every variable that has a meaning, of unnamed accounts.
+/// Every variable that a default account can have.
 fn known() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = variables::ALL.iter().map(|variable| variable.name.to_owned()).collect();
     for spec in providers::ALL {
@@ -47,7 +47,7 @@ fn known() -> BTreeSet<String> {
 }
 
 #[test]
-fn only_variables_that_exist_are_named() {
+fn packaging_names_existing_variables() {
     let known = known();
     let mut seen = 0;
     for file in FILES {
@@ -66,25 +66,25 @@ fn only_variables_that_exist_are_named() {
 }
 
 #[test]
-fn ports_are_the_defaults() {
+fn packaging_uses_default_ports() {
     let (callbacks, operations) = (port(&variables::LISTEN), port(&variables::OPS_LISTEN));
-    let stands = |file: &str, wanted: &str| assert!(read(file).contains(wanted), "{file} has no {wanted}");
+    let assert_contains = |file: &str, wanted: &str| assert!(read(file).contains(wanted), "{file} has no {wanted}");
     for file in ["docs/proxies/Caddyfile", "docs/proxies/haproxy.cfg", "docs/proxies/nginx.conf"] {
-        stands(file, variables::LISTEN.default);
-        assert!(!read(file).contains(variables::OPS_LISTEN.default), "{file} leads to the operations listener");
+        assert_contains(file, variables::LISTEN.default);
+        assert!(!read(file).contains(variables::OPS_LISTEN.default), "{file} forwards to the operations listener");
     }
-    stands("docs/proxies/Caddyfile", &format!("health_port {operations}"));
-    stands("docs/proxies/haproxy.cfg", &format!("check port {operations}"));
-    stands("Dockerfile", &format!("LISTEN=0.0.0.0:{callbacks}\nEXPOSE {callbacks}\n"));
+    assert_contains("docs/proxies/Caddyfile", &format!("health_port {operations}"));
+    assert_contains("docs/proxies/haproxy.cfg", &format!("check port {operations}"));
+    assert_contains("Dockerfile", &format!("LISTEN=0.0.0.0:{callbacks}\nEXPOSE {callbacks}\n"));
     for port in [callbacks, operations] {
-        stands("compose.yaml", &format!("- 127.0.0.1:{port}:{port}\n"));
-        stands("packaging/kubernetes.yaml", &format!("containerPort: {port} }}"));
+        assert_contains("compose.yaml", &format!("- 127.0.0.1:{port}:{port}\n"));
+        assert_contains("packaging/kubernetes.yaml", &format!("containerPort: {port} }}"));
     }
 }
 
-/// Whoever stops a gateway waits for as long as it may take: the delay, ten seconds for what is in work, the last commit.
+/// Stop timeouts allow for the delay, ten seconds for requests in progress, and the last commit.
 #[test]
-fn nobody_kills_a_gateway_that_is_stopping() {
+fn stop_timeouts_exceed_shutdown_delay() {
     let delay: i32 = variables::SHUTDOWN_DELAY.default.parse().expect("seconds");
     for (file, setting) in [
         ("compose.yaml", "stop_grace_period: "),
@@ -97,7 +97,7 @@ fn nobody_kills_a_gateway_that_is_stopping() {
 }
 
 #[test]
-fn the_image_is_built_as_the_package_says() {
+fn image_matches_package_metadata() {
     let dockerfile = read("Dockerfile");
     for (line, wanted) in [
         ("FROM rust:", env!("CARGO_PKG_RUST_VERSION")),
@@ -111,9 +111,30 @@ fn the_image_is_built_as_the_package_says() {
     assert!(dockerfile.contains("-bookworm AS build") && dockerfile.contains("cc-debian12:nonroot"));
 }
 
-/// A wrong configuration stays wrong; a database that is away (75) comes back.
+/// Packages have TLS to Postgres and the slow optimizations; a first look has neither.
 #[test]
-fn the_unit_knows_the_exit_codes() {
+fn packages_are_built_with_tls_and_the_profile_for_distribution() {
+    let build = "cargo build --locked --profile dist --features postgres-tls";
+    for file in ["Dockerfile", "docs/deploy.md", "packaging/waybill.service"] {
+        assert!(read(file).contains(build), "{file}");
+        assert!(!read(file).contains("target/release/"), "{file}");
+    }
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("TOML");
+    assert!(manifest["features"]["postgres-tls"].is_array());
+    assert_eq!(manifest["features"]["default"].as_array().map(Vec::as_slice), Some(&["bundled-libpq".into()][..]));
+    let dist = &manifest["profile"]["dist"];
+    for (setting, wanted) in [("lto", "thin".into()), ("codegen-units", toml::Value::Integer(1)), ("strip", "symbols".into())] {
+        assert_eq!(dist[setting], wanted, "{setting}");
+    }
+    // Figures of benchmarks are those of packages.
+    for setting in ["lto", "codegen-units", "package"] {
+        assert_eq!(manifest["profile"]["bench"][setting], dist[setting], "{setting}");
+    }
+}
+
+/// A restart does not fix a wrong configuration; an unavailable database (75) may return.
+#[test]
+fn unit_does_not_restart_on_configuration_errors() {
     let code = crate::shutdown::command().arg("check").env("LISTEN", "nowhere").output().expect("the binary").status.code();
     assert_eq!(Some(number("packaging/waybill.service", "RestartPreventExitStatus=2 ")), code);
 }

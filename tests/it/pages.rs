@@ -1,7 +1,7 @@
-//! The pages of the ops listener as an HTTP client meets them: who may see them, and what they do with what strangers sent.
+//! The pages of the operations listener over HTTP: access, and the display of untrusted input.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use waybill::time::{Clock, Timestamp};
+use waybill::time::Timestamp;
 
 use crate::support::{
     client::{self, Response},
@@ -11,7 +11,8 @@ use crate::support::{
 
 const READ_TOKEN: &str = "test-read-token-0123456789";
 
-const PAGES: [&str; 9] = ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/page.css", "/icon.svg"];
+const PAGES: [&str; 10] =
+    ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/docs/", "/page.css", "/icon.svg"];
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -23,18 +24,18 @@ fn gateway(database: Database, now: Timestamp) -> Gateway {
         ("TWILIO_AUTH_TOKEN", secret),
         ("TWILIO__ACME__AUTH_TOKEN", secret),
     ];
-    Gateway::on(database, now, &variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    Gateway::start_on(database, now, &variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
 fn basic(token: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("anybody:{token}")))
+    format!("Basic {}", STANDARD.encode(format!("any-user:{token}")))
 }
 
 fn get(gateway: &Gateway, target: &str, authorization: &str) -> Response {
     client::get(gateway.running().ops, target, &[("Authorization", authorization)])
 }
 
-/// The page's text, which must be there.
+/// The page's HTML; its status must be 200.
 fn page(gateway: &Gateway, target: &str) -> String {
     let response = get(gateway, target, &basic(OPS_TOKEN));
     assert_eq!(response.status, 200, "{target}");
@@ -60,7 +61,7 @@ fn encoded(text: &str) -> String {
     percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// A request that was kept and not applied, and can be now.
+/// Quarantines a request that can be applied.
 fn quarantine(gateway: &Gateway) {
     send(gateway, &[("MessageSid", "SM7"), ("MessageStatus", "delivered"), ("To", "+15558675310")]);
     for sql in [
@@ -72,7 +73,7 @@ fn quarantine(gateway: &Gateway) {
     }
 }
 
-/// A rejected request in which a stranger wrote that text wherever something can be written.
+/// Inserts a rejected request with that text in every field that a client controls.
 fn reject(gateway: &Gateway, text: &str) {
     let bytes = match gateway.database {
         Database::Sqlite { .. } => "BLOB",
@@ -87,7 +88,7 @@ fn reject(gateway: &Gateway, text: &str) {
     ));
 }
 
-/// The hidden field of the page's form.
+/// The CSRF token in the page's form.
 fn field(gateway: &Gateway, target: &str) -> String {
     let page = page(gateway, target);
     let field = page.split(r#"name="csrf" value=""#).nth(1).and_then(|rest| rest.split('"').next());
@@ -98,8 +99,73 @@ fn noon() -> Timestamp {
     Timestamp::parse("2026-03-14T12:00:00Z").expect("an instant")
 }
 
+/// The page that a login link leads to, with the cookie that it sets.
+fn follow(gateway: &Gateway, code: &str) -> (Response, Option<String>) {
+    let response = client::get(gateway.running().ops, &format!("/login?code={code}"), &[]);
+    let cookie = response.header("Set-Cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+    (response, cookie)
+}
+
+fn is_challenge_for_token(response: &Response) -> bool {
+    let is_challenge = response.header("WWW-Authenticate").is_some_and(|challenge| challenge.starts_with("Basic "));
+    response.status == 401 && is_challenge && response.header("Set-Cookie").is_none()
+}
+
 crate::databases! {
-    fn only_a_token_opens_a_page(database) {
+    fn login_link_logs_in_once(database) {
+        let gateway = gateway(database, noon());
+        let code = gateway.running().gateway.login_link.offer(noon()).expect("a code");
+        for wrong in ["", "x", &code[1..], &format!("{code}0"), OPS_TOKEN] {
+            assert!(is_challenge_for_token(&follow(&gateway, wrong).0), "{wrong}");
+        }
+        let (response, cookie) = follow(&gateway, &code);
+        assert_eq!((response.status, response.header("Location")), (303, Some("/")));
+        let attributes = response.header("Set-Cookie").expect("a cookie");
+        assert!(attributes.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{attributes}");
+        let cookie = cookie.expect("a cookie");
+        assert!(!cookie.contains(&code) && !cookie.contains(OPS_TOKEN));
+        let with_cookie = |target: &str, cookie: &str| client::get(gateway.running().ops, target, &[("Cookie", cookie)]);
+        for target in PAGES {
+            assert_eq!(with_cookie(target, &format!("other=1; {cookie}")).status, 200, "{target}");
+            assert!(is_challenge_for_token(&with_cookie(target, "waybill-session=")), "{target}");
+            assert!(is_challenge_for_token(&with_cookie(target, &format!("waybill-session={code}"))), "{target}");
+        }
+        assert_eq!(with_cookie("/api/messages", &cookie).status, 401, "for the pages only");
+        assert!(is_challenge_for_token(&follow(&gateway, &code).0), "used up");
+        assert_eq!(with_cookie(&format!("/login?code={code}"), &cookie).status, 303, "logged in already");
+        assert_eq!(get(&gateway, &format!("/login?code={code}"), &basic(OPS_TOKEN)).status, 303, "the token logs in here as well");
+        assert!(!gateway.running().gateway.exposition().expect("metrics").contains(&code));
+    }
+
+    fn login_link_expires(database) {
+        let gateway = gateway(database, noon());
+        let ago = |seconds| Timestamp::from_seconds(noon().seconds() - seconds).expect("an instant");
+        let link = &gateway.running().gateway.login_link;
+        assert!(is_challenge_for_token(&follow(&gateway, "").0), "no link has been offered");
+        let old = link.offer(ago(600)).expect("a code");
+        assert!(is_challenge_for_token(&follow(&gateway, &old).0));
+        let recent = link.offer(ago(599)).expect("a code");
+        assert_eq!(follow(&gateway, &recent).0.status, 303);
+    }
+
+    fn login_session_requires_the_csrf_token(database) {
+        let gateway = gateway(database, noon());
+        quarantine(&gateway);
+        let code = gateway.running().gateway.login_link.offer(noon()).expect("a code");
+        let cookie = follow(&gateway, &code).1.expect("a cookie");
+        let state = || gateway.database.rows("webhook_requests")[0]["state"].clone();
+        let csrf_field = format!("csrf={}", field(&gateway, "/requests/1"));
+        for (site, body) in [(None, csrf_field.as_str()), (Some("cross-site"), &csrf_field), (Some("same-origin"), "csrf=x"), (Some("same-origin"), "")] {
+            let headers: Vec<(&str, &str)> = site.map(|site| ("Sec-Fetch-Site", site)).into_iter().chain([("Cookie", cookie.as_str())]).collect();
+            assert_eq!(post(&gateway, "/requests/1/discard", &headers, body).status, 403, "{site:?} {body}");
+        }
+        assert_eq!(state(), "quarantined");
+        let headers = [("Sec-Fetch-Site", "same-origin"), ("Cookie", cookie.as_str())];
+        assert_eq!(post(&gateway, "/requests/1/discard", &headers, &csrf_field).status, 200);
+        assert_eq!(state(), "discarded");
+    }
+
+    fn pages_require_a_token(database) {
         let gateway = gateway(database, noon());
         for target in PAGES {
             for (authorization, status) in [
@@ -114,12 +180,12 @@ crate::databases! {
             ] {
                 assert_eq!(get(&gateway, target, &authorization).status, status, "{target} {authorization}");
             }
-            let stranger = client::get(gateway.running().ops, target, &[]);
-            assert_eq!((stranger.status, stranger.header("WWW-Authenticate")), (401, Some(r#"Basic realm="waybill", charset="UTF-8""#)));
+            let anonymous = client::get(gateway.running().ops, target, &[]);
+            assert_eq!((anonymous.status, anonymous.header("WWW-Authenticate")), (401, Some(r#"Basic realm="waybill", charset="UTF-8""#)));
         }
     }
 
-    fn every_answer_forbids_scripts_frames_and_caches(database) {
+    fn pages_forbid_scripts_frames_and_caching(database) {
         let gateway = gateway(database, noon());
         let answers = PAGES.into_iter().chain(["/messages/1", "/messages?status=nonsense"]).map(|target| get(&gateway, target, &basic(OPS_TOKEN)));
         for answer in answers.chain([client::get(gateway.running().ops, "/", &[])]) {
@@ -133,7 +199,7 @@ crate::databases! {
         }
     }
 
-    fn what_strangers_sent_is_shown_as_text(database) {
+    fn untrusted_input_is_escaped(database) {
         let gateway = gateway(database, noon());
         let hostile = r#""'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
         send(&gateway, &[("MessageSid", hostile), ("MessageStatus", "failed"), ("To", hostile), ("ErrorCode", hostile), ("ErrorMessage", hostile)]);
@@ -151,68 +217,68 @@ crate::databases! {
         }
     }
 
-    fn a_form_changes_something_only_if_it_is_ours(database) {
+    fn forms_require_a_csrf_token(database) {
         let gateway = gateway(database, noon());
         quarantine(&gateway);
         let state = || gateway.database.rows("webhook_requests")[0]["state"].clone();
-        let ours = format!("csrf={}", field(&gateway, "/requests/1"));
+        let csrf_field = format!("csrf={}", field(&gateway, "/requests/1"));
         let (token, same) = (basic(OPS_TOKEN), ("Sec-Fetch-Site", "same-origin"));
         for (headers, body, status) in [
-            (vec![same], ours.as_str(), 401),
-            (vec![("Authorization", token.as_str())], &ours, 403),
-            (vec![("Authorization", &token), ("Sec-Fetch-Site", "cross-site")], &ours, 403),
-            (vec![("Authorization", &token), ("Sec-Fetch-Site", "same-site")], &ours, 403),
+            (vec![same], csrf_field.as_str(), 401),
+            (vec![("Authorization", token.as_str())], &csrf_field, 403),
+            (vec![("Authorization", &token), ("Sec-Fetch-Site", "cross-site")], &csrf_field, 403),
+            (vec![("Authorization", &token), ("Sec-Fetch-Site", "same-site")], &csrf_field, 403),
             (vec![("Authorization", &token), same], "csrf=", 403),
             (vec![("Authorization", &token), same], "", 403),
-            (vec![("Authorization", &token), same], &ours[..ours.len() - 1], 403),
-            (vec![("Authorization", &basic(READ_TOKEN)), same], &ours, 403),
+            (vec![("Authorization", &token), same], &csrf_field[..csrf_field.len() - 1], 403),
+            (vec![("Authorization", &basic(READ_TOKEN)), same], &csrf_field, 403),
         ] {
             for action in ["replay", "discard", "preview"] {
                 let answer = post(&gateway, &format!("/requests/1/{action}"), &headers, body);
                 assert_eq!((answer.status, state()), (status, "quarantined".into()), "{headers:?} {body}");
             }
         }
-        assert!(!page_of_reader(&gateway).contains("<form class=\"actions\""));
+        assert!(!page_for_reader(&gateway).contains("<form class=\"actions\""));
         let headers = [("Authorization", token.as_str()), same];
-        let preview = post(&gateway, "/requests/1/preview", &headers, &ours);
+        let preview = post(&gateway, "/requests/1/preview", &headers, &csrf_field);
         assert_eq!((preview.status, state()), (200, "quarantined".into()));
         assert!(String::from_utf8_lossy(&preview.body).contains("SM7"));
-        assert_eq!((post(&gateway, "/requests/1/replay", &headers, &ours).status, state()), (200, "processed".into()));
+        assert_eq!((post(&gateway, "/requests/1/replay", &headers, &csrf_field).status, state()), (200, "processed".into()));
         assert_eq!(gateway.database.rows("message_external_ids")[0]["status"], "delivered");
     }
 
-    fn a_form_is_good_for_its_day_and_the_next(database) {
+    fn csrf_token_is_valid_for_two_days(database) {
         let first = gateway(database, noon());
         quarantine(&first);
-        let made = format!("csrf={}", field(&first, "/requests/1"));
+        let csrf_field = format!("csrf={}", field(&first, "/requests/1"));
         let mut database = first.stop();
         for (day, status) in [("2026-03-15T12:00:00Z", 200), ("2026-03-16T12:00:00Z", 403)] {
             let gateway = gateway(database, Timestamp::parse(day).expect("an instant"));
             let headers = [("Authorization", basic(OPS_TOKEN)), ("Sec-Fetch-Site", "same-origin".to_owned())];
             let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-            assert_eq!(post(&gateway, "/requests/1/preview", &headers, &made).status, status, "{day}");
+            assert_eq!(post(&gateway, "/requests/1/preview", &headers, &csrf_field).status, status, "{day}");
             database = gateway.stop();
         }
     }
 
-    fn one_field_finds_a_message_by_id_number_and_reference(database) {
+    fn search_finds_by_id_number_and_reference(database) {
         let gateway = gateway(database, noon());
         send(&gateway, &[("MessageSid", "SM1"), ("MessageStatus", "delivered"), ("To", "+15558675310")]);
         send(&gateway, &[("MessageSid", "SM2"), ("MessageStatus", "sent"), ("To", "+447700900000")]);
         gateway.database.execute("INSERT INTO communication_metrics (reference) VALUES ('order-7')");
         gateway.database.execute("UPDATE message_external_ids SET message_id = (SELECT min(id) FROM communication_metrics) WHERE external_id = 'SM1'");
-        for (sought, by) in [("SM1", "the provider’s id"), ("1", "the application’s id"), ("order-7", "reference"), ("%2B15558675310", "recipient"), ("15558675310", "recipient"), ("+SM1+", "the provider’s id")] {
-            let page = page(&gateway, &format!("/messages?q={sought}"));
-            assert!(page.contains(&format!("by {by}.")) && page.contains(">SM1<") && !page.contains(">SM2<"), "{sought}: {page}");
+        for (query, by) in [("SM1", "external ID"), ("1", "message ID"), ("order-7", "reference"), ("%2B15558675310", "recipient"), ("15558675310", "recipient"), ("+SM1+", "external ID")] {
+            let page = page(&gateway, &format!("/messages?q={query}"));
+            assert!(page.contains(&format!("by {by}.")) && page.contains(">SM1<") && !page.contains(">SM2<"), "{query}: {page}");
         }
-        assert!(page(&gateway, "/messages?q=SM").contains("No message fits"));
+        assert!(page(&gateway, "/messages?q=SM").contains("No matching messages"));
         assert!(page(&gateway, "/messages?status=sent&provider=twilio").contains(">SM2<"));
-        for wrong in ["status=lost", "provider=nobody", "cursor=x", "q=%00", "unheard=of"] {
+        for wrong in ["status=lost", "provider=unknown", "cursor=x", "q=%00", "unheard=of"] {
             assert_eq!(get(&gateway, &format!("/messages?{wrong}"), &basic(OPS_TOKEN)).status, 400, "{wrong}");
         }
     }
 
-    fn older_messages_follow_without_gap_or_repetition(database) {
+    fn message_pages_have_no_gap_or_repetition(database) {
         let gateway = gateway(database, noon());
         gateway.database.execute(&format!("INSERT INTO message_external_ids (service_type, external_id, status) VALUES {}",
             (0..120).map(|number| format!("('twilio', 'SM{number:03}', 'sent')")).collect::<Vec<_>>().join(", ")));
@@ -228,30 +294,29 @@ crate::databases! {
     }
 }
 
-fn page_of_reader(gateway: &Gateway) -> String {
+fn page_for_reader(gateway: &Gateway) -> String {
     let response = get(gateway, "/requests/1", &basic(READ_TOKEN));
     assert_eq!(response.status, 200);
     String::from_utf8(response.body).expect("UTF-8")
 }
 
 #[test]
-fn what_nobody_verified_is_marked_on_every_page() {
+fn unverified_rows_are_marked_on_every_page() {
     let variables = [("VERIFY_WEBHOOK_SIGNATURES".to_owned(), "false".to_owned())];
-    let now = Clock::Fixed(noon()).now();
-    let gateway = Gateway::on(Database::new(crate::support::database::Backend::Sqlite), now, &variables);
+    let gateway = Gateway::start_on(Database::new(crate::support::database::Backend::Sqlite), noon(), &variables);
     let answer =
         gateway.post("/webhooks/twilio", &[("Content-Type".to_owned(), FORM.to_owned())], b"MessageSid=SM1&MessageStatus=sent");
     assert_eq!(answer.status, 200);
     for target in PAGES.into_iter().filter(|page| !page.contains('.')).chain(["/messages/1", "/requests/1"]) {
-        assert!(page(&gateway, target).contains("Nothing is verified."), "{target}");
+        assert!(page(&gateway, target).contains("Signature verification is off."), "{target}");
     }
     for target in ["/messages", "/messages/1", "/requests?state=processed", "/requests/1"] {
-        assert!(page(&gateway, target).contains(r#"<span class="badge warn">not verified</span>"#), "{target}");
+        assert!(page(&gateway, target).contains(r#"<span class="badge warning">not verified</span>"#), "{target}");
     }
 }
 
 #[test]
-fn no_secret_stands_in_an_endpoints_url() {
+fn endpoint_urls_show_no_secret() {
     let variables =
         [("SIGNALWIRE_BASIC_AUTH", "canary-user:canary-word"), ("VONAGE_URL_TOKEN", "canary-0123456789abcdef0123456789")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

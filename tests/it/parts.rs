@@ -1,8 +1,8 @@
-//! Long inbound messages in parts: scrambled, repeated, across a restart, at two gateways, with a reference used again, and
-//! with a part that never comes.
+//! Inbound messages in parts: out of order, repeated, across a restart, at two gateways, with a reused reference, and with a part
+//! that never arrives.
 
 use serde_json::{Value, json};
-use waybill::time::Timestamp;
+use waybill::time::{Clock, ManualClock, Timestamp};
 
 use crate::support::{database::Database, gateway::Gateway};
 
@@ -10,10 +10,10 @@ const TOKEN: &str = "vurl-0123456789abcdef0123456789abcdef";
 
 fn gateway(database: Database, seconds: i64) -> Gateway {
     let now = Timestamp::from_seconds(seconds).expect("an instant");
-    Gateway::on(database, now, &[("VONAGE_URL_TOKEN".to_owned(), TOKEN.to_owned())])
+    Gateway::start_on(database, now, &[("VONAGE_URL_TOKEN".to_owned(), TOKEN.to_owned())])
 }
 
-/// One part: its id, reference, number, of how many, text.
+/// A part: its id, reference, number, total and text.
 type Part<'p> = (&'p str, &'p str, u8, u8, &'p str);
 
 fn send(gateway: &Gateway, (id, reference, number, total, text): Part<'_>) -> Value {
@@ -28,7 +28,7 @@ fn send(gateway: &Gateway, (id, reference, number, total, text): Part<'_>) -> Va
     response.json()
 }
 
-/// The messages that were released: id, text, received of total, partial.
+/// The released messages: id, text, parts received, total, and whether it is partial.
 fn released(database: &Database) -> Vec<Value> {
     let rows = database.rows("inbound_messages").into_iter();
     rows.map(|row| json!([row["external_id"], row["text"], row["parts_received"], row["parts_total"], row["is_partial"]]))
@@ -43,14 +43,14 @@ fn sweep(gateway: &Gateway) {
 const THREE: [Part<'static>; 3] = [("A1", "7", 1, 3, "one "), ("A2", "7", 2, 3, "two "), ("A3", "7", 3, 3, "three")];
 
 crate::databases! {
-    fn any_order_and_any_repetition_makes_one_message(database) {
+    fn parts_converge_in_any_order_and_repetition(database) {
         let mut database = database;
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let gateway = gateway(database, 0);
             for (step, which) in order.into_iter().enumerate() {
                 assert_eq!(send(&gateway, THREE[which]), json!({ "success": true }));
                 assert_eq!(send(&gateway, THREE[which]), json!({ "success": true, "duplicate": true }));
-                assert_eq!(released(&gateway.database).len(), usize::from(step == 2), "only when it is complete");
+                assert_eq!(released(&gateway.database).len(), usize::from(step == 2), "released only when it is complete");
             }
             let expected = json!({
                 "service_type": "vonage", "account": "default", "external_id": "A1", "sender": "+447700900001",
@@ -69,17 +69,17 @@ crate::databases! {
         }
     }
 
-    // The same part, told anew with other words around it: another request, but no further part.
-    fn a_part_that_is_told_again_is_no_further_part(database) {
+    // The same part with other fields is another request, but no further part.
+    fn repeated_part_is_counted_once(database) {
         let gateway = gateway(database, 0);
         send(&gateway, ("A1", "7", 1, 2, "one "));
-        send(&gateway, ("A1", "7", 1, 2, "one, told otherwise"));
+        send(&gateway, ("A1", "7", 1, 2, "one, reported differently"));
         assert_eq!(released(&gateway.database), Vec::<Value>::new());
         send(&gateway, ("A2", "7", 2, 2, "two"));
         assert_eq!(released(&gateway.database), [json!(["A1", "one two", 2, 2, false])]);
     }
 
-    fn parts_outlive_a_restart(database) {
+    fn parts_survive_restart(database) {
         let before = gateway(database, 0);
         send(&before, THREE[2]);
         let after = gateway(before.stop(), 10);
@@ -88,13 +88,13 @@ crate::databases! {
         assert_eq!(released(&after.database), [json!(["A1", "one two three", 3, 3, false])]);
     }
 
-    // All at once through two gateways, in every way in which they can overtake each other.
-    fn two_gateways_make_one_message(database) {
+    // All parts are sent at once to two gateways.
+    fn parts_at_two_gateways_make_one_message(database) {
         let first = gateway(database, 0);
         let url = first.database.url();
         let second = crate::support::gateway::start(
             &url,
-            waybill::time::Clock::Fixed(Timestamp::from_seconds(0).expect("an instant")),
+            Clock::Manual(ManualClock::new(Timestamp::from_seconds(0).expect("an instant"))),
             &[("VONAGE_URL_TOKEN".to_owned(), TOKEN.to_owned())],
         );
         let target = format!("/webhooks/vonage/t/{TOKEN}");
@@ -121,11 +121,11 @@ crate::databases! {
         assert_eq!(first.database.rows("inbound_sets").len(), 20, "no set was opened twice");
     }
 
-    fn a_reference_that_is_used_again_is_another_message(database) {
+    fn reused_part_reference_is_another_message(database) {
         let gateway = gateway(database, 0);
         send(&gateway, ("A1", "7", 1, 2, "one "));
         send(&gateway, ("A2", "7", 2, 2, "two"));
-        // After the release, and while a set of the same reference is still open.
+        // After the release, and while another set with the same reference is open.
         send(&gateway, ("B2", "7", 2, 2, "vier"));
         send(&gateway, ("C2", "7", 2, 2, "six"));
         send(&gateway, ("C1", "7", 1, 2, "five "));
@@ -138,7 +138,7 @@ crate::databases! {
         ]);
     }
 
-    fn a_missing_part_releases_a_marked_partial_and_what_comes_later_is_another(database) {
+    fn missing_part_releases_a_partial_message(database) {
         let early = gateway(database, 0);
         send(&early, THREE[2]);
         send(&early, THREE[1]);
@@ -146,7 +146,7 @@ crate::databases! {
         assert_eq!(released(&early.database), Vec::<Value>::new());
         let waiting = gateway(early.stop(), 3_599);
         sweep(&waiting);
-        assert_eq!(released(&waiting.database), Vec::<Value>::new(), "not before its time");
+        assert_eq!(released(&waiting.database), Vec::<Value>::new(), "not before the deadline");
         let late = gateway(waiting.stop(), 3_600);
         sweep(&late);
         sweep(&late);
@@ -158,11 +158,11 @@ crate::databases! {
         assert_eq!(released(&later.database)[1], json!(["A1", "one ", 1, 3, true]));
     }
 
-    fn an_opt_out_is_read_from_the_whole_text(database) {
+    fn opt_out_is_parsed_from_the_joined_text(database) {
         let gateway = gateway(database, 0);
         send(&gateway, ("A1", "7", 1, 2, "ST"));
         send(&gateway, ("A2", "7", 2, 2, "OP"));
-        // As a whole message it is not.
+        // The joined text is no opt-out word, although its first part is.
         send(&gateway, ("B1", "8", 1, 2, "STOP"));
         send(&gateway, ("B2", "8", 2, 2, " it, please"));
         let rows = gateway.database.rows("inbound_messages");

@@ -1,4 +1,4 @@
-//! No secret and no personal data in a log or in the metrics, whatever happens.
+//! No secret and no personal data in logs or metrics, for any outcome.
 
 use std::{
     io::Read,
@@ -18,8 +18,8 @@ use crate::{
 
 const TOKEN: &str = "canary0token0e5b7d42688c14d2a96f";
 
-/// A gateway at its most talkative.
-struct Talkative {
+/// A gateway process, with its log.
+struct VerboseGateway {
     child: Child,
     stderr: ChildStderr,
     log: String,
@@ -27,13 +27,13 @@ struct Talkative {
     ops: SocketAddr,
 }
 
-impl Talkative {
-    fn start(database: &Database, format: &str) -> Self {
+impl VerboseGateway {
+    fn start(database: &Database, format: &str, level: &str) -> Self {
         let mut child = command()
             .arg("serve")
             .envs([("DATABASE_URL", database.url().as_str()), ("LISTEN", "127.0.0.1:0"), ("OPS_LISTEN", "127.0.0.1:0")])
             .envs([("OPS_TOKEN", "canary-ops-token"), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")])
-            .envs([("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_LOG_LEVEL", "debug"), ("LOG_FORMAT", format), ("SHUTDOWN_DELAY", "0")])
+            .envs([("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_LOG_LEVEL", level), ("LOG_FORMAT", format), ("SHUTDOWN_DELAY", "0")])
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary");
@@ -52,7 +52,7 @@ impl Talkative {
         Self { child, stderr, log, public, ops }
     }
 
-    /// Its whole log.
+    /// Stops the gateway and returns its log.
     fn stop(mut self) -> String {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().expect("kill").success());
         self.stderr.read_to_string(&mut self.log).expect("a log");
@@ -61,13 +61,13 @@ impl Talkative {
     }
 }
 
-/// Runs the gateway through genuine, forged, unreadable and poisonous callbacks: its log, and what it tells Prometheus.
-fn told(format: &str) -> [String; 2] {
+/// Sends verified, forged, unparsable and poison callbacks; returns the log and the metrics.
+fn log_and_metrics(format: &str) -> [String; 2] {
     let database = Database::new(Backend::Sqlite);
-    let gateway = Talkative::start(&database, format);
+    let gateway = VerboseGateway::start(&database, format, "debug");
     let (address, ops) = (gateway.public, gateway.ops);
     let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://user:canary@hooks.example.com")].into_iter().collect();
-    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
     database.execute(
         "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' \
          BEGIN SELECT RAISE(ABORT, 'canary'); END",
@@ -90,7 +90,7 @@ fn told(format: &str) -> [String; 2] {
             client::send(address, "POST", target, &outgoing.headers, body.as_bytes());
         }
     }
-    // What the doctor says of a request that is right at another address.
+    // A finding of the doctor: the signature is right for another address.
     let target = "/webhooks/twilio?key=canary";
     let body = format!("MessageSid=SM4&MessageStatus=failed&{personal}");
     let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body.as_bytes());
@@ -109,20 +109,38 @@ fn told(format: &str) -> [String; 2] {
 }
 
 #[test]
-fn no_canary_reaches_the_log_or_the_metrics() {
+fn logs_and_metrics_contain_no_personal_data() {
     for format in ["text", "json"] {
-        let [log, metrics] = told(format);
+        let [log, metrics] = log_and_metrics(format);
         assert!(metrics.contains("outcome=\"quarantined\"") && metrics.contains("cause=\"malformed\""), "{metrics}");
         assert!(!metrics.contains("canary"), "{metrics}");
-        assert!(log.contains("stored") && log.contains("not genuine") && log.contains("quarantined"), "{log}");
-        assert!(log.contains("a near miss: the signature is right for http://hooks.example.com: WEBHOOK_BASE_URL"), "{log}");
+        assert!(log.contains("stored") && log.contains("verification failed") && log.contains("quarantined"), "{log}");
+        assert!(log.contains("a near miss: the signature is valid for http://hooks.example.com: set WEBHOOK_BASE_URL"), "{log}");
         assert!(!log.contains("canary"), "{log}");
-        assert!(!log.contains("parse error"), "what a stranger sends is no failure of ours: {log}");
-        assert!(!log.contains('\u{1b}'), "escapes of a caller reach a terminal: {log}");
+        assert!(!log.contains("parse error"), "untrusted input is logged as a failure: {log}");
+        assert!(!log.contains('\u{1b}'), "escape sequences of a client reach a terminal: {log}");
         if format == "json" {
             for line in log.lines() {
                 serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             }
         }
     }
+}
+
+#[test]
+fn successful_callbacks_log_at_most_once_a_minute() {
+    let database = Database::new(Backend::Sqlite);
+    let gateway = VerboseGateway::start(&database, "json", "info");
+    let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
+    for status in ["queued", "sent", "delivered"] {
+        let body = format!("MessageSid=SM1&MessageStatus={status}");
+        let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/x-www-form-urlencoded", body.as_bytes());
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        assert_eq!(client::send(gateway.public, "POST", &outgoing.target, &outgoing.headers, &outgoing.body).status, 200);
+    }
+    let log = gateway.stop();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("stored")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains(r#""level":"WARN""#) && lines[0].contains(r#""count":1"#), "{log}");
 }

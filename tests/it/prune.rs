@@ -1,4 +1,4 @@
-//! Retention: what expires goes, what a message's row could be rebuilt from stays together, and nobody waits for it.
+//! Retention: expired rows are deleted, and the events of a message expire together, so that none is partly rebuildable.
 
 use std::process::Output;
 
@@ -27,7 +27,7 @@ fn counts(database: &Database, arguments: &[&str], variables: &[(&str, &str)]) -
     serde_json::from_slice(&output.stdout).expect("JSON alone on standard output")
 }
 
-/// Sends statuses of messages that many days ago.
+/// Receives statuses of messages at a gateway whose clock is that many days back.
 fn receive(database: Database, days_ago: i64, callbacks: &[(&str, &str)]) -> Database {
     let gateway = twilio::gateway(database, Clock::System.now().seconds() - days_ago * DAY, &[]);
     for (id, status) in callbacks {
@@ -43,7 +43,7 @@ fn lengths(database: &Database) -> [usize; 4] {
 }
 
 crate::databases! {
-    fn bodies_go_after_their_days_and_all_else_stays(database) {
+    fn bodies_expire_and_all_else_stays(database) {
         let database = receive(database, 31, &[("SM1", "queued"), ("SM2", "queued")]);
         let database = receive(database, 29, &[("SM1", "sent")]);
         let expected = json!({ "bodies": 2, "events": 0, "requests": 0 });
@@ -52,10 +52,10 @@ crate::databases! {
         assert_eq!(counts(&database, &[], &[]), expected);
         assert_eq!(lengths(&database), [1, 3, 3, 2]);
         assert_eq!(counts(&database, &[], &[]), json!({ "bodies": 0, "events": 0, "requests": 0 }));
-        assert_eq!(counts(&database, &[], &[("RETENTION_DAYS", "0")])["bodies"], 0, "0 is for ever");
+        assert_eq!(counts(&database, &[], &[("RETENTION_DAYS", "0")])["bodies"], 0, "0 means no limit");
     }
 
-    fn events_go_when_the_last_of_their_message_is_old_and_requests_with_them(database) {
+    fn events_expire_with_the_last_of_their_message(database) {
         let database = receive(database, 90, &[("SM1", "queued"), ("SM2", "queued"), ("SM2", "sent")]);
         let database = receive(database, 2, &[("SM1", "delivered")]);
         let rows = database.rows("message_external_ids");
@@ -64,30 +64,34 @@ crate::databases! {
         assert_eq!(counts(&database, &["--dry-run"], &days), expected);
         assert_eq!(counts(&database, &[], &days), expected);
         assert_eq!(lengths(&database), [1, 2, 2, 2]);
-        assert_eq!(database.rows("message_external_ids"), rows, "message rows stay as they are");
-        let left = database.query("SELECT DISTINCT external_id AS row FROM webhook_events");
-        assert_eq!(left, ["SM1"], "from a part of its events a row could not be rebuilt");
-        // Its old request is still known: the same callback again is a duplicate.
+        assert_eq!(database.rows("message_external_ids"), rows, "message rows do not change");
+        let remaining = database.query("SELECT DISTINCT external_id AS row FROM webhook_events");
+        assert_eq!(remaining, ["SM1"], "all events of a message expire together");
+        // The request of a retained event remains, so a retry is a duplicate.
         let gateway = twilio::gateway(database, Clock::System.now().seconds(), &[]);
-        let again = twilio::form(&gateway, "MessageSid=SM1&MessageStatus=queued&To=%2B15558675310&AccountSid=AC0");
-        assert_eq!(again.json()["duplicate"], true);
+        let retried = twilio::form(&gateway, "MessageSid=SM1&MessageStatus=queued&To=%2B15558675310&AccountSid=AC0");
+        assert_eq!(retried.json()["duplicate"], true);
     }
 
-    fn a_body_that_is_kept_longer_keeps_its_request(database) {
+    fn request_is_retained_as_long_as_its_body(database) {
         let database = receive(database, 90, &[("SM1", "queued")]);
         let days = [("RETENTION_DAYS", "365"), ("EVENT_RETENTION_DAYS", "60")];
         assert_eq!(counts(&database, &[], &days), json!({ "bodies": 0, "events": 1, "requests": 0 }));
         assert_eq!(lengths(&database), [1, 0, 1, 1]);
     }
 
-    fn many_rows_go_in_many_steps(database) {
+    fn prune_deletes_more_than_one_batch(database) {
         let database = receive(database, 90, &[("SM1", "queued")]);
-        database.execute(
+        let key = match database {
+            Database::Sqlite { .. } => "CAST(printf('%016d', n) AS BLOB)",
+            Database::Postgres { .. } => "decode(md5(n::text), 'hex')",
+        };
+        database.execute(&format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000) \
              INSERT INTO webhook_requests (service_type, account, dedupe_key, state, answer, verified_by, method, url, headers, received_at) \
-             SELECT service_type, 'n' || n, dedupe_key, state, answer, verified_by, method, url, headers, received_at \
-             FROM webhook_requests CROSS JOIN numbers WHERE account = 'default'",
-        );
+             SELECT service_type, 'n' || n, {key}, state, answer, verified_by, method, url, headers, received_at \
+             FROM webhook_requests CROSS JOIN numbers WHERE account = 'default'"
+        ));
         database.execute(
             "INSERT INTO webhook_bodies (request_id, body, received_at) \
              SELECT r.id, b.body, b.received_at FROM webhook_requests r CROSS JOIN webhook_bodies b WHERE r.account <> 'default'",
@@ -97,7 +101,7 @@ crate::databases! {
         assert_eq!(lengths(&database), [0, 0, 0, 1]);
     }
 
-    fn a_database_that_is_not_migrated_is_left_alone(database) {
+    fn prune_requires_a_migrated_database(database) {
         let output = prune(&database, &[], &[]);
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("waybill migrate"));
@@ -106,23 +110,23 @@ crate::databases! {
 }
 
 #[test]
-fn a_running_gateway_prunes_through_its_writer() {
+fn running_gateway_prunes_through_its_writer() {
     let database = receive(Database::new(Backend::Sqlite), 31, &[("SM1", "queued")]);
     let gateway = twilio::gateway(database, Clock::System.now().seconds(), &[]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let mut told = 0;
+    let mut reports = 0;
     let store = &gateway.running().gateway.store;
-    let pruned = runtime.block_on(store.prune(Clock::System.now(), false, |_| told += 1)).expect("a database");
+    let pruned = runtime.block_on(store.prune(Clock::System.now(), false, |_| reports += 1)).expect("a database");
     assert_eq!((pruned.bodies, lengths(&gateway.database)[0]), (1, 0));
-    assert!(told > 0, "progress is told");
+    assert!(reports > 0, "progress is reported");
 }
 
 #[test]
-fn the_table_is_for_people_and_the_codes_are_those_documented() {
+fn prune_prints_counts_and_documented_exit_codes() {
     let database = receive(Database::new(Backend::Sqlite), 31, &[("SM1", "queued")]);
     let output = prune(&database, &["--dry-run"], &[]);
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("1 bodies, 0 events, 0 requests would be deleted."));
     assert_eq!(prune(&database, &[], &[("EVENT_RETENTION_DAYS", "3")]).status.code(), Some(78));
     assert_eq!(prune(&database, &["--nonsense"], &[]).status.code(), Some(2));
-    assert_eq!(prune(&database, &[], &[("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")]).status.code(), Some(75));
+    assert_eq!(prune(&database, &[], &[("DATABASE_URL", "postgres://user@127.0.0.1:1/none")]).status.code(), Some(75));
 }

@@ -1,4 +1,4 @@
-//! The durable write path: batches, duplicates, poison, several gateways, and what plain SQL may do beside it.
+//! The durable write path: batches, duplicates, poison records, several gateways, and plain SQL by the application.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     endpoint::Endpoint,
-    receive::{Refusal, receive},
-    store::{Answer, Committed, Options, Store, StoreError},
+    receive::{ReceiveError, receive},
+    store::{Committed, Options, Store, StoreError, StoredResponse},
     time::Timestamp,
 };
 
@@ -20,9 +20,9 @@ use crate::support::{
     twilio::TOKEN,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-fn endpoint() -> Endpoint {
+pub fn endpoint() -> Endpoint {
     endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "accept")
 }
 
@@ -30,39 +30,42 @@ fn endpoint_with(variable: &str, value: &str) -> Endpoint {
     let env: Env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com"), (variable, value)]
         .into_iter()
         .collect();
-    Config::load(&env).expect("a configuration").config.endpoints.remove(0)
+    Config::load(&env).expect("a configuration").config.endpoints.remove(0).build()
 }
 
-fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
-    let body = format!("MessageSid={id}&MessageStatus={status}");
+pub fn status(endpoint: &Endpoint, id: &str, status: &str) -> Callback {
+    signed_form(endpoint, &format!("MessageSid={id}&MessageStatus={status}"))
+}
+
+pub fn signed_form(endpoint: &Endpoint, body: &str) -> Callback {
     let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
-    signed(endpoint, endpoint.path(), body, "", at)
+    signed(endpoint, endpoint.path(), body.to_owned(), "", at)
 }
 
 /// A signed JSON document.
-fn document(endpoint: &Endpoint, body: &str) -> Callback {
+pub fn document(endpoint: &Endpoint, body: &str) -> Callback {
     let target = format!("{}?bodySHA256={}", endpoint.path(), hex::encode(Sha256::digest(body)));
     let mut outgoing = endpoint.outgoing("POST", target, "application/json", body);
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
     received(endpoint, outgoing, Timestamp::from_seconds(0).expect("an instant"))
 }
 
-fn open(database: &Database) -> Store {
+pub fn open(database: &Database) -> Store {
     Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })
         .expect("a store")
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
-/// Sends all at once, so that they queue up into batches.
-fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, Refusal>> {
-    let received = run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, PATIENCE))));
+/// Receives callbacks concurrently, so that they queue and form batches.
+pub fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, ReceiveError>> {
+    let received = run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, TIMEOUT))));
     received.into_iter().map(|received| received.map(|received| received.committed)).collect()
 }
 
-fn refuse_poison(database: &Database) {
+fn reject_poison(database: &Database) {
     match database {
         Database::Sqlite { .. } => database.execute(
             "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' \
@@ -79,24 +82,24 @@ crate::databases! {
         let (store, endpoint) = (open(&database), endpoint());
         let callbacks: Vec<Callback> = (0..100).map(|n| status(&endpoint, "SM1", ["queued", "sent", "delivered"][n % 3])).collect();
         let outcomes = all_at_once(&store, &endpoint, &callbacks);
-        let fresh = outcomes.iter().filter(|outcome| !outcome.as_ref().expect("stored").is_duplicate()).count();
-        assert_eq!(fresh, 3);
+        let new = outcomes.iter().filter(|outcome| !outcome.as_ref().expect("stored").is_duplicate()).count();
+        assert_eq!(new, 3);
         let row = database.rows("message_external_ids").remove(0);
         assert_eq!((&row["status"], &row["revision"]), (&json!("delivered"), &json!(3)));
         assert_eq!(database.rows("webhook_requests").len(), 3);
     }
 
-    fn each_of_a_batch_gets_the_answer_of_its_own_message(database) {
+    fn batch_answers_each_request_by_its_own_message(database) {
         let (store, endpoint) = (open(&database), endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "not-found"));
         database.execute("INSERT INTO communication_metrics (id) VALUES (7)");
-        // Every third is registered.
+        // Every third message is registered.
         for n in (0..60).step_by(3) {
             database.execute(&format!("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (7, 'SM{n}', 'twilio')"));
         }
         let callbacks: Vec<Callback> = (0..120).map(|n| status(&endpoint, &format!("SM{}", n % 60), "sent")).collect();
         for (n, outcome) in all_at_once(&store, &endpoint, &callbacks).into_iter().enumerate() {
-            let answer = if n.is_multiple_of(3) { Answer::Success } else { Answer::NotFound };
-            assert_eq!(outcome.expect("stored").answer(), answer, "SM{}", n % 60);
+            let answer = if n.is_multiple_of(3) { StoredResponse::Success } else { StoredResponse::NotFound };
+            assert_eq!(outcome.expect("stored").response(), answer, "SM{}", n % 60);
         }
         for row in database.rows("webhook_events") {
             let id: usize = row["external_id"].as_str().expect("an id")[2..].parse().expect("a number");
@@ -105,19 +108,19 @@ crate::databases! {
         }
     }
 
-    fn the_same_event_in_two_requests_of_a_batch_is_one_event_and_two_answers(database) {
+    fn event_in_two_requests_of_a_batch_is_stored_once(database) {
         let (store, endpoint) = (open(&database), endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "not-found"));
         let event = r#"{"specversion":"1.0","source":"s","id":"1","type":"com.twilio.messaging.message.sent","data":{"messageSid":"SM1"}}"#;
         let callbacks: Vec<Callback> = (0..20).map(|n| document(&endpoint, &format!("[{}{event}]", " ".repeat(n)))).collect();
         let outcomes: Vec<Committed> = all_at_once(&store, &endpoint, &callbacks).into_iter().map(|outcome| outcome.expect("stored")).collect();
-        assert!(outcomes.iter().all(|outcome| outcome.answer() == Answer::NotFound), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| outcome.response() == StoredResponse::NotFound), "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|outcome| !outcome.is_duplicate()).count(), 1);
         assert_eq!((database.rows("webhook_events").len(), database.rows("webhook_requests").len()), (1, 20));
     }
 
-    fn poison_is_quarantined_and_its_neighbours_are_stored(database) {
+    fn poison_record_is_quarantined_and_its_batch_is_stored(database) {
         let (store, endpoint) = (open(&database), endpoint());
-        refuse_poison(&database);
+        reject_poison(&database);
         let mut callbacks: Vec<Callback> = (0..50).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
         callbacks.insert(25, status(&endpoint, "POISON", "sent"));
         let outcomes = all_at_once(&store, &endpoint, &callbacks);
@@ -127,23 +130,23 @@ crate::databases! {
         let quarantined: Vec<_> = requests.iter().filter(|row| row["state"] == "quarantined").collect();
         assert_eq!((requests.len(), quarantined.len()), (51, 1));
         assert_eq!(quarantined[0]["reason"], "poison");
-        assert_eq!(database.rows("webhook_bodies").len(), 51, "its body is kept");
-        let again = all_at_once(&store, &endpoint, &callbacks[25..26]).remove(0).expect("stored");
-        assert!(again.is_duplicate(), "a retry of poison gets the same answer");
+        assert_eq!(database.rows("webhook_bodies").len(), 51, "its body is stored too");
+        let retried = all_at_once(&store, &endpoint, &callbacks[25..26]).remove(0).expect("stored");
+        assert!(retried.is_duplicate(), "a retry of poison gets the same answer");
     }
 
     fn gateways_that_share_a_database_never_deadlock(database) {
         let endpoint = endpoint();
         let stores: Vec<Store> = (0..4).map(|_| open(&database)).collect();
-        // Every store writes the same 40 messages, each in another order.
-        let words = ["queued", "sending", "sent", "delivered"];
+        // Every store writes the same 40 messages in another order.
+        let statuses = ["queued", "sending", "sent", "delivered"];
         let callbacks: Vec<Callback> =
-            (0..40).flat_map(|n| words.map(|word| status(&endpoint, &format!("SM{n}"), word))).collect();
+            (0..40).flat_map(|n| statuses.map(|status_name| status(&endpoint, &format!("SM{n}"), status_name))).collect();
         let received = stores.iter().enumerate().flat_map(|(place, store)| {
             let (callbacks, endpoint) = (&callbacks, &endpoint);
             (0..callbacks.len()).map(move |n| {
                 let index = (n * (2 * place + 1) + place * 37) % callbacks.len();
-                receive(store, endpoint, &callbacks[index], PATIENCE)
+                receive(store, endpoint, &callbacks[index], TIMEOUT)
             })
         });
         let outcomes = run(join_all(received));
@@ -153,55 +156,58 @@ crate::databases! {
         assert!(rows.iter().all(|row| row["status"] == "delivered" && row["revision"] == 4));
     }
 
-    fn a_caller_that_hangs_up_does_not_cancel_its_write(database) {
+    fn cancelled_caller_does_not_cancel_its_write(database) {
         let (store, endpoint) = (open(&database), endpoint());
         let callback = status(&endpoint, "SM1", "sent");
+        // Without the lock the writer could commit before the caller is cancelled.
+        let lock = database.lock();
         let late = run(receive(&store, &endpoint, &callback, Duration::ZERO));
-        assert!(matches!(late, Err(Refusal::Late)));
+        assert!(matches!(late, Err(ReceiveError::Late)));
+        lock.release();
         store.close();
         assert_eq!(database.rows("message_external_ids").len(), 1);
     }
 
-    fn a_full_queue_is_refused_and_what_it_holds_is_stored(database) {
+    fn full_queue_rejects_new_records_and_stores_queued_ones(database) {
         let (store, endpoint) = (open(&database), endpoint());
-        let callbacks: Vec<Callback> = (0..500).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        let callbacks: Vec<Callback> = (0..2_000).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
         let mut lock = Some(database.lock());
-        let (mut stored, mut refused, mut timed_out) = (0, 0, 0);
+        let (mut stored, mut rejected, mut timed_out) = (0, 0, 0);
         run(async {
             let mut pending: FuturesUnordered<_> =
-                callbacks.iter().map(|callback| receive(&store, &endpoint, callback, PATIENCE)).collect();
+                callbacks.iter().map(|callback| receive(&store, &endpoint, callback, TIMEOUT)).collect();
             while let Some(outcome) = pending.next().await {
                 match outcome {
                     Ok(_) => stored += 1,
-                    Err(Refusal::NotStored(StoreError::Busy)) => refused += 1,
-                    // Postgres gives up waiting for a lock about when the queue's patience ends.
-                    Err(Refusal::NotStored(StoreError::Unavailable)) => timed_out += 1,
+                    Err(ReceiveError::NotStored(StoreError::Busy)) => rejected += 1,
+                    // The lock timeout of Postgres is about as long as the wait for a place in the queue.
+                    Err(ReceiveError::NotStored(StoreError::Unavailable)) => timed_out += 1,
                     Err(other) => panic!("{other}"),
                 }
                 lock.take().into_iter().for_each(Lock::release);
             }
         });
-        assert!(refused + timed_out > 0 && timed_out <= 128, "{refused} refused, {timed_out} timed out");
-        assert_eq!(stored + refused + timed_out, callbacks.len());
-        assert!(stored >= 256, "the queue's own length at the least");
+        assert!(rejected + timed_out > 0 && timed_out <= 256, "{rejected} rejected, {timed_out} timed out");
+        assert_eq!(stored + rejected + timed_out, callbacks.len());
+        assert!(stored >= 1_024, "at least the capacity of the queue");
         assert_eq!(database.rows("message_external_ids").len(), stored);
     }
 
-    fn a_burst_over_the_queue_waits_for_a_place(database) {
+    fn burst_waits_for_queue_capacity(database) {
         let (store, endpoint) = (open(&database), endpoint());
-        let callbacks: Vec<Callback> = (0..500).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
+        let callbacks: Vec<Callback> = (0..1_500).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
         let outcomes = all_at_once(&store, &endpoint, &callbacks);
         assert!(outcomes.iter().all(Result::is_ok));
     }
 
-    fn a_closed_store_takes_nothing(database) {
+    fn closed_store_rejects_records(database) {
         let (store, endpoint) = (open(&database), endpoint());
         store.close();
-        let refused = run(receive(&store, &endpoint, &status(&endpoint, "SM1", "sent"), PATIENCE));
-        assert!(matches!(refused, Err(Refusal::NotStored(StoreError::Unavailable))));
+        let rejected = run(receive(&store, &endpoint, &status(&endpoint, "SM1", "sent"), TIMEOUT));
+        assert!(matches!(rejected, Err(ReceiveError::NotStored(StoreError::Unavailable))));
     }
 
-    fn the_guides_three_column_insert_works_and_is_adopted(database) {
+    fn three_column_insert_of_the_guide_is_adopted(database) {
         let (store, endpoint) = (open(&database), endpoint());
         database.execute("INSERT INTO communication_metrics (reference, channel) VALUES ('order-771', 'sms')");
         database.execute("INSERT INTO message_external_ids (message_id, external_id, service_type) VALUES (1, 'SM1', 'twilio')");
@@ -213,7 +219,7 @@ crate::databases! {
         assert_eq!((&rows[0]["status"], &rows[0]["message_id"]), (&json!("delivered"), &json!(1)));
     }
 
-    fn registering_by_plain_sql_after_the_callback_never_lowers_the_status(database) {
+    fn plain_sql_registration_never_lowers_the_status(database) {
         let (store, endpoint) = (open(&database), endpoint());
         all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "delivered")]).remove(0).expect("stored");
         database.execute("INSERT INTO communication_metrics (reference) VALUES ('order-771')");
@@ -225,15 +231,15 @@ crate::databases! {
         assert_eq!((&row["status"], &row["message_id"]), (&json!("delivered"), &json!(1)));
     }
 
-    fn the_store_answers_whether_it_is_there(database) {
+    fn store_reports_reachability(database) {
         let store = open(&database);
-        assert!(store.is_reachable() && store.is_writing() && store.has_room());
+        assert!(store.is_reachable() && store.is_writer_healthy() && store.has_room());
     }
 }
 
-/// Teeth of the check at the start: an operator who weakens the commit is told.
+/// Control of the startup check: a weakened commit setting is reported.
 #[test]
-fn a_postgres_that_does_not_sync_its_commits_is_refused() {
+fn postgres_without_synchronous_commit_is_rejected() {
     let database = Database::new(crate::support::database::Backend::Postgres);
     let open = |setting: &str| {
         let url = format!("{}%20-csynchronous_commit%3D{setting}", database.url());
@@ -245,20 +251,20 @@ fn a_postgres_that_does_not_sync_its_commits_is_refused() {
 }
 
 #[test]
-fn a_database_that_is_away_is_unavailable() {
-    let url = "postgres://nobody@127.0.0.1:1/none".parse().expect("a database URL");
+fn unreachable_database_is_unavailable() {
+    let url = "postgres://user@127.0.0.1:1/none".parse().expect("a database URL");
     assert!(matches!(Store::open(&url, Options::default()), Err(StoreError::Unavailable)));
 }
 
-/// A lost connection is found and replaced; what came meanwhile is refused, not lost silently.
+/// A lost connection is detected and replaced. A record received before that fails and is not lost silently.
 #[test]
-fn the_writer_reconnects() {
+fn writer_reconnects() {
     let database = Database::new(crate::support::database::Backend::Postgres);
-    let url = format!("{}&application_name=the_writer_reconnects", database.url());
+    let url = format!("{}&application_name=writer_reconnects", database.url());
     let store = Store::open(&url.parse().expect("a database URL"), Options::default()).expect("a store");
     let endpoint = endpoint();
     let killed = database.query(
-        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'the_writer_reconnects'",
+        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'writer_reconnects'",
     );
     assert_eq!(killed, ["true"], "the writer's only connection");
     let stored: Vec<bool> = (0..5)
@@ -268,16 +274,32 @@ fn the_writer_reconnects() {
     assert_eq!(database.rows("message_external_ids").len(), 4);
 }
 
-/// A database that refuses every row is in trouble; calling all of it poison would lose what it means.
+/// Any number of records that the database rejects do not make it unhealthy.
 #[test]
-fn a_database_that_refuses_everything_is_unavailable() {
+fn poison_records_never_make_the_gateway_unready() {
     let database = Database::new(crate::support::database::Backend::Sqlite);
     let (store, endpoint) = (open(&database), endpoint());
-    database.execute("CREATE TRIGGER broken BEFORE INSERT ON message_external_ids BEGIN SELECT RAISE(ABORT, 'broken'); END");
+    reject_poison(&database);
+    let poison: Vec<Callback> =
+        (0..40).map(|n| signed_form(&endpoint, &format!("MessageSid=POISON&MessageStatus=sent&Place={n}"))).collect();
+    for callbacks in poison.chunks(10) {
+        let outcomes = all_at_once(&store, &endpoint, callbacks);
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(Committed::is_quarantined)), "{outcomes:?}");
+        assert!(store.is_writer_healthy());
+    }
+    assert!(all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "sent")]).remove(0).is_ok());
+    assert_eq!(database.rows("webhook_requests").iter().filter(|row| row["reason"] == "poison").count(), 40);
+}
+
+/// A database that rejects even rows of requests is unhealthy.
+#[test]
+fn database_that_rejects_requests_is_unavailable() {
+    let database = Database::new(crate::support::database::Backend::Sqlite);
+    let (store, endpoint) = (open(&database), endpoint());
+    database.execute("CREATE TRIGGER broken BEFORE INSERT ON webhook_requests BEGIN SELECT RAISE(ABORT, 'broken'); END");
     let callbacks: Vec<Callback> = (0..10).map(|n| status(&endpoint, &format!("SM{n}"), "sent")).collect();
-    let refused = all_at_once(&store, &endpoint, &callbacks).iter().filter(|outcome| outcome.is_err()).count();
-    assert_eq!(refused, 7, "three may be poison");
+    assert!(all_at_once(&store, &endpoint, &callbacks).iter().all(Result::is_err));
+    assert!(!store.is_writer_healthy());
     database.execute("DROP TRIGGER broken");
-    let outcomes = all_at_once(&store, &endpoint, &callbacks[5..]);
-    assert!(outcomes.iter().all(Result::is_ok), "it recovers by itself");
+    assert!(all_at_once(&store, &endpoint, &callbacks).iter().all(Result::is_ok), "it recovers by itself");
 }

@@ -1,4 +1,4 @@
-//! Messages that nobody reports on any more.
+//! Messages without a final report.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::{
 
 const NOW: i64 = 1_700_000_000;
 
-/// A gateway that is that many seconds further, and marks after an hour.
+/// A gateway whose clock is that many seconds later, with a deadline of an hour.
 fn gateway(database: Database, later: i64) -> Gateway {
     twilio::gateway(database, NOW + later, &[("UNCONFIRMED_AFTER", "3600")])
 }
@@ -30,7 +30,7 @@ fn statuses(gateway: &Gateway) -> Vec<Value> {
 }
 
 crate::databases! {
-    fn after_the_deadline_a_message_without_a_final_report_is_marked_once(database) {
+    fn unconfirmed_message_is_marked_once_after_the_deadline(database) {
         let before = gateway(database, 0);
         form(&before, "MessageSid=SM1&MessageStatus=sent");
         form(&before, "MessageSid=SM2&MessageStatus=delivered");
@@ -47,7 +47,7 @@ crate::databases! {
         assert_eq!(marks[0]["occurred_at"], "2023-11-14 23:13:20", "when the deadline passed");
     }
 
-    fn a_report_that_comes_after_all_replaces_it(database) {
+    fn late_report_replaces_the_unconfirmed_mark(database) {
         let before = gateway(database, 0);
         form(&before, "MessageSid=SM1&MessageStatus=sent");
         let after = gateway(before.stop(), 4_000);
@@ -58,7 +58,7 @@ crate::databases! {
         assert_eq!(statuses(&after), [json!(["SM1", "delivered", true])]);
     }
 
-    fn what_was_registered_and_never_heard_of_is_marked_too(database) {
+    fn registered_message_without_callback_is_marked(database) {
         let before = gateway(database, 0);
         before.database.execute(
             "INSERT INTO message_external_ids (external_id, service_type, updated_at) VALUES ('SM9', 'twilio', '2023-11-14 22:13:20'); \
@@ -71,7 +71,7 @@ crate::databases! {
         assert_eq!(statuses(&after), [json!(["SM9", "unconfirmed", false]), json!(["X", "registered", false]), json!(["IN", "accepted", false])]);
     }
 
-    fn many_are_marked_in_short_steps(database) {
+    fn unconfirmed_marking_spans_batches(database) {
         let before = gateway(database, 0);
         let rows: Vec<String> = (0..230).map(|row| format!("('SM{row:04}', 'twilio', '2023-11-14 22:13:20')")).collect();
         before.database.execute(&format!("INSERT INTO message_external_ids (external_id, service_type, updated_at) VALUES {}", rows.join(", ")));

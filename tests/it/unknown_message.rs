@@ -1,4 +1,4 @@
-//! What is answered about a message that the application has not registered, and to the retries of each answer.
+//! Responses to callbacks for messages that the application has not registered, and to their retries.
 
 use serde_json::json;
 use waybill::{fixture::Fixture, time::Timestamp};
@@ -29,18 +29,18 @@ fn register(gateway: &Gateway, external_id: &str) {
     ));
 }
 
-fn id_of(gateway: &Gateway) -> String {
+fn stored_external_id(gateway: &Gateway) -> String {
     gateway.database.rows("message_external_ids")[0]["external_id"].as_str().expect("an id").to_owned()
 }
 
 crate::databases! {
-    fn by_default_an_unknown_message_is_a_success(database) {
+    fn unknown_message_is_accepted_by_default(database) {
         let gateway = gateway(database, "accept");
         let (headers, body) = signed(&gateway, "status-sent");
         assert_eq!(gateway.post("/webhooks/twilio", &headers, &body).json(), json!({ "success": true }));
     }
 
-    fn if_asked_for_it_is_404_and_kept_all_the_same_and_so_is_its_retry(database) {
+    fn unknown_message_is_404_and_stored_if_configured(database) {
         let gateway = gateway(database, "not-found");
         let (headers, body) = signed(&gateway, "status-sent");
         for _ in 0..2 {
@@ -50,16 +50,16 @@ crate::databases! {
         let counts = ["message_external_ids", "webhook_events", "webhook_requests", "webhook_bodies"];
         assert_eq!(counts.map(|table| gateway.database.rows(table).len()), [1, 1, 1, 1]);
         assert_eq!(gateway.database.rows("webhook_requests")[0]["answer"], 404);
-        register(&gateway, &id_of(&gateway));
+        register(&gateway, &stored_external_id(&gateway));
         let (headers, body) = signed(&gateway, "status-sent");
         assert_eq!(gateway.post("/webhooks/twilio", &headers, &body).status, 404, "a retry gets the answer of the first time");
     }
 
-    fn a_registered_message_is_found(database) {
+    fn registered_message_is_found(database) {
         let gateway = gateway(database, "not-found");
         let (headers, body) = signed(&gateway, "status-delivered");
         assert_eq!(gateway.post("/webhooks/twilio", &headers, &body).status, 404);
-        let external_id = id_of(&gateway);
+        let external_id = stored_external_id(&gateway);
         gateway.database.execute("DELETE FROM webhook_bodies; DELETE FROM webhook_events; DELETE FROM webhook_requests; DELETE FROM message_external_ids");
         register(&gateway, &external_id);
         let first = gateway.post("/webhooks/twilio", &headers, &body);
@@ -68,7 +68,7 @@ crate::databases! {
         assert_eq!((&message["status"], &message["message_id"]), (&json!("delivered"), &json!(7)));
     }
 
-    fn what_is_about_no_message_is_never_unknown(database) {
+    fn event_without_message_is_never_unknown(database) {
         let gateway = gateway(database, "not-found");
         for case in ["voice-ringing", "inbound-sms"] {
             let (headers, body) = signed(&gateway, case);
@@ -76,19 +76,19 @@ crate::databases! {
         }
     }
 
-    fn a_refused_request_may_come_again_and_a_quarantined_one_gets_its_answer(database) {
+    fn retries_get_the_first_answer(database) {
         let gateway = gateway(database, "accept");
         let (headers, body) = signed(&gateway, "missing-status");
         let quarantined = [(); 2].map(|()| gateway.post("/webhooks/twilio", &headers, &body));
         let status = quarantined[0].status;
         assert!([400, 401].contains(&status) && quarantined[1].status == status);
-        // Refused at first for its signature, then genuine: nothing of the first time stands in its way.
-        let (genuine, body) = signed(&gateway, "status-sent");
+        // Rejected at first for its signature, then verified: the rejection does not affect it.
+        let (signed_headers, body) = signed(&gateway, "status-sent");
         let forged: Vec<(String, String)> =
-            genuine.iter().map(|(name, value)| (name.clone(), value.replace('=', "A="))).collect();
+            signed_headers.iter().map(|(name, value)| (name.clone(), value.replace('=', "A="))).collect();
         for _ in 0..2 {
             assert_eq!(gateway.post("/webhooks/twilio", &forged, &body).status, 401);
         }
-        assert_eq!(gateway.post("/webhooks/twilio", &genuine, &body).json(), json!({ "success": true }));
+        assert_eq!(gateway.post("/webhooks/twilio", &signed_headers, &body).json(), json!({ "success": true }));
     }
 }

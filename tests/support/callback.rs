@@ -1,4 +1,4 @@
-//! Signed callbacks: as a value, without a server, and as bytes on the wire.
+//! Signed callbacks, as values for the library and as bytes for a connection.
 
 use std::sync::Arc;
 
@@ -7,8 +7,17 @@ use waybill::{callback::Callback, endpoint::Endpoint, signature::Outgoing, time:
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A signed form, as bytes on the wire.
-pub fn on_the_wire(endpoint: &Endpoint, body: &str) -> Vec<u8> {
+/// The form of a Twilio status callback, as long as a real one.
+pub fn status_form(message: u64, status: &str) -> String {
+    format!(
+        "AccountSid=AC00000000000000000000000000000000&ApiVersion=2010-04-01&From=%2B15017250604&MessageSid=SM{message:032x}\
+         &MessageStatus={status}&SmsSid=SM{message:032x}&SmsStatus={status}&To=%2B1555{:07}",
+        message % 9_999_991
+    )
+}
+
+/// A signed form as an HTTP/1.1 request.
+pub fn request_bytes(endpoint: &Endpoint, body: &str) -> Vec<u8> {
     let mut outgoing = endpoint.outgoing("POST", endpoint.path(), FORM, body);
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
     let headers: Vec<String> = outgoing.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -21,14 +30,14 @@ pub fn on_the_wire(endpoint: &Endpoint, body: &str) -> Vec<u8> {
     format!("{head}{body}").into_bytes()
 }
 
-/// Signed by the endpoint's first scheme and secret, as if sent and received at that instant.
+/// A callback signed by the endpoint's first scheme and secret, sent and received at the given instant.
 pub fn signed(endpoint: &Endpoint, target: String, body: String, id: &str, at: Timestamp) -> Callback {
     let mut outgoing = Outgoing { id: id.to_owned(), seconds: at.seconds(), ..endpoint.outgoing("POST", target, FORM, body) };
     endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
     received(endpoint, outgoing, at)
 }
 
-/// The request as the gateway takes it from the wire at that instant.
+/// The callback that the gateway builds from a request received at the given instant.
 pub fn received(endpoint: &Endpoint, outgoing: Outgoing, at: Timestamp) -> Callback {
     Callback {
         method: outgoing.method,

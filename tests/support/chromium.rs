@@ -1,4 +1,7 @@
-//! A real browser, driven over its DevTools protocol: two pipes, one JSON text after another, each ended by a NUL.
+//! Chromium, driven over the DevTools protocol on two pipes: JSON messages, each terminated by a NUL.
+//!
+//! No crate does this here: `chromiumoxide` and `headless_chrome` parse messages through an untagged enum, which reads no fraction while
+//! `serde_json` has `arbitrary_precision`; events with a timestamp, and with them the console errors, would be dropped in silence.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -10,13 +13,13 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-/// Nothing takes as long.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than any command takes.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where distributions put it.
-const NAMES: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+/// Paths of the executable in Linux distributions.
+const PATHS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/// Pipes 3 and 4 are the ones that Chromium speaks on.
+/// Chromium reads commands from file descriptor 3 and writes messages to 4.
 const SHELL: &str = r#"exec "$0" "$@" --remote-debugging-pipe 3<&0 4>&1 0</dev/null 1>/dev/null 2>&1"#;
 
 const SWITCHES: [&str; 12] = [
@@ -34,7 +37,7 @@ const SWITCHES: [&str; 12] = [
     "about:blank",
 ];
 
-/// A browser with one page.
+/// A headless browser with one page.
 pub struct Browser {
     child: Child,
     input: ChildStdin,
@@ -42,15 +45,15 @@ pub struct Browser {
     calls: u64,
     session: Option<String>,
     loads: usize,
-    /// What its console complained of: a violated policy, a script that failed, a file that did not come.
-    pub complaints: Vec<String>,
+    /// Messages of the console and the audits: a violated policy, a failed script, a missing file.
+    pub console_errors: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
     pub fn start() -> Self {
-        let program = NAMES.into_iter().find(|name| std::path::Path::new(name).exists());
-        let program = program.expect("Chromium: `./test` installs it on Debian and Ubuntu; elsewhere please install it");
+        let program = PATHS.into_iter().find(|name| std::path::Path::new(name).exists());
+        let program = program.expect("Chromium: please install it; `CI=1 ./test` does on Debian and Ubuntu");
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut child = Command::new("sh")
             .args(["-c", SHELL, program])
@@ -75,8 +78,8 @@ impl Browser {
                 }
             }
         });
-        let complaints = Vec::new();
-        let mut browser = Self { child, input, output, calls: 0, session: None, loads: 0, complaints, _profile: profile };
+        let console_errors = Vec::new();
+        let mut browser = Self { child, input, output, calls: 0, session: None, loads: 0, console_errors, _profile: profile };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let session = browser.call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = session["sessionId"].as_str().map(str::to_owned);
@@ -86,8 +89,8 @@ impl Browser {
         browser
     }
 
-    /// Calls a method and waits for its answer.
-    #[expect(clippy::needless_pass_by_value, reason = "what is passed is made on the spot")]
+    /// Calls a method and waits for its result.
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass a literal")]
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
@@ -97,7 +100,7 @@ impl Browser {
         }
         self.input.write_all(format!("{message}\0").as_bytes()).expect("the browser runs");
         loop {
-            let message = self.hear();
+            let message = self.receive();
             if message["id"] == id {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                 return message["result"].clone();
@@ -105,10 +108,10 @@ impl Browser {
         }
     }
 
-    fn hear(&mut self) -> Value {
-        let message = self.output.recv_timeout(PATIENCE).expect("the browser says something");
+    fn receive(&mut self) -> Value {
+        let message = self.output.recv_timeout(TIMEOUT).expect("a message from the browser");
         let parameters = &message["params"];
-        let complaint = match message["method"].as_str() {
+        let console_error = match message["method"].as_str() {
             Some("Page.loadEventFired") => {
                 self.loads += 1;
                 None
@@ -119,16 +122,16 @@ impl Browser {
             Some("Audits.issueAdded") => Some(&parameters["issue"]),
             _ => None,
         };
-        self.complaints.extend(complaint.map(ToString::to_string));
+        self.console_errors.extend(console_error.map(ToString::to_string));
         message
     }
 
-    /// Does something that leads to another page, and waits until that is there.
-    pub fn load(&mut self, lead: impl FnOnce(&mut Self)) {
+    /// Runs a navigation and waits until its page has loaded.
+    pub fn load(&mut self, navigate: impl FnOnce(&mut Self)) {
         let before = self.loads;
-        lead(self);
+        navigate(self);
         while self.loads == before {
-            self.hear();
+            self.receive();
         }
     }
 
@@ -139,7 +142,7 @@ impl Browser {
         });
     }
 
-    /// The first element that a selector names.
+    /// The first element that matches a selector.
     fn element(&mut self, selector: &str) -> Option<Value> {
         let document = self.call("DOM.getDocument", json!({}));
         let found = self.call("DOM.querySelector", json!({ "nodeId": document["root"]["nodeId"], "selector": selector }));
@@ -150,13 +153,13 @@ impl Browser {
         self.element(selector).is_some()
     }
 
-    /// The markup of an element as the browser read it.
+    /// The markup of an element as the browser parsed it.
     pub fn markup(&mut self, selector: &str) -> String {
         let node = self.element(selector).unwrap_or_else(|| panic!("no {selector}"));
         self.call("DOM.getOuterHTML", json!({ "nodeId": node }))["outerHTML"].as_str().expect("markup").to_owned()
     }
 
-    /// What a property of an element came to.
+    /// The computed value of an element's property.
     pub fn style(&mut self, selector: &str, property: &str) -> String {
         let node = self.element(selector).unwrap_or_else(|| panic!("no {selector}"));
         let styles = self.call("CSS.getComputedStyleForNode", json!({ "nodeId": node }))["computedStyle"].clone();
@@ -164,13 +167,13 @@ impl Browser {
         style["value"].to_string()
     }
 
-    /// Clicks into the middle of an element, as a hand would.
+    /// Clicks the center of an element with the mouse.
     pub fn click(&mut self, selector: &str) {
         let node = self.element(selector).unwrap_or_else(|| panic!("no {selector}"));
         self.call("DOM.scrollIntoViewIfNeeded", json!({ "nodeId": node }));
         let quad = self.call("DOM.getContentQuads", json!({ "nodeId": node }))["quads"][0].clone();
         let middle = |one: usize, other: usize| {
-            let [one, other] = [one, other].map(|place| quad[place].as_f64().expect("a place on the page"));
+            let [one, other] = [one, other].map(|place| quad[place].as_f64().expect("a coordinate"));
             f64::midpoint(one, other)
         };
         for kind in ["mousePressed", "mouseReleased"] {
@@ -179,7 +182,7 @@ impl Browser {
         }
     }
 
-    /// Types a text into a field and sends its form.
+    /// Types a text into a field and submits its form with Enter.
     pub fn search(&mut self, selector: &str, text: &str) {
         self.click(selector);
         self.call("Input.insertText", json!({ "text": text }));
@@ -191,8 +194,8 @@ impl Browser {
         });
     }
 
-    /// How wide the window is, and whether it is dark.
-    pub fn look(&mut self, width: u32, is_dark: bool) {
+    /// Sets the width of the window and the color scheme.
+    pub fn set_viewport(&mut self, width: u32, is_dark: bool) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size);
         let scheme = if is_dark { "dark" } else { "light" };
@@ -200,17 +203,17 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", features);
     }
 
-    /// The whole page as a picture.
-    pub fn picture(&mut self, name: &str) {
+    /// Saves a screenshot of the whole page.
+    pub fn screenshot(&mut self, name: &str) {
         let clip = self.size();
-        let shot = self.call("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "clip": clip }));
-        let bytes = STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
+        let capture = self.call("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "clip": clip }));
+        let bytes = STANDARD.decode(capture["data"].as_str().expect("an image")).expect("base64");
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join(format!("{name}.png")), bytes).expect("a file");
     }
 
-    /// The page's whole area.
+    /// The size of the whole page, as a clip for a screenshot.
     pub fn size(&mut self) -> Value {
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
         json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 })

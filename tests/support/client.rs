@@ -1,4 +1,4 @@
-//! A raw HTTP/1.1 client: it sends the bytes it is given and tidies nothing up.
+//! A raw HTTP/1.1 client, which sends exactly the bytes it is given.
 
 use std::{
     io::{Read, Write},
@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-/// An answer.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
@@ -40,10 +39,10 @@ pub fn get(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Respo
     send(address, "GET", target, &headers, b"")
 }
 
-/// Sends raw bytes and reads the answer to its end.
+/// Sends raw bytes and reads the response.
 pub fn exchange(address: SocketAddr, request: &[u8]) -> Response {
     let mut stream = connect(address);
-    // A server that refuses early closes before it has read everything; the answer is what counts.
+    // A server that rejects a request early closes before it has read everything, so a write may fail.
     drop(stream.write_all(request));
     read(&mut stream)
 }
@@ -54,7 +53,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads one answer.
+/// Reads one response.
 pub fn read(stream: &mut TcpStream) -> Response {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -63,7 +62,7 @@ pub fn read(stream: &mut TcpStream) -> Response {
             return response;
         }
         match stream.read(&mut chunk) {
-            // The answer to a HEAD request ends with its head.
+            // The response to a HEAD request ends with its head.
             Ok(0) => return parse(&bytes, true).unwrap_or_else(|| panic!("closed after {:?}", String::from_utf8_lossy(&bytes))),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),

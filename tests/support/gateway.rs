@@ -1,4 +1,4 @@
-//! The whole gateway, with a database, ports and a clock of its own. When it has stopped, its figures must add up.
+//! A complete gateway with a private database, free ports and a manual clock. When it stops, its metrics must be conserved.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -8,7 +8,7 @@ use waybill::{
     endpoint::Endpoint,
     http::{Running, Server},
     signature::Outgoing,
-    time::{Clock, Timestamp},
+    time::{Clock, ManualClock, Timestamp},
 };
 
 use super::{
@@ -22,26 +22,26 @@ pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// A running gateway and its database.
 pub struct Gateway {
-    // Dropped in this order: the server lets go of the database before it is deleted.
+    // Dropped in this order: the server closes the database before it is deleted.
     running: Option<Running>,
     pub database: Database,
 }
 
 impl Gateway {
-    /// Starts one with those variables and that clock.
+    /// Starts a gateway on a new database.
     pub fn start(backend: Backend, now: Timestamp, variables: &[(String, String)]) -> Self {
-        Self::on(Database::new(backend), now, variables)
+        Self::start_on(Database::new(backend), now, variables)
     }
 
-    /// Starts one on a database that is there.
-    pub fn on(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
-        let running = start(&database.url(), Clock::Fixed(now), variables);
+    /// Starts a gateway on an existing database.
+    pub fn start_on(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
+        let running = start(&database.url(), Clock::Manual(ManualClock::new(now)), variables);
         Self { running: Some(running), database }
     }
 
-    /// Starts one that limits forged requests as it does by default.
+    /// Starts a gateway with the default limit of rejected requests.
     pub fn limited(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
-        let running = start_limited(&database.url(), Clock::Fixed(now), variables, None);
+        let running = start_limited(&database.url(), Clock::Manual(ManualClock::new(now)), variables, None);
         Self { running: Some(running), database }
     }
 
@@ -57,10 +57,20 @@ impl Gateway {
         self.running().gateway.endpoint(path).expect("an endpoint of that path")
     }
 
-    /// Stops it and hands over the database.
+    pub fn set_clock(&self, now: Timestamp) {
+        let Clock::Manual(clock) = &self.running().gateway.clock else { panic!("it uses the system clock") };
+        clock.set(now);
+    }
+
+    /// Asserts that every request is counted once.
+    pub fn assert_conserved(&self) {
+        Metrics::read(&self.running().gateway).assert_conserved();
+    }
+
+    /// Stops the gateway and returns its database.
     pub fn stop(mut self) -> Database {
         stop(self.running.take().expect("still running"));
-        std::mem::replace(&mut self.database, Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
+        std::mem::replace(&mut self.database, Database::placeholder())
     }
 
     pub fn send(&self, outgoing: &Outgoing) -> Response {
@@ -71,7 +81,7 @@ impl Gateway {
         client::send(self.address(), "POST", target, headers, body)
     }
 
-    /// Number of rows in each table that callbacks may change. What is not genuine goes to a table of its own.
+    /// Number of rows in each table that callbacks may change. Rejected requests are stored in another table.
     pub fn row_counts(&self) -> String {
         let tables = [
             "webhook_requests",
@@ -87,13 +97,12 @@ impl Gateway {
         self.database.query(&format!("SELECT concat_ws(' ', {}) AS row", counts.join(", "))).concat()
     }
 
-    /// What it tells Prometheus.
     pub fn metrics(&self) -> Metrics {
         let response = client::get(self.running().ops, "/metrics", &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]);
         Metrics::parse(&String::from_utf8(response.body).expect("UTF-8"))
     }
 
-    /// `GET` on the ops listener with the token.
+    /// The JSON response to an authorized `GET` on the operations listener.
     pub fn ops(&self, target: &str) -> Value {
         client::get(self.running().ops, target, &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]).json()
     }
@@ -107,23 +116,24 @@ impl Drop for Gateway {
     }
 }
 
-/// Stops it and checks that it has counted every request once.
+/// Stops a gateway and asserts that every request is counted once.
 pub fn stop(running: Running) {
     let gateway = Arc::clone(&running.gateway);
     running.stop();
-    // A test that has failed already says why.
+    // A second panic would hide the failure of the test.
     if !std::thread::panicking() {
-        Metrics::of(&gateway).assert_conserved();
+        Metrics::read(&gateway).assert_conserved();
     }
 }
 
-/// Starts a gateway on a database. It takes any number of forged requests: most tests send all theirs from one network.
+/// Starts a gateway without a limit of rejected requests, because tests send all of theirs from one network.
 pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -> Running {
     start_limited(database_url, clock, variables, Some(0))
 }
 
-/// The same with another limit of forged requests, or with the gateway's own.
+/// Starts a gateway with the given limit of rejected requests, or with the default one.
 pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<usize>) -> Running {
+    super::timing::start();
     let mut all: Vec<(String, String)> = [
         ("DATABASE_URL", database_url),
         ("LISTEN", "127.0.0.1:0"),

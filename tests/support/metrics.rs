@@ -1,10 +1,10 @@
-//! What a gateway tells Prometheus, and the law that its figures add up.
+//! The metrics of a gateway, and their conservation law: each request has one outcome and one response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use waybill::gateway::Gateway;
 
-/// One line of the exposition.
+/// One sample of the exposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     pub name: String,
@@ -12,26 +12,26 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// All that a gateway tells.
+/// All samples of a gateway.
 pub struct Metrics(pub Vec<Sample>);
 
 impl Metrics {
-    pub fn of(gateway: &Gateway) -> Self {
+    pub fn read(gateway: &Gateway) -> Self {
         Self::parse(&gateway.exposition().expect("an exposition"))
     }
 
     pub fn parse(exposition: &str) -> Self {
-        assert!(exposition.ends_with("# EOF\n"), "OpenMetrics ends so: {exposition}");
+        assert!(exposition.ends_with("# EOF\n"), "OpenMetrics ends with EOF: {exposition}");
         Self(exposition.lines().filter(|line| !line.starts_with('#')).map(sample).collect())
     }
 
-    /// The sum of what has that name and those labels, `waybill_` left out.
+    /// The sum of the samples with that name, without `waybill_`, and those labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let is_meant = |sample: &&Sample| {
+        let matches = |sample: &&Sample| {
             sample.name.strip_prefix("waybill_") == Some(name)
-                && labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|is| is == value))
+                && labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|actual| actual == value))
         };
-        self.0.iter().filter(is_meant).map(|sample| sample.value).sum()
+        self.0.iter().filter(matches).map(|sample| sample.value).sum()
     }
 
     /// The values of a label.
@@ -39,7 +39,7 @@ impl Metrics {
         self.0.iter().filter_map(|sample| sample.labels.get(label)).map(String::as_str).collect()
     }
 
-    /// The figures of an endpoint add up. While a request is in work it is received and has no outcome yet.
+    /// Asserts that the counters of each endpoint add up. A request in progress is received and has no outcome yet.
     pub fn assert_conserved(&self) {
         let endpoints: BTreeSet<(&str, &str)> = self
             .0
@@ -48,19 +48,26 @@ impl Metrics {
             .map(|sample| (sample.labels["provider"].as_str(), sample.labels["account"].as_str()))
             .collect();
         for (provider, account) in endpoints {
-            let of = [("provider", provider), ("account", account)];
-            let received = self.sum("requests_received_total", &of);
-            let outcome = |outcome| self.sum("requests_outcome_total", &[of[0], of[1], ("outcome", outcome)]);
-            let what = format!("{provider}/{account}");
-            assert_same(received, self.sum("requests_outcome_total", &of), &format!("{what}: received and outcomes"));
-            assert_same(outcome("rejected"), self.sum("requests_rejected_total", &of), &format!("{what}: rejected and causes"));
-            assert_same(outcome("failed"), self.sum("requests_failed_total", &of), &format!("{what}: failed and causes"));
-            let aborted = self.sum("requests_failed_total", &[of[0], of[1], ("cause", "aborted")]);
-            let answered = self.sum("answers_total", &of);
-            assert!((received - aborted..=received).contains(&answered), "{what}: {answered} answers to {received} requests");
-            let proven = self.sum("verified_total", &of);
+            let labels = [("provider", provider), ("account", account)];
+            let received = self.sum("requests_received_total", &labels);
+            let outcome = |outcome| self.sum("requests_outcome_total", &[labels[0], labels[1], ("outcome", outcome)]);
+            let endpoint = format!("{provider}/{account}");
+            assert_same(received, self.sum("requests_outcome_total", &labels), &format!("{endpoint}: received and outcomes"));
+            assert_same(
+                outcome("rejected"),
+                self.sum("requests_rejected_total", &labels),
+                &format!("{endpoint}: rejected and causes"),
+            );
+            assert_same(outcome("failed"), self.sum("requests_failed_total", &labels), &format!("{endpoint}: failed and causes"));
+            let aborted = self.sum("requests_failed_total", &[labels[0], labels[1], ("cause", "aborted")]);
+            let answered = self.sum("answers_total", &labels);
+            assert!((received - aborted..=received).contains(&answered), "{endpoint}: {answered} answers to {received} requests");
+            let verified = self.sum("verified_total", &labels);
             let stored = outcome("accepted") + outcome("duplicate") + outcome("quarantined");
-            assert!(stored <= proven && proven + outcome("rejected") <= received, "{what}: {stored} stored, {proven} proven");
+            assert!(
+                stored <= verified && verified + outcome("rejected") <= received,
+                "{endpoint}: {stored} stored, {verified} verified"
+            );
         }
         let unlabelled = |name: &str| self.sum(name, &[]);
         assert_same(unlabelled("request_duration_seconds_count"), unlabelled("answers_total"), "durations and answers");
@@ -69,11 +76,11 @@ impl Metrics {
     }
 }
 
-fn assert_same(one: f64, other: f64, what: &str) {
-    assert!((one - other).abs() < 0.5, "{what}: {one} and {other}");
+fn assert_same(one: f64, other: f64, endpoint: &str) {
+    assert!((one - other).abs() < 0.5, "{endpoint}: {one} and {other}");
 }
 
-/// Reads `name{label="value",…} value`. No value of ours is escaped.
+/// Parses `name{label="value",…} value`. No label value of Waybill needs escapes.
 fn sample(line: &str) -> Sample {
     let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
     let (name, labels) = series.split_once('{').unwrap_or((series, "}"));

@@ -1,4 +1,4 @@
-//! What the test binaries share: databases of one's own, a gateway of one's own, a raw HTTP client.
+//! Shared by the test binaries: private databases, private gateways, a raw HTTP client.
 
 pub mod callback;
 pub mod chromium;
@@ -6,9 +6,10 @@ pub mod client;
 pub mod database;
 pub mod gateway;
 pub mod metrics;
+pub mod timing;
 pub mod twilio;
 
-/// A variable of the process: where `./test` says which Postgres to use, and what to rewrite.
+/// An environment variable of the test run: which Postgres to use, and which files to rewrite.
 pub fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the tests' own switches")]
     std::env::var(name).ok()

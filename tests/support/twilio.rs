@@ -9,11 +9,11 @@ use super::{client::Response, database::Database, gateway::Gateway};
 pub const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
 pub const PATH: &str = "/webhooks/twilio";
 
-/// A gateway whose clock stands at that second.
+/// A gateway whose clock is set to that second.
 pub fn gateway(database: Database, seconds: i64, more: &[(&str, &str)]) -> Gateway {
     let variables = [("TWILIO_AUTH_TOKEN", TOKEN)].iter().chain(more);
     let variables: Vec<(String, String)> = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Gateway::on(database, Timestamp::from_seconds(seconds).expect("an instant"), &variables)
+    Gateway::start_on(database, Timestamp::from_seconds(seconds).expect("an instant"), &variables)
 }
 
 /// Sends a signed form.

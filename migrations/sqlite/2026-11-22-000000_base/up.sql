@@ -1,7 +1,7 @@
 -- The twin of migrations/postgres/2026-11-22-000000_base: same tables, columns, nullability and unique keys.
--- Instants are UTC text that sorts; money is decimal text; keys and bodies are bytes. STRICT refuses a value of another type.
+-- Times are UTC text that sorts; money is decimal text; keys and bodies are bytes. STRICT rejects a value of another type.
 
--- What the application sent.
+-- Messages that the application sent.
 CREATE TABLE communication_metrics (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     reference TEXT UNIQUE,
@@ -58,7 +58,7 @@ CREATE TABLE message_external_ids (
 CREATE INDEX message_external_ids_message_id ON message_external_ids (message_id);
 CREATE INDEX message_external_ids_external_id ON message_external_ids (external_id);
 
--- One row per authentic callback.
+-- One row per verified callback.
 CREATE TABLE webhook_requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     service_type TEXT NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE webhook_bodies (
 ) STRICT;
 CREATE INDEX webhook_bodies_received_at ON webhook_bodies (received_at);
 
--- What failed authentication, for diagnosis only. No dedupe key: nothing here can make a later request a duplicate.
+-- Requests that failed verification, for diagnosis only. They have no dedupe key, so they never make a later request a duplicate.
 CREATE TABLE rejected_requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     service_type TEXT NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE rejected_requests (
     received_at TEXT NOT NULL
 ) STRICT;
 
--- Append-only: one row per distinct fact.
+-- Append-only: one row per distinct event.
 CREATE TABLE webhook_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     event_key BLOB NOT NULL,

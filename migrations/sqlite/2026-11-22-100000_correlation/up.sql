@@ -1,6 +1,6 @@
--- The twin of migrations/postgres/2026-11-22-100000_correlation: sets of inbound parts, and the ways to find a message.
+-- The twin of migrations/postgres/2026-11-22-100000_correlation: sets of inbound parts, and lookups of messages.
 
--- The parts of one long inbound message, while they are waited for and afterwards.
+-- The parts of one long inbound message, while it is incomplete and afterwards.
 CREATE TABLE inbound_sets (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     service_type TEXT NOT NULL,
@@ -20,7 +20,7 @@ ALTER TABLE inbound_parts ADD COLUMN occurred_at TEXT;
 CREATE INDEX inbound_parts_inbound_set_id ON inbound_parts (inbound_set_id);
 
 CREATE INDEX communication_metrics_recipient ON communication_metrics (recipient, sent_at);
--- The message that the gateway itself matched: where `message_id` is another, the application has mapped it since.
+-- The message that the gateway matched. If `message_id` differs, the application has mapped the row since.
 ALTER TABLE message_external_ids ADD COLUMN matched_id INTEGER;
 CREATE INDEX message_external_ids_embedded_id ON message_external_ids (embedded_id) WHERE embedded_id IS NOT NULL;
 CREATE INDEX message_external_ids_unmatched ON message_external_ids (id) WHERE message_id IS NULL;

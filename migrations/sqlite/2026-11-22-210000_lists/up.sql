@@ -1,4 +1,4 @@
--- The twin of migrations/postgres/2026-11-22-210000_lists: each filter of a list finds its rows in the order in which they are shown.
+-- The twin of migrations/postgres/2026-11-22-210000_lists: each list filter finds its rows in display order.
 
 CREATE INDEX message_external_ids_by_created_at ON message_external_ids (created_at, id);
 CREATE INDEX message_external_ids_by_status ON message_external_ids (status, created_at, id);

@@ -1,5 +1,4 @@
-//! `GET /api/events`: the feed of all events, in an order to which nothing is ever added but at its end. Who asks again from
-//! where the last answer ended misses nothing and gets nothing twice.
+//! `GET /api/events`: the append-only feed of all events. Resuming from `next` neither skips nor repeats an event.
 
 #![expect(unused_qualifications, reason = "inside utoipa's macro")]
 
@@ -13,89 +12,89 @@ use utoipa::{
 };
 
 use super::{
-    Problems,
-    ask::list,
-    query::{Limit, Value, schema, value},
+    parameters::{Limit, Parameter, parse_optional, schema},
+    store_query::respond_to,
 };
 use crate::{
     gateway::Gateway,
+    http::api_error::ErrorResponses,
     store::{FeedCursor, Store, StoreError, StoredEvent},
 };
 
-/// Where to begin.
+/// Start of the feed.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::http) enum After {
-    /// Before the first event.
+pub(in crate::http) enum FeedStart {
+    /// The beginning of the feed.
     #[default]
-    Start,
-    /// Behind the last one of now.
-    Now,
-    /// Behind that one.
-    Event(FeedCursor),
+    Beginning,
+    /// The current end of the feed.
+    End,
+    /// After that event.
+    After(FeedCursor),
 }
 
-schema!(After: ObjectBuilder::new()
+schema!(FeedStart: ObjectBuilder::new()
     .schema_type(Type::String)
     .pattern(Some("^(now|[0-9]{1,18}-[0-9]{1,18})?$"))
     .examples(["7012-345"]));
 
-impl Value for After {
-    fn read(text: &str) -> Result<Self, &'static str> {
+impl Parameter for FeedStart {
+    fn parse_text(text: &str) -> Result<Self, &'static str> {
         match text {
-            "" => Ok(Self::Start),
-            "now" => Ok(Self::Now),
-            cursor => {
-                FeedCursor::from_str(cursor).map(Self::Event).map_err(|_| "after: expected next, a cursor, now, or nothing")
-            }
+            "" => Ok(Self::Beginning),
+            "now" => Ok(Self::End),
+            cursor => FeedCursor::from_str(cursor)
+                .map(Self::After)
+                .map_err(|_| "after: expected the next or cursor of a response, now, or nothing"),
         }
     }
 }
 
-impl After {
-    /// The place in the feed. Blocks.
-    pub(super) fn place(self, store: &Store) -> Result<FeedCursor, StoreError> {
+impl FeedStart {
+    /// The position in the feed. Blocks.
+    pub(super) fn cursor(self, store: &Store) -> Result<FeedCursor, StoreError> {
         match self {
-            Self::Start => Ok(FeedCursor::default()),
-            Self::Now => store.newest_event(),
-            Self::Event(cursor) => Ok(cursor),
+            Self::Beginning => Ok(FeedCursor::default()),
+            Self::End => store.feed_end(),
+            Self::After(cursor) => Ok(cursor),
         }
     }
 }
 
-/// Which events.
+/// Selects events.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct EventsQuery {
-    /// `next` of the answer before, or an event's `cursor`. Empty: from the first event on; `now`: only what is still to come.
-    #[serde(default, deserialize_with = "value")]
+    /// `next` of the previous response, or the `cursor` of an event. Default: from the first event; `now`: only future events.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
-    after: Option<After>,
-    /// Events at the most.
-    #[serde(default, deserialize_with = "value")]
+    after: Option<FeedStart>,
+    /// Maximum number of events.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     limit: Option<Limit>,
 }
 
-/// Some events, oldest first.
+/// Events, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct EventPage {
     /// The events.
     events: Vec<StoredEvent>,
-    /// What to ask for as `after` next, also where nothing new has come.
+    /// The next value of `after`, also if there are no new events.
     #[schema(value_type = String, example = "7012-345")]
     next: FeedCursor,
-    /// Whether there may be more at once.
+    /// True if there may be more events now.
     has_more: bool,
 }
 
-/// Events behind a place in the feed, oldest first.
+/// Events after a position in the feed, oldest first.
 #[utoipa::path(get, path = "/api/events", operation_id = "list_events", tag = "events", params(EventsQuery),
-    responses((status = 200, description = "Some events", body = EventPage), Problems))]
-pub(in crate::http) async fn after(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    list(&request, gateway, |store, query: EventsQuery| {
-        let after = query.after.unwrap_or_default().place(store)?;
-        let page = store.events_after(after, Limit::or_default(query.limit))?;
+    responses((status = 200, description = "Events", body = EventPage), ErrorResponses))]
+pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    respond_to(&request, gateway, |store, parameters: EventsQuery| {
+        let after = parameters.after.unwrap_or_default().cursor(store)?;
+        let page = store.events_after(after, Limit::or_default(parameters.limit))?;
         Ok(EventPage { events: page.events, next: page.next, has_more: page.has_more })
     })
     .await

@@ -1,13 +1,12 @@
-//! `GET /api/health`: the figures behind `/webhooks/health`.
+//! `GET /api/health`: the details behind `/webhooks/health`.
 
 use actix_web::{HttpResponse, web::Data};
 
-use super::Problems;
-use crate::{gateway::Gateway, health::Health};
+use crate::{gateway::Gateway, health::Health, http::api_error::ErrorResponses};
 
-/// How the gateway does: its checks, each endpoint's condition, and what waits for somebody.
+/// Health of the gateway: its checks, the condition of each endpoint, and items that need attention.
 #[utoipa::path(get, path = "/api/health", operation_id = "health", tag = "about",
-    responses((status = 200, description = "How it does; also when it does badly", body = Health), Problems))]
+    responses((status = 200, description = "The report, also if the gateway is unhealthy", body = Health), ErrorResponses))]
 pub(in crate::http) async fn health(gateway: Data<Gateway>) -> HttpResponse {
     HttpResponse::Ok().json(gateway.into_inner().health().await)
 }

@@ -1,4 +1,4 @@
-//! `GET /api/messages`: the status table, newest first, by filters and a keyset cursor; and one message with its events.
+//! `GET /api/messages`: messages and their status, one message with its events, and its history.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,49 +8,49 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Problems,
-    ask::{ask_for_one, list},
-    listing,
-    query::{Text, filter, query},
+    list::{list_body, list_filter, list_query},
+    parameters::Text,
+    store_query::{respond_if_found, respond_to},
 };
 use crate::{
     explain::Explanation,
     gateway::Gateway,
+    http::api_error::ErrorResponses,
     status::Status,
     store::{Message, MessageFilter, StoredEvent},
 };
 
-query! {
-    /// Which messages.
+list_query! {
+    /// Selects messages.
     MessagesQuery {
-        /// With this status.
+        /// Only messages with this status.
         status: Status,
-        /// To this number or address, however it is written.
+        /// Only those to this phone number or address, in any notation.
         recipient: Text,
-        /// With this id of the provider.
+        /// Only messages with this provider id.
         external_id: Text,
-        /// Matched with this message of the application.
+        /// Only messages matched with this message of the application.
         message_id: i64,
-        /// Matched with the application's message of this reference.
+        /// Only messages matched with the application's message that has this reference.
         reference: Text,
     }
 }
 
-listing!(Messages, messages: Message);
+list_body!(Messages, messages: Message);
 
 /// Messages, newest first.
 #[utoipa::path(get, path = "/api/messages", operation_id = "list_messages", tag = "messages", params(MessagesQuery),
-    responses((status = 200, description = "One page", body = Messages), Problems))]
-pub(in crate::http) async fn all(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    list(&request, gateway, |store, query: MessagesQuery| {
-        let filter = filter!(
-            query,
+    responses((status = 200, description = "One page", body = Messages), ErrorResponses))]
+pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    respond_to(&request, gateway, |store, parameters: MessagesQuery| {
+        let filter = list_filter!(
+            parameters,
             MessageFilter {
-                status: query.status,
-                recipient: query.recipient.map(Text::address),
-                external_id: query.external_id.map(|text| text.0),
-                message_id: query.message_id,
-                reference: query.reference.map(|text| text.0)
+                status: parameters.status,
+                recipient: parameters.recipient.map(Text::address),
+                external_id: parameters.external_id.map(|text| text.0),
+                message_id: parameters.message_id,
+                reference: parameters.reference.map(|text| text.0)
             }
         );
         store.messages(&filter).map(Messages::from)
@@ -58,35 +58,35 @@ pub(in crate::http) async fn all(request: HttpRequest, gateway: Data<Gateway>) -
     .await
 }
 
-/// A message and what it is made of.
+/// A message and its events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct MessageWithEvents {
     /// The message.
     message: Message,
-    /// Its events as they came, a thousand at the most.
+    /// Its events in order of arrival, at most 1,000.
     events: Vec<StoredEvent>,
 }
 
-/// One message, with its events.
-#[utoipa::path(get, path = "/api/messages/{id}", operation_id = "get_message", tag = "messages", params(("id" = i64, Path, description = "Its `id`")),
-    responses((status = 200, description = "The message", body = MessageWithEvents), Problems))]
-pub(in crate::http) async fn one(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
+/// One message with its events.
+#[utoipa::path(get, path = "/api/messages/{id}", operation_id = "get_message", tag = "messages", params(("id" = i64, Path, description = "The `id` of the message")),
+    responses((status = 200, description = "The message with its events", body = MessageWithEvents), ErrorResponses))]
+pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<i64>().ok();
-    ask_for_one(gateway, move |store| {
+    respond_if_found(gateway, move |store| {
         let Some(message) = id.map(|id| store.message(id)).transpose()?.flatten() else { return Ok(None) };
         Ok(Some(MessageWithEvents { events: store.events_of_message(&message)?, message }))
     })
     .await
 }
 
-/// The story of one message: every event with what it did and why, what came again or late, the match, the error and what to do next.
-#[utoipa::path(get, path = "/api/messages/{id}/explain", operation_id = "explain_message", tag = "messages", params(("id" = i64, Path, description = "Its `id`")),
-    responses((status = 200, description = "Its story", body = Explanation), Problems))]
+/// The history of one message: each event with its effect and the reason, duplicates and late arrivals, the match, the error and the next step.
+#[utoipa::path(get, path = "/api/messages/{id}/explain", operation_id = "explain_message", tag = "messages", params(("id" = i64, Path, description = "The `id` of the message")),
+    responses((status = 200, description = "The history", body = Explanation), ErrorResponses))]
 pub(in crate::http) async fn explain(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<i64>().ok();
-    ask_for_one(gateway, move |store| {
-        let story = id.map(|id| store.story(id)).transpose()?.flatten();
-        Ok(story.map(Explanation::from))
+    respond_if_found(gateway, move |store| {
+        let history = id.map(|id| store.history(id)).transpose()?.flatten();
+        Ok(history.map(Explanation::from))
     })
     .await
 }

@@ -1,54 +1,34 @@
-//! The HTTP API of the ops listener: what is stored, for programs. Each route stands once, in the table below, from which it is
-//! registered and from which a test knows that the OpenAPI document has it.
+//! The JSON API of the ops listener. The table below is the only list of its routes: they are registered from it, and a test compares
+//! it with the OpenAPI document.
 
-mod ask;
+pub(super) mod calls;
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod inbound_messages;
+mod list;
 pub(super) mod messages;
-pub(super) mod others;
-mod query;
+mod parameters;
 pub(super) mod registrations;
 pub(super) mod replays;
 pub(super) mod requests;
+pub(super) mod rooms;
 pub(super) mod stats;
+mod store_query;
 pub(super) mod stream;
 
-use super::{openapi::Problems, routes::routes};
-
-/// The body of a list.
-macro_rules! listing {
-    ($Name:ident, $field:ident: $Row:ty) => {
-        /// One page, newest first.
-        #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
-        pub(in crate::http) struct $Name {
-            /// The rows.
-            $field: Vec<$Row>,
-            /// What to ask for as `cursor` to get the next page; null on the last one.
-            #[schema(value_type = Option<String>)]
-            next_cursor: Option<crate::store::Cursor>,
-        }
-
-        impl From<crate::store::Page<$Row>> for $Name {
-            fn from(page: crate::store::Page<$Row>) -> Self {
-                Self { $field: page.items, next_cursor: page.next_cursor }
-            }
-        }
-    };
-}
-use listing;
+use super::routes::routes;
 
 routes! {
-    /// Registers the API below its path.
     "/api" configure ROUTES;
-    "/messages": get messages::all, post registrations::register;
-    "/messages/{id}": get messages::one;
+    "/messages": get messages::list, post registrations::register;
+    "/messages/{id}": get messages::get;
     "/messages/{id}/explain": get messages::explain;
-    "/events": get events::after;
-    "/inbound": get others::inbound;
-    "/calls": get others::calls;
-    "/rooms": get others::rooms;
-    "/requests": get requests::all;
-    "/requests/{id}": get requests::one;
+    "/events": get events::list;
+    "/inbound": get inbound_messages::list;
+    "/calls": get calls::list;
+    "/rooms": get rooms::list;
+    "/requests": get requests::list;
+    "/requests/{id}": get requests::get;
     "/requests/{id}/replay": post replays::replay;
     "/requests/{id}/discard": post replays::discard;
     "/stats": get stats::stats;
@@ -56,7 +36,7 @@ routes! {
 }
 
 routes! {
-    /// Registers what a browser reads with its password: it can show no token there.
+    /// The event stream, which also accepts a password: a browser's `EventSource` cannot send a bearer token.
     "/api/events/stream" configure_stream STREAM_ROUTES;
     "": get stream::stream;
 }

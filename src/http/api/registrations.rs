@@ -1,5 +1,5 @@
-//! `POST /api/messages`: the application tells of its messages, one or many. Telling twice is safe: what is told anew counts,
-//! what is left out stays, so that a message can be registered before it is sent and again with the id that sending gave.
+//! `POST /api/messages`: the application registers its messages. A second registration updates the given fields and leaves the others,
+//! so that a message can be registered before it is sent and again with the provider's id.
 
 use actix_web::{
     HttpResponse,
@@ -10,73 +10,72 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Problems;
 use crate::{
     address,
     endpoint::Account,
     event::ExternalId,
     gateway::Gateway,
-    http::problem,
+    http::api_error::{self, ErrorResponses},
     json, providers,
     status::Channel,
     store::{Registration, StoreError},
     time::Timestamp,
 };
 
-/// Messages in one request.
+/// Maximum number of messages in one request.
 const MAX_MESSAGES: usize = 1_000;
 
-/// The longest reference or recipient that is taken.
+/// Longest reference, external id or recipient, in bytes.
 const MAX_TEXT: usize = 255;
 
-/// One message as it is told. An unknown field is an error: what is silently ignored is missed later.
+/// A message to register. An unknown field is an error, so that a typo is not silently ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Registration)]
-pub(in crate::http) struct Told {
-    /// The application's own key of the message.
+pub(in crate::http) struct RegistrationBody {
+    /// The application's own key for the message.
     #[schema(min_length = 1, max_length = 255, example = "order-1")]
     reference: String,
     /// Provider.
-    #[schema(value_type = super::query::ServiceType, inline)]
+    #[schema(value_type = super::parameters::ServiceType, inline)]
     service_type: String,
-    /// Account, as in its URL or as in its variables; otherwise `default`.
+    /// Account, as in its URL or in its variables. Default: `default`.
     #[schema(pattern = "^[a-z0-9-]{1,64}$", example = "default")]
     account: Option<String>,
-    /// The id that the provider gave, once it is known.
+    /// The provider's id, once known.
     #[schema(min_length = 1, max_length = 255)]
     external_id: Option<String>,
-    /// Number or address.
+    /// Phone number or address.
     #[schema(min_length = 1, max_length = 255)]
     recipient: Option<String>,
-    /// By what way it travels.
+    /// Channel of the message.
     channel: Option<Channel>,
-    /// When it was sent.
+    /// Time of sending.
     #[schema(value_type = Option<Timestamp>, inline)]
     sent_at: Option<String>,
 }
 
-/// One message, or many at once.
+/// One message, or several.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "what is read is told apart by hand, for the sake of what the answer says is wrong")]
-pub(in crate::http) enum ToldOneOrMany {
+#[expect(dead_code, reason = "for the document only: `parse` distinguishes them, which gives better errors")]
+pub(in crate::http) enum RegistrationBodies {
     /// One.
-    One(Told),
-    /// A thousand at the most.
-    Many(Vec<Told>),
+    One(RegistrationBody),
+    /// At most 1,000.
+    Many(Vec<RegistrationBody>),
 }
 
-/// A message that is registered.
+/// A registered message.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Registered {
-    /// The application's own key of the message.
+    /// The application's own key for the message.
     reference: String,
-    /// Its number: `message_id` of the rows that are matched with it.
+    /// Its id: `message_id` of the rows matched with it.
     id: i64,
 }
 
-/// As it was told: one message, or many in the order given.
+/// One message or several, in the order of the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(in crate::http) enum RegisteredOneOrMany {
@@ -86,29 +85,29 @@ pub(in crate::http) enum RegisteredOneOrMany {
     Many(Vec<Registered>),
 }
 
-impl Told {
-    /// The registration, or which field is wrong.
-    fn registration(self) -> Result<Registration, &'static str> {
-        let fits = |text: &str| (1..=MAX_TEXT).contains(&text.len()) && !text.contains('\0');
-        // As in the URL, or as in variables.
+impl RegistrationBody {
+    /// Converts to a registration; the error is the name of the invalid field.
+    fn into_registration(self) -> Result<Registration, &'static str> {
+        let is_valid = |text: &str| (1..=MAX_TEXT).contains(&text.len()) && !text.contains('\0');
+        // Written as in the URL or as in variables.
         let account = match self.account.as_deref() {
             None | Some("default") => Account::unnamed(),
             Some(name) => name.to_uppercase().replace('-', "_").parse().map_err(|_| "account")?,
         };
         let spec = providers::find(&self.service_type).ok_or("service_type")?;
-        let is_email = self.channel == Some(Channel::Email) || spec.name == "resend";
-        let normalized = |recipient: &str| if is_email { address::email(recipient) } else { address::international(recipient) };
+        let is_email = self.channel == Some(Channel::Email) || spec.is_email();
+        let normalize = |recipient: &str| if is_email { address::email(recipient) } else { address::international(recipient) };
         Ok(Registration {
-            reference: Some(self.reference).filter(|reference| fits(reference)).ok_or("reference")?,
+            reference: Some(self.reference).filter(|reference| is_valid(reference)).ok_or("reference")?,
             service_type: spec.name,
             account: account.as_str().to_owned(),
             external_id: self
                 .external_id
-                .map(|id| ExternalId::new(&id).filter(|_| fits(&id)).ok_or("external_id"))
+                .map(|id| ExternalId::new(&id).filter(|_| is_valid(&id)).ok_or("external_id"))
                 .transpose()?,
             recipient: match self.recipient {
                 None => None,
-                Some(recipient) if fits(&recipient) => normalized(&recipient),
+                Some(recipient) if is_valid(&recipient) => normalize(&recipient),
                 Some(_) => return Err("recipient"),
             },
             channel: self.channel,
@@ -117,46 +116,46 @@ impl Told {
     }
 }
 
-/// Reads one message or a list of them; otherwise what is wrong, without quoting it.
-fn read(body: &[u8]) -> Result<(Vec<Registration>, bool), String> {
-    let told = json::read(body).map_err(|_| "expected JSON, and each field once".to_owned())?;
-    let (list, is_list) = match told {
+/// Parses one message or a list of them; the flag is true for a list. Errors never quote the input.
+fn parse(body: &[u8]) -> Result<(Vec<Registration>, bool), String> {
+    let value = json::parse(body).map_err(|_| "expected JSON without duplicate fields".to_owned())?;
+    let (list, is_list) = match value {
         Value::Array(list) => (list, true),
         one => (vec![one], false),
     };
     if list.len() > MAX_MESSAGES {
-        return Err(format!("expected {MAX_MESSAGES} messages at the most"));
+        return Err(format!("expected at most {MAX_MESSAGES} messages"));
     }
-    let one = |(place, told): (usize, Value)| {
-        let told: Told = serde_json::from_value(told).map_err(|_| {
-            format!("message {place}: expected reference and service_type, and account, external_id, recipient, channel, sent_at if known")
+    let one = |(index, value): (usize, Value)| {
+        let body: RegistrationBody = serde_json::from_value(value).map_err(|_| {
+            format!("message {index}: expected reference and service_type, and optionally account, external_id, recipient, channel, sent_at")
         })?;
-        told.registration().map_err(|field| format!("message {place}: {field} is not one"))
+        body.into_registration().map_err(|field| format!("message {index}: invalid {field}"))
     };
     Ok((list.into_iter().enumerate().map(one).collect::<Result<_, _>>()?, is_list))
 }
 
-/// Tells of messages of the application. Telling twice is safe.
-#[utoipa::path(post, path = "/api/messages", operation_id = "register_messages", tag = "messages", request_body = ToldOneOrMany,
-    responses((status = 200, description = "They are registered", body = RegisteredOneOrMany), Problems))]
+/// Registers messages of the application. Registering twice is safe.
+#[utoipa::path(post, path = "/api/messages", operation_id = "register_messages", tag = "messages", request_body = RegistrationBodies,
+    responses((status = 200, description = "The registered messages", body = RegisteredOneOrMany), ErrorResponses))]
 pub(in crate::http) async fn register(body: Result<Bytes, actix_web::Error>, gateway: Data<Gateway>) -> HttpResponse {
-    let Ok(body) = body else { return problem::too_large() };
-    let (registrations, is_list) = match read(&body) {
-        Ok(read) => read,
-        Err(detail) => return problem::answer(StatusCode::BAD_REQUEST, "invalid_registration", detail),
+    let Ok(body) = body else { return api_error::too_large() };
+    let (registrations, is_list) = match parse(&body) {
+        Ok(parsed) => parsed,
+        Err(detail) => return api_error::response(StatusCode::BAD_REQUEST, "invalid_registration", detail),
     };
     let references: Vec<String> = registrations.iter().map(|one| one.reference.clone()).collect();
     match gateway.store.register(registrations).await {
         Ok(ids) => {
             let one = |(reference, id)| Registered { reference, id };
-            let mut told: Vec<Registered> = references.into_iter().zip(ids).map(one).collect();
-            let first = if is_list { None } else { told.pop() };
-            HttpResponse::Ok().json(first.map_or_else(|| RegisteredOneOrMany::Many(told), RegisteredOneOrMany::One))
+            let mut registered: Vec<Registered> = references.into_iter().zip(ids).map(one).collect();
+            let first = if is_list { None } else { registered.pop() };
+            HttpResponse::Ok().json(first.map_or_else(|| RegisteredOneOrMany::Many(registered), RegisteredOneOrMany::One))
         }
-        Err(StoreError::Busy | StoreError::Unavailable) => problem::unavailable(),
+        Err(StoreError::Busy | StoreError::Unavailable) => api_error::unavailable(),
         Err(error) => {
-            tracing::error!(kind = error.kind(), "messages cannot be registered");
-            problem::unavailable()
+            tracing::error!(kind = error.kind(), "registration failed");
+            api_error::unavailable()
         }
     }
 }

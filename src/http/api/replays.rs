@@ -1,4 +1,4 @@
-//! `POST /api/requests/{id}/replay` and `…/discard`: what was kept and not applied, once what was wrong is mended.
+//! `POST /api/requests/{id}/replay` and `…/discard`: quarantined and rejected requests, once the cause is fixed.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,94 +8,94 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Problems, query};
+use super::parameters;
 use crate::{
     gateway::Gateway,
-    http::problem::{self, Problem},
-    replay::{self, NotApplied, ReplayError, Replayed},
+    http::api_error::{self, ApiError, ErrorResponses},
+    replay::{self, ReplayError, Replayed},
     store::RequestId,
 };
 
-/// Whether to do it.
+/// Options of a replay.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ReplayQuery {
-    /// Only tell what would change.
+    /// Only report what would change.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// What can come in between.
+/// Responses if nothing was done.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the document only")]
-pub(in crate::http) enum NotDone {
-    /// It is not quarantined, or its endpoint is off.
+pub(in crate::http) enum NotDoneResponses {
+    /// The request is not quarantined, or its endpoint is disabled.
     #[response(status = 409)]
-    Conflict(#[to_schema] Problem),
-    /// Its body has expired.
+    Conflict(ApiError),
+    /// The body of the request has expired.
     #[response(status = 410)]
-    Gone(#[to_schema] Problem),
-    /// It cannot be read, or is not genuine, now either.
+    Gone(ApiError),
+    /// The request still cannot be parsed, or still fails verification.
     #[response(status = 422)]
-    Unprocessable(#[to_schema] Problem),
+    Unprocessable(ApiError),
 }
 
-/// Applies a request that was quarantined or rejected.
+/// Replays a quarantined or rejected request.
 ///
-/// A quarantined one is read again and applied; a rejected one is verified again, with its own time as the clock, and then goes the
-/// way of every callback. Otherwise it stays as it is.
+/// A quarantined request is parsed again and applied. A rejected request is verified again, with its time of arrival as the clock, and then
+/// processed like any callback. If that fails, it remains as it is.
 #[utoipa::path(post, path = "/api/requests/{id}/replay", operation_id = "replay_request", tag = "requests",
-    params(("id" = String, Path, description = "`12`, or `r12` for a rejected one", example = "12"), ReplayQuery),
-    responses((status = 200, description = "What it did, or would do", body = Replayed), NotDone, Problems))]
+    params(("id" = String, Path, description = "`12`, or `r12` for a rejected request", example = "12"), ReplayQuery),
+    responses((status = 200, description = "The changes that were made, or that would be made", body = Replayed), NotDoneResponses, ErrorResponses))]
 pub(in crate::http) async fn replay(request: HttpRequest, id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
-    let query = match query::read::<ReplayQuery>(&request) {
-        Ok(query) => query,
-        Err(detail) => return problem::invalid_query(detail),
+    let ReplayQuery { dry_run } = match parameters::parse(&request) {
+        Ok(parameters) => parameters,
+        Err(detail) => return api_error::invalid_query(detail),
     };
-    let Ok(id) = id.parse::<RequestId>() else { return problem::not_found() };
-    match replay::replay(&gateway.store, gateway.all_endpoints(), id, query.dry_run).await {
+    let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
+    match replay::replay(&gateway.store, gateway.router(), id, dry_run).await {
         Ok(replayed) => HttpResponse::Ok().json(replayed),
-        Err(ReplayError::NotApplied(why)) => not_applied(&why),
-        Err(ReplayError::Store(error)) => {
-            tracing::warn!(kind = error.kind(), "a request is not replayed");
-            problem::unavailable()
-        }
+        Err(error) => not_replayed(&error),
     }
 }
 
-fn not_applied(why: &NotApplied) -> HttpResponse {
-    let (status, code) = match why {
-        NotApplied::NotFound => return problem::not_found(),
-        NotApplied::State(_) => (StatusCode::CONFLICT, "not_quarantined"),
-        NotApplied::Off(_) => (StatusCode::CONFLICT, "endpoint_off"),
-        NotApplied::Expired => (StatusCode::GONE, "body_expired"),
-        NotApplied::NotGenuine(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_signature"),
-        NotApplied::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_payload"),
-        NotApplied::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "poison"),
+fn not_replayed(error: &ReplayError) -> HttpResponse {
+    let (status, code) = match error {
+        ReplayError::Store(error) => {
+            tracing::warn!(kind = error.kind(), "replay failed");
+            return api_error::unavailable();
+        }
+        ReplayError::NotFound => return api_error::not_found(),
+        ReplayError::NotQuarantined(_) => (StatusCode::CONFLICT, "not_quarantined"),
+        ReplayError::EndpointOff(_) => (StatusCode::CONFLICT, "endpoint_off"),
+        ReplayError::BodyExpired => (StatusCode::GONE, "body_expired"),
+        ReplayError::NotVerified(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_signature"),
+        ReplayError::NotParsed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_payload"),
+        ReplayError::Poison => (StatusCode::UNPROCESSABLE_ENTITY, "poison"),
     };
-    problem::answer(status, code, why.to_string())
+    api_error::response(status, code, error.to_string())
 }
 
-/// That it was done.
+/// Confirmation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Discarded {
     /// Always true.
     discarded: bool,
 }
 
-/// Puts a request aside for good: a quarantined one stays as `discarded`, a rejected one is let go.
+/// Discards a request: a quarantined request becomes `discarded`, a rejected request is deleted.
 #[utoipa::path(post, path = "/api/requests/{id}/discard", operation_id = "discard_request", tag = "requests",
-    params(("id" = String, Path, description = "`12`, or `r12` for a rejected one", example = "12")),
-    responses((status = 200, description = "Done", body = Discarded), NotDone, Problems))]
+    params(("id" = String, Path, description = "`12`, or `r12` for a rejected request", example = "12")),
+    responses((status = 200, description = "The request is discarded", body = Discarded), NotDoneResponses, ErrorResponses))]
 pub(in crate::http) async fn discard(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
-    let Ok(id) = id.parse::<RequestId>() else { return problem::not_found() };
+    let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
     match replay::discard(&gateway.store, id).await {
         Ok(true) => HttpResponse::Ok().json(Discarded { discarded: true }),
-        Ok(false) => problem::answer(StatusCode::CONFLICT, "not_quarantined", "there is no such request that waits"),
+        Ok(false) => api_error::response(StatusCode::CONFLICT, "not_quarantined", "no such quarantined or rejected request"),
         Err(error) => {
-            tracing::warn!(kind = error.kind(), "a request is not discarded");
-            problem::unavailable()
+            tracing::warn!(kind = error.kind(), "discard failed");
+            api_error::unavailable()
         }
     }
 }

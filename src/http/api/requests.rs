@@ -1,4 +1,4 @@
-//! `GET /api/requests`: what came in, as it came: stored, quarantined, discarded, rejected.
+//! `GET /api/requests`: stored requests by state, and one request with its body.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -9,65 +9,64 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Problems,
-    ask::{ask_for_one, list},
-    listing,
-    query::{filter, query},
+    list::{list_body, list_filter, list_query},
+    store_query::{respond_if_found, respond_to},
 };
 use crate::{
     gateway::Gateway,
+    http::api_error::ErrorResponses,
     store::{RequestFilter, RequestId, RequestState, StoredRequest},
 };
 
-query! {
-    /// Which requests. Rejected ones only if they are asked for by their state.
+list_query! {
+    /// Selects requests. Rejected requests are listed only with `state=rejected`.
     RequestsQuery {
-        /// In this state.
+        /// Only requests in this state.
         state: RequestState,
     }
 }
 
-listing!(Requests, requests: StoredRequest);
+list_body!(Requests, requests: StoredRequest);
 
-/// Requests, newest first: authentic ones, or rejected ones.
+/// Requests, newest first: verified requests, or rejected ones.
 #[utoipa::path(get, path = "/api/requests", operation_id = "list_requests", tag = "requests", params(RequestsQuery),
-    responses((status = 200, description = "One page", body = Requests), Problems))]
-pub(in crate::http) async fn all(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    list(&request, gateway, |store, query: RequestsQuery| {
-        let filter = filter!(query, RequestFilter { state: query.state });
+    responses((status = 200, description = "One page", body = Requests), ErrorResponses))]
+pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    respond_to(&request, gateway, |store, parameters: RequestsQuery| {
+        let filter = list_filter!(parameters, RequestFilter { state: parameters.state });
         store.requests(&filter).map(Requests::from)
     })
     .await
 }
 
-/// How a body is written.
+/// Encoding of a body.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum BodyEncoding {
-    /// As it came: it is UTF-8.
+    /// UTF-8, unchanged.
     Text,
-    /// In base64.
+    /// Base64.
     Base64,
 }
 
-/// A request and what it brought.
+/// A request and its body.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct RequestWithBody {
     /// The request.
     request: StoredRequest,
     /// The exact body; null once it has expired.
     body: Option<String>,
-    /// How it is written.
+    /// The encoding of the body.
     body_encoding: Option<BodyEncoding>,
 }
 
-/// One request, with its body.
+/// One request with its body.
 #[utoipa::path(get, path = "/api/requests/{id}", operation_id = "get_request", tag = "requests",
-    params(("id" = String, Path, description = "`12`, or `r12` for a rejected one", example = "12")),
-    responses((status = 200, description = "The request", body = RequestWithBody), Problems))]
-pub(in crate::http) async fn one(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
+    params(("id" = String, Path, description = "`12`, or `r12` for a rejected request", example = "12")),
+    responses((status = 200, description = "The request with its body", body = RequestWithBody), ErrorResponses))]
+pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<RequestId>().ok();
-    ask_for_one(gateway, move |store| {
+    respond_if_found(gateway, move |store| {
         let Some(id) = id else { return Ok(None) };
         let Some(request) = store.request(id)? else { return Ok(None) };
         let (body, body_encoding) = match store.request_body(id)?.map(String::from_utf8) {

@@ -8,36 +8,35 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Problems,
-    ask::ask,
-    query::{self, ServiceType, value},
+    parameters::{self, ServiceType, parse_optional},
+    store_query::respond,
 };
 use crate::{
     gateway::Gateway,
-    http::problem,
+    http::api_error::{self, ErrorResponses},
     store::{Bucket, Stats, StatsFilter},
     time::Timestamp,
 };
 
-/// Of what range.
+/// Selects the range.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct StatsQuery {
-    /// From the period in which this instant lies. Otherwise a day ago, or thirty days where periods are days.
-    #[serde(default, deserialize_with = "value")]
+    /// From the period that contains this time. Default: a day ago, or 30 days ago if the periods are days.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     since: Option<Timestamp>,
-    /// Before this instant; otherwise now.
-    #[serde(default, deserialize_with = "value")]
+    /// Before this time. Default: now.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     until: Option<Timestamp>,
-    /// How long a period is.
-    #[serde(default, deserialize_with = "value")]
+    /// Length of a period.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     bucket: Option<Bucket>,
-    /// Of one provider.
-    #[serde(default, deserialize_with = "value")]
+    /// Only this provider.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     service_type: Option<ServiceType>,
 }
@@ -55,16 +54,16 @@ impl StatsQuery {
     }
 }
 
-/// How messages fared, per provider and period.
+/// Delivery, open and click rates, per provider and period.
 #[utoipa::path(get, path = "/api/stats", operation_id = "get_stats", tag = "stats", params(StatsQuery),
-    responses((status = 200, description = "Figures", body = Stats), Problems))]
+    responses((status = 200, description = "The statistics", body = Stats), ErrorResponses))]
 pub(in crate::http) async fn stats(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    let filter = match query::read::<StatsQuery>(&request) {
-        Ok(query) => query.filter(gateway.clock.now()),
-        Err(detail) => return problem::invalid_query(detail),
+    let filter = match parameters::parse::<StatsQuery>(&request) {
+        Ok(parameters) => parameters.filter(gateway.clock.now()),
+        Err(detail) => return api_error::invalid_query(detail),
     };
     let Some(starts) = filter.starts() else {
-        return problem::invalid_query("since must be before until, and the range have 800 periods at the most");
+        return api_error::invalid_query("since must be before until, and the range must have at most 800 periods");
     };
-    ask(gateway, move |store| store.stats(&filter, starts)).await
+    respond(gateway, move |store| store.stats(&filter, starts)).await
 }

@@ -1,5 +1,5 @@
-//! `GET /api/events/stream`: the feed as server-sent events. Each carries its place, with which a browser asks again by itself
-//! after a break.
+//! `GET /api/events/stream`: the feed as server-sent events. Each carries its cursor as its id, so that a client resumes where a
+//! connection broke.
 
 #![expect(unused_qualifications, reason = "inside utoipa's macro")]
 
@@ -16,85 +16,86 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use super::{
-    Problems,
-    ask::look,
-    events::After,
-    query::{self, Value, value},
+    events::FeedStart,
+    parameters::{self, Parameter, parse_optional},
+    store_query,
 };
 use crate::{
     gateway::Gateway,
-    http::problem,
+    http::api_error::{self, ErrorResponses},
     store::{FeedCursor, FeedPage},
 };
 
-/// How often the feed is looked at, and after how many looks at nothing a comment shows that the line is open.
-const POLL: Duration = Duration::from_secs(1);
-const QUIET: u32 = 10;
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Events that are sent together.
-const TOGETHER: i64 = 200;
+/// Polls without events after which a comment is sent, so that proxies do not close an idle connection.
+const POLLS_PER_KEEP_ALIVE: u32 = 10;
 
-/// Where to begin.
+/// Maximum number of events sent at once.
+const BATCH: i64 = 200;
+
+/// Start of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct StreamQuery {
-    /// As in `/api/events`; otherwise only what is still to come. The header `Last-Event-ID` counts more.
-    #[serde(default, deserialize_with = "value")]
+    /// As in `/api/events`. Default: only future events. The header `Last-Event-ID` takes precedence.
+    #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
-    after: Option<After>,
+    after: Option<FeedStart>,
 }
 
-/// Events as they come, as server-sent events.
+/// New events as they arrive, as server-sent events.
 #[utoipa::path(get, path = "/api/events/stream", operation_id = "stream_events", tag = "events",
-    params(StreamQuery, ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was seen")),
+    params(StreamQuery, ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event received")),
     responses((status = 200, description = "An endless stream: `id` is the cursor, `data` the event", body = String,
-        content_type = "text/event-stream"), Problems),
+        content_type = "text/event-stream"), ErrorResponses),
     security(("bearer" = []), ("basic" = [])))]
 pub(in crate::http) async fn stream(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    let asked = match query::read::<StreamQuery>(&request) {
-        Ok(query) => query.after.unwrap_or(After::Now),
-        Err(detail) => return problem::invalid_query(detail),
+    let requested = match parameters::parse::<StreamQuery>(&request) {
+        Ok(parameters) => parameters.after.unwrap_or(FeedStart::End),
+        Err(detail) => return api_error::invalid_query(detail),
     };
-    let last = request.headers().get("last-event-id").map(|last| last.to_str().ok().and_then(|last| After::read(last).ok()));
-    let Some(after) = last.unwrap_or(Some(asked)) else {
-        return problem::invalid_query("Last-Event-ID: expected the id of an event of this stream");
+    let last_event =
+        request.headers().get("last-event-id").map(|id| id.to_str().ok().and_then(|id| FeedStart::parse_text(id).ok()));
+    let Some(start) = last_event.unwrap_or(Some(requested)) else {
+        return api_error::invalid_query("Last-Event-ID: expected the id of an event of this stream");
     };
-    let Ok(place) = std::sync::Arc::clone(&gateway.streams).try_acquire_owned() else {
-        return problem::too_many_streams();
+    let Ok(permit) = std::sync::Arc::clone(&gateway.streams).try_acquire_owned() else {
+        return api_error::too_many_streams();
     };
-    let after = match look(gateway.clone(), move |store| after.place(store)).await {
-        Ok(after) => after,
-        Err(instead) => return instead,
+    let cursor = match store_query::run(gateway.clone(), move |store| start.cursor(store)).await {
+        Ok(cursor) => cursor,
+        Err(error) => return error,
     };
-    let feed = Feed { gateway, after, has_more: false, quiet: 0, is_new: true, timer: interval(POLL), _place: place };
+    let feed =
+        Feed { gateway, cursor, has_more: false, empty_polls: 0, is_new: true, timer: interval(POLL_INTERVAL), _permit: permit };
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // Proxies that collect answers would hold back what has come.
+        // Keeps proxies from buffering events.
         .insert_header(("x-accel-buffering", "no"))
         .streaming(futures_util::stream::unfold(feed, Feed::next))
 }
 
-/// A reader of the feed.
 struct Feed {
     gateway: Data<Gateway>,
-    after: FeedCursor,
+    cursor: FeedCursor,
     has_more: bool,
-    quiet: u32,
+    empty_polls: u32,
     is_new: bool,
     timer: Interval,
-    /// One of the streams that may be open.
-    _place: OwnedSemaphorePermit,
+    /// Counts against the limit of open streams.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Feed {
-    /// What to send next; nothing when the gateway stops.
+    /// The next chunk to send; `None` once the gateway stops.
     async fn next(mut self) -> Option<(Result<Bytes, Error>, Self)> {
         if self.is_new {
             self.is_new = false;
-            // Without data it is no event, but the place is kept: a break before the first event is none.
-            return Some((Ok(Bytes::from(format!("retry: 2000\nid: {}\n\n", self.after))), self));
+            // Without data this is no event, but clients store the id and so resume correctly even before the first event.
+            return Some((Ok(Bytes::from(format!("retry: 2000\nid: {}\n\n", self.cursor))), self));
         }
         loop {
             if !self.has_more {
@@ -103,12 +104,12 @@ impl Feed {
             if self.gateway.is_stopping() {
                 return None;
             }
-            let (gateway, after) = (self.gateway.clone(), self.after);
-            let page = block(move || gateway.store.events_after(after, TOGETHER)).await;
+            let (gateway, cursor) = (self.gateway.clone(), self.cursor);
+            let page = block(move || gateway.store.events_after(cursor, BATCH)).await;
             if let Ok(Ok(FeedPage { events, next, has_more })) = page {
-                (self.after, self.has_more) = (next, has_more);
+                (self.cursor, self.has_more) = (next, has_more);
                 if !events.is_empty() {
-                    self.quiet = 0;
+                    self.empty_polls = 0;
                     let sent: String = events
                         .iter()
                         .filter_map(|event| {
@@ -118,13 +119,13 @@ impl Feed {
                     return Some((Ok(Bytes::from(sent)), self));
                 }
             } else {
-                // It goes on where it is when the database is back.
+                // The same position is polled again, until the database is available.
                 self.has_more = false;
             }
-            self.quiet += 1;
-            if self.quiet >= QUIET {
-                self.quiet = 0;
-                return Some((Ok(Bytes::from_static(b": nothing new\n\n")), self));
+            self.empty_polls += 1;
+            if self.empty_polls >= POLLS_PER_KEEP_ALIVE {
+                self.empty_polls = 0;
+                return Some((Ok(Bytes::from_static(b": no new events\n\n")), self));
             }
         }
     }

@@ -1,59 +1,57 @@
-//! The endpoints: whether their callbacks come, and what to paste where.
+//! The page of endpoints: their health, webhook URLs and setup instructions.
 
 use actix_web::HttpResponse;
 use askama::Template;
 
 use super::{
-    frame::{Frame, Section},
-    health::{self, Health},
-    part::Prose,
-    problem::Problem,
-    visit::Visit,
+    components::Markup,
+    context::Context,
+    error_page::ErrorPage,
+    health::{self, EndpointView},
+    layout::{Layout, Section},
 };
 use crate::{endpoint::Endpoint, providers};
 
 #[derive(Template)]
 #[template(path = "endpoints.html")]
 struct Page {
-    frame: Frame,
-    endpoints: Vec<View>,
-    /// Providers that are off, and the variables that would switch them on.
-    off: Vec<(&'static str, Vec<String>)>,
+    layout: Layout,
+    endpoints: Vec<EndpointSetup>,
+    /// Disabled providers, and the variables that enable them.
+    disabled: Vec<(&'static str, Vec<String>)>,
 }
 
-/// One endpoint as it is shown.
-struct View {
-    health: Health,
-    name: &'static str,
+struct EndpointSetup {
+    health: EndpointView,
+    provider: &'static str,
     title: &'static str,
     urls: Vec<String>,
     unsigned: &'static str,
-    console: Vec<Prose>,
+    instructions: Vec<Markup>,
 }
 
-impl View {
-    fn new(endpoint: &Endpoint, health: Health) -> Option<Self> {
-        // Every endpoint of a running gateway has a public address.
-        let address = endpoint.public_urls.first()?;
+impl EndpointSetup {
+    fn new(endpoint: &Endpoint, health: EndpointView) -> Option<Self> {
+        // Every endpoint of a running gateway has a public URL.
+        let public_url = endpoint.public_urls.first()?;
         Some(Self {
             health,
-            name: endpoint.spec.name,
+            provider: endpoint.spec.name,
             title: endpoint.spec.title,
-            urls: endpoint.urls_to_paste(address),
+            urls: endpoint.urls_to_paste(public_url),
             unsigned: endpoint.spec.unsigned,
-            console: endpoint.spec.console.iter().map(|step| Prose::new(step)).collect(),
+            instructions: endpoint.spec.console.iter().map(|step| Markup::new(step)).collect(),
         })
     }
 }
 
-pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Problem> {
-    let healths = health::all(&visit).await?;
-    let of = |health: Health| {
-        let endpoint = visit.gateway.endpoints().find(|endpoint| health::anchor(endpoint) == health.anchor)?;
-        View::new(endpoint, health)
+pub(super) async fn list(context: Context) -> Result<HttpResponse, ErrorPage> {
+    let with_setup = |health: EndpointView| {
+        let endpoint = context.gateway.endpoints().find(|endpoint| health::anchor(endpoint) == health.anchor)?;
+        EndpointSetup::new(endpoint, health)
     };
-    let endpoints = healths.into_iter().filter_map(of).collect();
-    let is_on = |name: &str| visit.gateway.endpoints().any(|endpoint| endpoint.spec.name == name);
-    let off = providers::ALL.into_iter().filter(|spec| !is_on(spec.name)).map(|spec| (spec.title, spec.proofs())).collect();
-    visit.show(&Page { frame: visit.frame(Section::Endpoints, "Endpoints"), endpoints, off })
+    let endpoints = health::endpoints(&context).await?.into_iter().filter_map(with_setup).collect();
+    let is_enabled = |name: &str| context.gateway.endpoints().any(|endpoint| endpoint.spec.name == name);
+    let disabled = providers::ALL.iter().filter(|spec| !is_enabled(spec.name)).map(|spec| (spec.title, spec.proofs())).collect();
+    context.render(&Page { layout: context.layout(Section::Endpoints, "Endpoints"), endpoints, disabled })
 }

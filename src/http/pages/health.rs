@@ -1,73 +1,70 @@
-//! Whether an endpoint's callbacks come, in words.
+//! Health of the endpoints, as shown on the overview and the page of endpoints.
 
 use actix_web::web::block;
 
 use super::{
-    part::{Badge, Moment, Prose, Tone, endpoint},
-    problem::{Problem, Trouble},
-    visit::Visit,
+    components::{Badge, Markup, RelativeTime, Severity, endpoint_name},
+    context::Context,
+    error_page::{ErrorPage, PageError},
 };
-use crate::{endpoint::Endpoint, health::EndpointHealth, silence::Condition};
+use crate::{endpoint::Endpoint, endpoint_status::EndpointStatus, health::EndpointHealth};
 
-/// One endpoint's health.
 #[derive(Clone, Debug)]
-pub(super) struct Health {
-    /// Its name in addresses: provider and account.
+pub(super) struct EndpointView {
+    /// Fragment of its URL on the page of endpoints.
     pub(super) anchor: String,
-    /// Its name for people.
     pub(super) name: String,
-    pub(super) state: Badge,
-    /// The same in a sentence.
+    pub(super) status: Badge,
+    /// The status as a sentence.
     pub(super) sentence: String,
-    /// What came in the last hour.
-    pub(super) hour: String,
-    pub(super) last_genuine: Moment,
-    pub(super) last_rejected: Moment,
-    /// What was wrong with the last that was rejected.
-    pub(super) cause: Option<String>,
-    /// What would help.
-    pub(super) finding: Option<Prose>,
+    /// Counts of the last hour.
+    pub(super) last_hour: String,
+    pub(super) last_verified: RelativeTime,
+    pub(super) last_rejected: RelativeTime,
+    /// Cause of the last rejection.
+    pub(super) rejection_cause: Option<String>,
+    /// The doctor's finding about the last rejection.
+    pub(super) finding: Option<Markup>,
     pub(super) is_unverified: bool,
 }
 
-/// All endpoints' health, in the order of their names.
-pub(super) async fn all(visit: &Visit) -> Result<Vec<Health>, Problem> {
-    let gateway = visit.gateway.clone();
-    let all = block(move || gateway.endpoints_health()).await.map_err(|_| visit.problem(Trouble::Unavailable))?;
-    Ok(all.into_iter().map(|health| Health::new(health, visit)).collect())
+/// Health of all endpoints, ordered by name.
+pub(super) async fn endpoints(context: &Context) -> Result<Vec<EndpointView>, ErrorPage> {
+    let gateway = context.gateway.clone();
+    let all = block(move || gateway.endpoints_health()).await.map_err(|_| context.error(PageError::Unavailable))?;
+    Ok(all.into_iter().map(|health| EndpointView::new(health, context)).collect())
 }
 
-/// An endpoint's name in addresses.
 pub(super) fn anchor(endpoint: &Endpoint) -> String {
-    name(endpoint.spec.name, endpoint.account.as_str())
+    anchor_name(endpoint.spec.name, endpoint.account.as_str())
 }
 
-fn name(provider: &str, account: &str) -> String {
+fn anchor_name(provider: &str, account: &str) -> String {
     format!("{provider}-{account}")
 }
 
-impl Health {
-    fn new(health: EndpointHealth, visit: &Visit) -> Self {
-        let state = match health.condition {
-            Condition::Ok => Badge::new(Tone::Good, "callbacks come"),
-            Condition::NeverHeard => Badge::new(Tone::Idle, "nothing came yet"),
-            Condition::Silent => Badge::new(Tone::Warn, "silent"),
-            Condition::AllRejected => Badge::new(Tone::Bad, "all rejected"),
-            Condition::Unverified => Badge::new(Tone::Bad, "nothing is verified"),
+impl EndpointView {
+    fn new(health: EndpointHealth, context: &Context) -> Self {
+        let status = match health.status {
+            EndpointStatus::Ok => Badge::new(Severity::Success, "receiving"),
+            EndpointStatus::NeverHeard => Badge::new(Severity::Neutral, "no callbacks yet"),
+            EndpointStatus::Silent => Badge::new(Severity::Warning, "silent"),
+            EndpointStatus::AllRejected => Badge::new(Severity::Failure, "all rejected"),
+            EndpointStatus::Unverified => Badge::new(Severity::Failure, "not verified"),
         };
-        let (genuine, rejected) = (health.last_hour.genuine, health.last_hour.rejected);
-        let last = health.last_rejected;
+        let (verified, rejected) = (health.last_hour.verified, health.last_hour.rejected);
+        let last_rejected = health.last_rejected;
         Self {
-            anchor: name(health.service_type, &health.account),
-            name: endpoint(health.service_type, &health.account),
-            state,
+            anchor: anchor_name(health.service_type, &health.account),
+            name: endpoint_name(health.service_type, &health.account),
+            status,
             sentence: health.sentence,
-            hour: format!("{genuine} genuine, {rejected} rejected in the last hour"),
-            last_genuine: visit.moment(health.last_genuine_at),
-            last_rejected: visit.moment(last.as_ref().map(|last| last.received_at)),
-            cause: last.as_ref().and_then(|last| last.cause.clone()),
-            finding: last.and_then(|last| last.finding).as_deref().map(Prose::new),
-            is_unverified: health.condition == Condition::Unverified,
+            last_hour: format!("Last hour: {verified} verified, {rejected} rejected."),
+            last_verified: context.relative_time(health.last_verified_at),
+            last_rejected: context.relative_time(last_rejected.as_ref().map(|last| last.received_at)),
+            rejection_cause: last_rejected.as_ref().and_then(|last| last.cause.clone()),
+            finding: last_rejected.and_then(|last| last.finding).as_deref().map(Markup::new),
+            is_unverified: health.status == EndpointStatus::Unverified,
         }
     }
 }

@@ -1,75 +1,104 @@
-//! Who may look at the pages: the ops token as the password of HTTP Basic, which browsers ask for, or as a bearer token.
-//! No cookies: nothing that a browser would send from another page on its own but the password, and for that there is the
-//! form's field.
+//! Access to the pages: the ops token as the password of HTTP Basic, which browsers ask for, or as a bearer token, or the session
+//! cookie of the link that `demo` prints. Browsers attach a password and a cookie to requests from any site, so a form needs a CSRF
+//! token as well.
 
 use actix_web::{
-    Error, FromRequest, HttpMessage, HttpRequest, ResponseError,
+    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap},
     middleware::Next,
-    web::{Data, Form},
+    web::{Data, Form, Query},
 };
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use serde::Deserialize;
 
 use super::{
-    problem::{Problem, Trouble},
-    visit::Visit,
+    context::{Context, Login},
+    error_page::{ErrorPage, PageError},
 };
 use crate::{
     gateway::Gateway,
-    http::ops::{self, Credentials},
+    http::credentials::{Credentials, credentials},
 };
 
-/// What a visitor showed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Login {
-    pub(super) may_write: bool,
-    pub(super) by_password: bool,
+/// Session cookie, set by a login link.
+const COOKIE: &str = "waybill-session=";
+
+fn login(gateway: &Gateway, headers: &HeaderMap) -> Option<Login> {
+    let valid = credentials(headers).filter(|given| gateway.may_read(&given.token));
+    if let Some(Credentials { token, is_password }) = valid {
+        return Some(Login { may_write: gateway.may_write(&token), by_browser: is_password });
+    }
+    let cookies = headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let mut keys = cookies.filter_map(|cookie| cookie.trim().strip_prefix(COOKIE));
+    keys.any(|key| gateway.login_link.is_session(key.as_bytes())).then_some(Login { may_write: true, by_browser: true })
 }
 
-/// Lets through who carries a token.
+/// Passes requests with a valid login.
 pub(super) async fn require(
     gateway: Data<Gateway>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let given = ops::credentials(request.headers()).filter(|given| gateway.may_read(&given.token));
-    let Some(Credentials { token, is_password }) = given else {
-        return Ok(request.into_response(Problem::bare().error_response()).map_into_right_body());
+    let Some(login) = login(&gateway, request.headers()) else {
+        return Ok(request.into_response(ErrorPage::unauthorized().error_response()).map_into_right_body());
     };
-    let login = Login { may_write: gateway.may_write(&token), by_password: is_password };
     request.extensions_mut().insert(login);
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// A form of ours, sent from a page of ours, by someone who may change something. Whatever changes something takes one.
-pub(super) struct Confirmed(pub(super) Visit);
+#[derive(Deserialize)]
+pub(super) struct LinkQuery {
+    #[serde(default)]
+    code: String,
+}
+
+/// Logs in with the code of a link. Without a valid code it asks for the token, like any page.
+pub(super) async fn by_link(
+    gateway: Data<Gateway>,
+    request: HttpRequest,
+    query: Option<Query<LinkQuery>>,
+) -> Result<HttpResponse, ErrorPage> {
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((header::LOCATION, "/"));
+    let code = query.map(|query| query.into_inner().code).unwrap_or_default();
+    if let Some(key) = gateway.login_link.redeem(code.as_bytes(), gateway.clock.now()) {
+        // Lax: browsers omit a strict cookie from the redirect if the link was clicked on another site, such as a web terminal.
+        let cookie = format!("{COOKIE}{key}; Path=/; HttpOnly; SameSite=Lax");
+        return Ok(response.insert_header((header::SET_COOKIE, cookie)).finish());
+    }
+    // A browser that is logged in already, or sends the token here, continues to the overview.
+    login(&gateway, request.headers()).map(|_| response.finish()).ok_or_else(ErrorPage::unauthorized)
+}
+
+/// A form submitted from one of our pages by a client that may make changes. Every handler that changes something takes one.
+pub(super) struct SubmittedForm(pub(super) Context);
 
 #[derive(Deserialize)]
 struct Fields {
     csrf: String,
 }
 
-impl FromRequest for Confirmed {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+impl FromRequest for SubmittedForm {
+    type Error = ErrorPage;
+    type Future = LocalBoxFuture<'static, Result<Self, ErrorPage>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let visit = Visit::extract(request).into_inner();
-        let by_password = request.extensions().get::<Login>().is_none_or(|login| login.by_password);
-        let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes() == b"same-origin");
+        let context = Context::extract(request).into_inner();
+        let by_browser = request.extensions().get::<Login>().is_none_or(|login| login.by_browser);
+        let is_same_origin = request.headers().get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin");
         let form = Form::<Fields>::from_request(request, payload);
         async move {
-            let visit = visit?;
-            let field = form.await.map(|form| form.into_inner().csrf).unwrap_or_default();
-            if visit.form_field().is_none() {
-                return Err(visit.problem(Trouble::ReadOnly));
+            let context = context?;
+            let csrf_token = form.await.map(|form| form.into_inner().csrf).unwrap_or_default();
+            if context.csrf_token().is_none() {
+                return Err(context.error(PageError::ReadOnly));
             }
-            if by_password && site != Some(true) {
-                return Err(visit.problem(Trouble::OtherSite));
+            if by_browser && !is_same_origin {
+                return Err(context.error(PageError::CrossSite));
             }
-            if visit.accepts(&field) { Ok(Self(visit)) } else { Err(visit.problem(Trouble::OldForm)) }
+            if context.may_submit(&csrf_token) { Ok(Self(context)) } else { Err(context.error(PageError::FormExpired)) }
         }
         .boxed_local()
     }

@@ -1,4 +1,4 @@
-//! The stretch of time that the overview shows, and how it is cut.
+//! The period that the overview shows, and its division into bars.
 
 use strum::{AsRefStr, EnumMessage, EnumString, VariantArray};
 
@@ -9,20 +9,19 @@ use crate::{
 
 const HOUR: i64 = 3_600;
 
-/// A stretch that ends now.
+/// A period that ends now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, AsRefStr, EnumString, EnumMessage, VariantArray)]
 pub(super) enum Period {
     #[default]
-    #[strum(serialize = "24h", message = "24 hours")]
+    #[strum(serialize = "24h", message = "Last 24 hours")]
     Day,
-    #[strum(serialize = "7d", message = "7 days")]
+    #[strum(serialize = "7d", message = "Last 7 days")]
     Week,
-    #[strum(serialize = "30d", message = "30 days")]
+    #[strum(serialize = "30d", message = "Last 30 days")]
     Month,
 }
 
 impl Period {
-    /// What is asked of the store.
     pub(super) fn filter(self, now: Timestamp) -> StatsFilter {
         let (hours, bucket) = match self {
             Self::Day => (23, Bucket::Hour),
@@ -30,17 +29,17 @@ impl Period {
             Self::Month => (29 * 24, Bucket::Day),
         };
         let since = Timestamp::from_seconds(now.seconds() - hours * HOUR).unwrap_or(now);
-        // The period under way is shown as well, from its first moment on.
+        // Exclusive, so that the current instant is included.
         let until = Timestamp::from_micros(now.micros() + 1).unwrap_or(now);
         StatsFilter { since, until, bucket, service_type: None }
     }
 
-    /// How many of the store's periods make one bar.
-    pub(super) fn per_bar(self) -> usize {
+    /// Number of the store's buckets in one bar.
+    pub(super) fn buckets_per_bar(self) -> usize {
         if self == Self::Week { 4 } else { 1 }
     }
 
-    /// A bar's span in words.
+    /// Time span of a bar, as text.
     pub(super) fn span(self, start: Timestamp) -> String {
         let hours = |count: i64| {
             let end = Timestamp::from_seconds(start.seconds() + count * HOUR).unwrap_or(start);
@@ -53,7 +52,7 @@ impl Period {
         }
     }
 
-    /// A bar's place on the axis.
+    /// Label of a bar on the axis.
     pub(super) fn tick(self, start: Timestamp) -> String {
         let format = match self {
             Self::Day => "%H:%M",

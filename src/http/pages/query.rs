@@ -1,4 +1,4 @@
-//! The filters of a list as they stand in its address. A form sends what is left out as an empty text.
+//! The filters of a list, as in the query of its URL. A form submits an unset filter as an empty value.
 
 use serde::Deserialize;
 
@@ -10,10 +10,10 @@ use crate::{
 /// Rows on a page.
 pub(super) const LIMIT: i64 = 50;
 
-/// The longest text that is looked for.
+/// Longest text to search for, in bytes.
 const MAX_TEXT: usize = 255;
 
-/// Every filter of every list.
+/// The filters of all lists.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Filters {
@@ -27,17 +27,17 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// Without blanks around; `None` if one of them can be nothing that is stored.
-    pub(super) fn tidy(self) -> Option<Self> {
+    /// The filters without surrounding blanks; `None` if one of them cannot match anything stored.
+    pub(super) fn validated(self) -> Option<Self> {
         let Self { q, by, provider, account, status, state, cursor } = self;
         let texts = [q, by, provider, account, status, state, cursor].map(|text| text.trim().to_owned());
-        // No stored text holds a NUL, and Postgres refuses to be asked for one.
-        let fit = texts.iter().all(|text| text.len() <= MAX_TEXT && !text.contains('\0'));
+        // No stored text contains NUL, and Postgres rejects a query with one.
+        let is_valid = texts.iter().all(|text| text.len() <= MAX_TEXT && !text.contains('\0'));
         let [q, by, provider, account, status, state, cursor] = texts;
-        fit.then_some(Self { q, by, provider, account, status, state, cursor })
+        is_valid.then_some(Self { q, by, provider, account, status, state, cursor })
     }
 
-    /// The provider's name; `Err` if there is no such provider.
+    /// The provider's name; `Err` if it is unknown.
     pub(super) fn service_type(&self) -> Result<Option<&'static str>, ()> {
         if self.provider.is_empty() {
             return Ok(None);
@@ -50,19 +50,18 @@ impl Filters {
     }
 
     pub(super) fn status<S: std::str::FromStr>(&self) -> Result<Option<S>, ()> {
-        one(&self.status)
+        parse_optional(&self.status)
     }
 
     pub(super) fn state(&self) -> Result<Option<RequestState>, ()> {
-        one(&self.state)
+        parse_optional(&self.state)
     }
 
     pub(super) fn cursor(&self) -> Result<Option<Cursor>, ()> {
-        one(&self.cursor)
+        parse_optional(&self.cursor)
     }
 }
 
-/// What the text names, if it is not empty.
-fn one<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ()> {
+fn parse_optional<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ()> {
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| ()) }
 }

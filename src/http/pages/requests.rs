@@ -1,14 +1,14 @@
-//! Requests as they came: what is kept and not applied, what was rejected, and what was done with the rest.
+//! The list of requests by state: quarantined, rejected, processed, discarded.
 
 use actix_web::{Error, HttpResponse, web::Query};
 use askama::Template;
 
 use super::{
-    frame::{Choice, Frame, Section},
-    part::{Badge, Moment, Tone, endpoint},
-    problem::{Problem, Trouble},
+    components::{Badge, RelativeTime, Severity, endpoint_name},
+    context::Context,
+    error_page::{ErrorPage, PageError},
+    layout::{Layout, Link, Section},
     query::{Filters, LIMIT},
-    visit::Visit,
 };
 use crate::{
     providers,
@@ -18,12 +18,12 @@ use crate::{
 #[derive(Template)]
 #[template(path = "requests.html")]
 struct List {
-    frame: Frame,
-    asked: Filters,
+    layout: Layout,
+    filters: Filters,
     state: RequestState,
-    choices: Vec<Choice>,
+    states: Vec<Link>,
     rows: Vec<Row>,
-    older: Option<String>,
+    next_page: Option<String>,
 }
 
 struct Row {
@@ -34,57 +34,56 @@ struct Row {
     url: String,
     reason: Option<String>,
     finding: Option<String>,
-    times: i64,
+    attempts: i64,
     is_unverified: bool,
-    at: Moment,
+    received: RelativeTime,
 }
 
-/// The state's badge.
-pub(super) fn badge(state: &str) -> Badge {
-    let tone = match state.parse() {
-        Ok(RequestState::Processed) => Tone::Good,
-        Ok(RequestState::Quarantined) => Tone::Warn,
-        Ok(RequestState::Rejected) => Tone::Bad,
-        Ok(RequestState::Discarded) | Err(_) => Tone::Idle,
+pub(super) fn state_badge(state: &str) -> Badge {
+    let severity = match state.parse() {
+        Ok(RequestState::Processed) => Severity::Success,
+        Ok(RequestState::Quarantined) => Severity::Warning,
+        Ok(RequestState::Rejected) => Severity::Failure,
+        Ok(RequestState::Discarded) | Err(_) => Severity::Neutral,
     };
-    Badge::new(tone, state)
+    Badge::new(severity, state)
 }
 
 impl Row {
-    fn new(request: StoredRequest, visit: &Visit) -> Self {
+    fn new(request: StoredRequest, context: &Context) -> Self {
         Self {
             id: request.id.to_string(),
-            state: badge(&request.state),
-            endpoint: endpoint(&request.service_type, &request.account),
+            state: state_badge(&request.state),
+            endpoint: endpoint_name(&request.service_type, &request.account),
             method: request.method,
             url: request.url,
             reason: request.reason,
             finding: request.finding,
-            times: request.duplicate_count + 1,
+            attempts: request.duplicate_count + 1,
             is_unverified: request.verified_by.as_deref() == Some("none"),
-            at: visit.moment(request.received_at),
+            received: context.relative_time(request.received_at),
         }
     }
 }
 
 impl List {
-    #[expect(clippy::unused_self, reason = "the template calls it so")]
+    #[expect(clippy::unused_self, reason = "called by the template as a method")]
     fn providers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        providers::ALL.into_iter().map(|spec| (spec.name, spec.title))
+        providers::ALL.iter().map(|spec| (spec.name, spec.title))
     }
 }
 
-pub(super) async fn list(visit: Visit, query: Result<Query<Filters>, Error>) -> Result<HttpResponse, Problem> {
-    let unread = || visit.problem(Trouble::Query);
-    let asked = query.ok().and_then(|query| query.into_inner().tidy()).ok_or_else(unread)?;
-    let filter = filter(&asked).map_err(|()| unread())?;
-    // What waits for somebody is what one comes for.
+pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>) -> Result<HttpResponse, ErrorPage> {
+    let invalid = || context.error(PageError::InvalidFilter);
+    let filters = query.ok().and_then(|query| query.into_inner().validated()).ok_or_else(invalid)?;
+    let filter = request_filter(&filters).map_err(|()| invalid())?;
+    // Quarantined requests need attention, so they come first.
     let state = filter.state.unwrap_or(RequestState::Quarantined);
     let filter = RequestFilter { state: Some(state), ..filter };
-    let page = visit.ask(move |store| store.requests(&filter)).await?;
-    let address = |state: &str, cursor: &str| {
-        let Filters { provider, account, .. } = &asked;
-        Section::Requests.with(&[("state", state), ("provider", provider), ("account", account), ("cursor", cursor)])
+    let page = context.query(move |store| store.requests(&filter)).await?;
+    let href = |state: &str, cursor: &str| {
+        let Filters { provider, account, .. } = &filters;
+        Section::Requests.with_query(&[("state", state), ("provider", provider), ("account", account), ("cursor", cursor)])
     };
     let states = [
         (RequestState::Quarantined, "Quarantined"),
@@ -92,28 +91,28 @@ pub(super) async fn list(visit: Visit, query: Result<Query<Filters>, Error>) -> 
         (RequestState::Processed, "Processed"),
         (RequestState::Discarded, "Discarded"),
     ];
-    let choice = |(one, title): (RequestState, &str)| Choice {
-        path: address(one.as_ref(), ""),
-        title: title.to_owned(),
-        is_here: one == state,
+    let link = |(one, label): (RequestState, &str)| Link {
+        href: href(one.as_ref(), ""),
+        label: label.to_owned(),
+        is_current: one == state,
     };
     let list = List {
-        frame: visit.frame(Section::Requests, "Requests"),
-        choices: states.map(choice).into(),
-        older: page.next_cursor.map(|cursor| address(state.as_ref(), &cursor.to_string())),
-        rows: page.items.into_iter().map(|request| Row::new(request, &visit)).collect(),
+        layout: context.layout(Section::Requests, "Requests"),
+        states: states.map(link).into(),
+        next_page: page.next_cursor.map(|cursor| href(state.as_ref(), &cursor.to_string())),
+        rows: page.items.into_iter().map(|request| Row::new(request, &context)).collect(),
         state,
-        asked,
+        filters,
     };
-    visit.show(&list)
+    context.render(&list)
 }
 
-fn filter(asked: &Filters) -> Result<RequestFilter, ()> {
+fn request_filter(filters: &Filters) -> Result<RequestFilter, ()> {
     Ok(RequestFilter {
-        state: asked.state()?,
-        service_type: asked.service_type()?,
-        account: asked.account(),
-        cursor: asked.cursor()?,
+        state: filters.state()?,
+        service_type: filters.service_type()?,
+        account: filters.account(),
+        cursor: filters.cursor()?,
         limit: LIMIT,
         ..RequestFilter::default()
     })

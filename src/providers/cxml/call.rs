@@ -4,20 +4,19 @@ use crate::{
     address,
     event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::{self, Unparsable},
+    provider::{self, ParseError},
     status::{Channel, Direction},
     time::Timestamp,
 };
 
-/// Reads one callback: a progress event, a request for instructions, or one about a recording or a conference.
-pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    provider::check_scalars(
+pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
+    provider::reject_ambiguous(
         form,
         &["CallSid", "CallStatus", "CallbackSource", "Direction", "From", "To", "Timestamp", "CallDuration", "HangupBy"],
     )?;
     let word = form.text("CallStatus").unwrap_or_default();
-    let state = of_status(&word);
-    let mut event = Event::aside(EventType::from(state), "");
+    let state = state_from_word(&word);
+    let mut event = Event::informational(EventType::from(state), "");
     event.provider_type = form.owned("CallbackSource");
     event.external_id = form.text("CallSid").as_deref().and_then(ExternalId::new);
     event.provider_status = form.owned("CallStatus");
@@ -35,13 +34,13 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
         sender: form.text("From").as_deref().and_then(address::phone),
         recipient: form.text("To").as_deref().and_then(address::phone),
         channel: Some(Channel::Voice),
-        direction: form.text("Direction").map(|word| Direction::of_call(&word)),
+        direction: form.text("Direction").map(|word| Direction::from_call_word(&word)),
         ..Facts::default()
     };
     Ok(event)
 }
 
-fn of_status(word: &str) -> Option<CallState> {
+fn state_from_word(word: &str) -> Option<CallState> {
     Some(match word {
         "queued" => CallState::Queued,
         "initiated" => CallState::Initiated,

@@ -1,24 +1,24 @@
-//! Messages for the application: SMS, MMS, WhatsApp, RCS, Messenger.
+//! Inbound messages: SMS, MMS, WhatsApp, RCS, Messenger.
 
 use super::{message, shape::IDS};
 use crate::{
     event::{Effect, Event, EventType, Inbound, MAX_MEDIA, Media},
     form::Form,
-    provider::{self, Unparsable},
+    provider::{self, ParseError},
     status::{Channel, Direction},
 };
 
-/// The fields that are read; each may have one value.
+/// The parsed fields; each may have one value.
 const SCALARS: [&str; 10] =
     ["MessageSid", "SmsSid", "SmsMessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "NumSegments", "OptOutType"];
 
-/// Reads one message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, are about our primary URL.
-pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    provider::check_scalars(form, &SCALARS)?;
+/// Parses an inbound message. `ErrorCode` and `ErrorUrl`, which the call of a fallback URL adds, refer to the primary URL.
+pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
+    provider::reject_ambiguous(form, &SCALARS)?;
     let id = IDS.iter().find_map(|name| form.text(name));
-    let id = id.ok_or(Unparsable::Invalid("an inbound message without MessageSid, SmsSid or SmsMessageSid"))?;
+    let id = id.ok_or(ParseError::Invalid("an inbound message without MessageSid, SmsSid or SmsMessageSid"))?;
     let media = media(form)?;
-    let mut event = Event::aside(EventType::MessageReceived, "IncomingMessage");
+    let mut event = Event::informational(EventType::MessageReceived, "IncomingMessage");
     event.external_id = Some(message::external_id(&id)?);
     event.provider_status = form.owned("SmsStatus").or_else(|| form.owned("MessageStatus"));
     event.facts = message::facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Inbound);
@@ -36,12 +36,12 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
 }
 
 /// `MediaUrl0`, `MediaContentType0`, and so on.
-fn media(form: &Form<'_>) -> Result<Vec<Media>, Unparsable> {
+fn media(form: &Form<'_>) -> Result<Vec<Media>, ParseError> {
     let mut media = Vec::new();
     for number in 0..MAX_MEDIA {
         let (url, content_type) = (format!("MediaUrl{number}"), format!("MediaContentType{number}"));
         if form.is_ambiguous(&url) || form.is_ambiguous(&content_type) {
-            return Err(Unparsable::Ambiguous("MediaUrl or MediaContentType"));
+            return Err(ParseError::Ambiguous("MediaUrl or MediaContentType"));
         }
         let Some(url) = form.owned(&url) else { break };
         media.push(Media { url: Some(url), content_type: form.owned(&content_type), ..Media::default() });

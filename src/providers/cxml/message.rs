@@ -1,19 +1,19 @@
-//! Statuses of outbound messages; and what all reports of a message have in common.
+//! Statuses of outbound messages, and the parts that all reports of messages share.
 
 use crate::{
     address,
-    errors::ErrorTable,
     event::{DeliveryError, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::{self, Unparsable},
+    provider::{self, ParseError},
+    providers::error_codes::ErrorTable,
     status::{Channel, Direction, Evidence, Status},
     text,
 };
 
-/// The vendor's own name of the kind of callback.
+/// The vendor's name of the callback.
 const STATUS_CALLBACK: &str = "StatusCallback";
 
-/// The fields that are read; each may have one value.
+/// The parsed fields; each may have one value.
 const SCALARS: [&str; 10] = [
     "MessageSid",
     "SmsSid",
@@ -27,61 +27,71 @@ const SCALARS: [&str; 10] = [
     "To",
 ];
 
-/// Reads a status callback. `query` holds the parameters of the URL if the scheme signed it.
-pub(super) fn read(form: &Form<'_>, query: Option<&Form<'_>>, errors: &ErrorTable) -> Result<Event, Unparsable> {
-    provider::check_scalars(form, &SCALARS)?;
-    if query.is_some_and(|query| query.is_ambiguous("message_id")) {
-        return Err(Unparsable::Ambiguous("message_id"));
+/// The parameter of the callback's URL with the message's reference.
+const REFERENCE: &str = "message_id";
+
+/// The message's reference in the query, if the scheme signs the query.
+pub(in super::super) fn reference(signed_query: Option<&str>) -> Result<Option<String>, ParseError> {
+    let query = signed_query.and_then(|query| Form::decode(query.as_bytes()));
+    if query.as_ref().is_some_and(|query| query.is_ambiguous(REFERENCE)) {
+        return Err(ParseError::Ambiguous(REFERENCE));
     }
+    Ok(query.and_then(|query| query.owned(REFERENCE)))
+}
+
+/// Parses a status callback.
+pub(super) fn parse(form: &Form<'_>, signed_query: Option<&str>, errors: &ErrorTable) -> Result<Event, ParseError> {
+    provider::reject_ambiguous(form, &SCALARS)?;
+    let reference = reference(signed_query)?;
     let id = form.text("MessageSid").or_else(|| form.text("SmsSid"));
     let (word, older) = (form.text("MessageStatus"), form.text("SmsStatus"));
-    // One fact under two names; if they differ, one of them may have a neighbour glued to it.
+    // Two names of one value; if they differ, one may have absorbed a neighbour.
     if let (Some(word), Some(older)) = (&word, &older)
         && word != older
     {
-        return Err(Unparsable::Ambiguous("MessageStatus and SmsStatus"));
+        return Err(ParseError::Ambiguous("MessageStatus and SmsStatus"));
     }
     let word = word.or(older);
-    let id = id.ok_or(Unparsable::Invalid("a message status without MessageSid or SmsSid"))?;
+    let id = id.ok_or(ParseError::Invalid("a message status without MessageSid or SmsSid"))?;
     let word = word.unwrap_or_default();
-    let mut event = of_status(&word, STATUS_CALLBACK).unwrap_or_else(|| unknown_status(STATUS_CALLBACK));
+    let mut event = status_event(&word, STATUS_CALLBACK).unwrap_or_else(|| unknown_status_event(STATUS_CALLBACK));
     event.external_id = Some(external_id(&id)?);
     event.provider_status = text::present(&word);
-    // Beside `ErrorUrl` the code tells that a URL of ours failed; the message itself may be fine.
+    // With `ErrorUrl` the code means that a URL of the gateway failed, not the message.
     let code = form.text("ErrorCode").filter(|_| form.text("ErrorUrl").is_none());
     let words = form.text("ErrorMessage").or_else(|| form.text("ChannelStatusMessage"));
     event.error = error(errors, code.as_deref(), words.as_deref(), event.status);
     event.facts = facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Outbound);
-    event.facts.embedded_id = query.and_then(|query| query.owned("message_id"));
+    event.facts.embedded_id = reference;
     Ok(event)
 }
 
-/// Reads a form of no known kind. It is kept, unless it is half a status callback.
-pub(super) fn read_unknown(form: &Form<'_>) -> Result<Event, Unparsable> {
+/// The event of a form of unknown kind. It is stored, unless it is an incomplete status callback.
+pub(super) fn parse_unknown(form: &Form<'_>) -> Result<Event, ParseError> {
     if ["MessageSid", "SmsSid"].into_iter().any(|name| form.text(name).is_some()) {
-        return Err(Unparsable::Invalid("a message without MessageStatus or SmsStatus"));
+        return Err(ParseError::Invalid("a message without MessageStatus or SmsStatus"));
     }
-    Ok(Event::aside(EventType::Unknown, ""))
+    Ok(Event::informational(EventType::Unknown, ""))
 }
 
-pub(in super::super) fn external_id(id: &str) -> Result<ExternalId, Unparsable> {
-    ExternalId::new(id).ok_or(Unparsable::Invalid("the message id is longer than 255 bytes"))
+pub(in super::super) fn external_id(id: &str) -> Result<ExternalId, ParseError> {
+    ExternalId::new(id).ok_or(ParseError::Invalid("the message id is longer than 255 bytes"))
 }
 
-/// The event that a status word means, in any case; `None` for a word we do not know. `read` is engagement, and with it
-/// the message was delivered.
-pub(in super::super) fn of_status(word: &str, provider_type: &str) -> Option<Event> {
-    let plain = |status: Status| Event::of_status(EventType::from(status), provider_type, Some(status));
+/// The event of a status word, in upper or lower case; `None` for an unknown word. `read` is engagement, from which delivery is
+/// inferred.
+pub(in super::super) fn status_event(word: &str, provider_type: &str) -> Option<Event> {
+    let plain = |status: Status| Event::with_status(EventType::from(status), provider_type, Some(status));
     let delivered = |event_type, evidence| Event {
         evidence: Some(evidence),
-        ..Event::of_status(event_type, provider_type, Some(Status::Delivered))
+        ..Event::with_status(event_type, provider_type, Some(Status::Delivered))
     };
     Some(match word.to_ascii_lowercase().as_str() {
         "accepted" => plain(Status::Accepted),
         "scheduled" => plain(Status::Scheduled),
         "queued" => plain(Status::Queued),
         "sending" | "initiated" => plain(Status::Sending),
-        // Deprecated by Twilio: some parts arrived. Not a receipt for the message.
+        // Deprecated by Twilio: some parts arrived, which is no receipt for the message.
         "sent" | "partially_delivered" => plain(Status::Sent),
         "delivered" => delivered(EventType::MessageDelivered, Evidence::Carrier),
         "undelivered" => plain(Status::Undelivered),
@@ -92,9 +102,9 @@ pub(in super::super) fn of_status(word: &str, provider_type: &str) -> Option<Eve
     })
 }
 
-/// A status in a word we do not know: kept, and it moves nothing that is known.
-pub(in super::super) fn unknown_status(provider_type: &str) -> Event {
-    Event::of_status(EventType::MessageStatus, provider_type, Some(Status::Unknown))
+/// The event of an unknown status word. It supersedes no known status.
+pub(in super::super) fn unknown_status_event(provider_type: &str) -> Event {
+    Event::with_status(EventType::MessageStatus, provider_type, Some(Status::Unknown))
 }
 
 pub(in super::super) fn error(

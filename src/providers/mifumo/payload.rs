@@ -1,4 +1,4 @@
-//! Mifumo's JSON as events.
+//! The events of Mifumo's JSON.
 
 use std::sync::LazyLock;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{
     address,
-    errors::{ErrorTable, LazyTable},
     event::{Event, EventType, ExternalId, Facts},
     json::{self, scalar, text as word},
-    provider::Unparsable,
+    provider::ParseError,
+    providers::error_codes::{ErrorTable, LazyTable},
     status::{Channel, Direction, Evidence, Status},
     text,
     time::Timestamp,
@@ -17,39 +17,38 @@ use crate::{
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
-/// As many as a request may carry events.
+/// The most events of a request.
 const MAX_RECIPIENTS: usize = 1_000;
 
-/// The longest recipient that is taken.
+/// A longer recipient is not a number, and would not fit into the key of a row.
 const MAX_RECIPIENT: usize = 255;
 
-/// Reads one body: an event for each recipient it is about.
-pub(super) fn read(body: &[u8]) -> Result<Vec<Event>, Unparsable> {
-    let payload = json::read(body)?;
-    let kind = word(&payload, "/event").unwrap_or_default();
-    let Some(status) = status(kind, word(&payload, "/provider_status")) else {
-        return Ok(vec![Event::aside(EventType::Unknown, kind)]);
+/// The events of a payload: one for each recipient.
+pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
+    let kind = word(payload, "/event").unwrap_or_default();
+    let Some(status) = status(kind, word(payload, "/provider_status")) else {
+        return Ok(vec![Event::informational(EventType::Unknown, kind)]);
     };
-    let id = scalar(&payload, "/message_id").as_deref().and_then(ExternalId::new);
-    let id = id.ok_or(Unparsable::Invalid("an event without message_id of 1 to 255 bytes"))?;
-    let recipients = recipients(&payload);
+    let id = scalar(payload, "/message_id").as_deref().and_then(ExternalId::new);
+    let id = id.ok_or(ParseError::Invalid("an event without message_id of 1 to 255 bytes"))?;
+    let recipients = recipients(payload);
     if recipients.len() > MAX_RECIPIENTS {
-        return Err(Unparsable::Invalid("more than 1,000 recipients in one request"));
+        return Err(ParseError::Invalid("more than 1,000 recipients in one request"));
     }
-    let event = Event { external_id: Some(id), ..of_message(&payload, kind, status) };
-    let one = |recipient: Option<String>| {
+    let event = Event { external_id: Some(id), ..message_event(payload, kind, status) };
+    let for_recipient = |recipient: Option<String>| {
         let mut event = event.clone();
         event.recipient_key = Some(recipient.clone().unwrap_or_default());
         event.facts.recipient = recipient;
         event
     };
     if recipients.is_empty() {
-        return Ok(vec![one(None)]);
+        return Ok(vec![for_recipient(None)]);
     }
-    Ok(recipients.into_iter().map(|recipient| one(Some(recipient))).collect())
+    Ok(recipients.into_iter().map(|recipient| for_recipient(Some(recipient))).collect())
 }
 
-/// The status that an event means. What failed is told more exactly by the word of the network behind (SMPP 3.4).
+/// The status of an event. Of a failure the network's word is more exact (SMPP 3.4).
 fn status(kind: &str, network: Option<&str>) -> Option<Status> {
     Some(match (kind, network) {
         ("message.sent", _) => Status::Sent,
@@ -63,13 +62,13 @@ fn status(kind: &str, network: Option<&str>) -> Option<Status> {
     })
 }
 
-/// What the event tells of every recipient alike.
-fn of_message(payload: &Value, kind: &str, status: Status) -> Event {
-    let mut event = Event::of_status(EventType::from(status), kind, Some(status));
+/// The event as it is for every recipient.
+fn message_event(payload: &Value, kind: &str, status: Status) -> Event {
+    let mut event = Event::with_status(EventType::from(status), kind, Some(status));
     let network = word(payload, "/provider_status");
     event.provider_status = network.or_else(|| word(payload, "/status")).and_then(text::present);
     if status == Status::Delivered {
-        // Only the network's own receipt is more than the provider's word.
+        // Only a receipt of the network is stronger evidence than the provider's.
         event.evidence = Some(if network == Some("DELIVRD") { Evidence::Carrier } else { Evidence::Provider });
     }
     let code = scalar(payload, "/error_code");
@@ -94,13 +93,12 @@ fn of_message(payload: &Value, kind: &str, status: Status) -> Event {
     event
 }
 
-/// Whom it is about, each once, in the order given.
+/// The recipients, each once, in the order given.
 fn recipients(payload: &Value) -> Vec<String> {
-    let one = payload.pointer("/recipient").into_iter();
-    let all = payload.pointer("/recipients").and_then(Value::as_array).into_iter().flatten();
+    let one = json::at(payload, "/recipient").into_iter();
+    let all = json::at(payload, "/recipients").and_then(Value::as_array).into_iter().flatten();
     let mut seen = std::collections::HashSet::new();
     let normalized = all.chain(one).filter_map(|number| number.as_str().and_then(address::international));
-    // A longer one is no number, and would not fit into the key of a row.
     let normalized = normalized.filter(|number| number.len() <= MAX_RECIPIENT);
     normalized.filter(|number| seen.insert(number.clone())).collect()
 }

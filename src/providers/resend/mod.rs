@@ -5,8 +5,8 @@
 //! **Not covered**: the URL.
 //! **Identity across retries**: `svix-id`, the same for retries and manual replays. There is no event id in the body,
 //! and `data.email_id` is shared by all events of one e-mail.
-//! **Retries**: 8 attempts over 27 h 35 min for any answer but 2xx; an endpoint that fails for days is switched off.
-//! **Wants** any 2xx, so an unknown type must never be refused.
+//! **Retries**: 8 attempts over 27 h 35 min for any response but 2xx; Resend disables an endpoint that fails for days.
+//! **Wants** any 2xx, so an unknown type must never be rejected.
 //! **Quirks**: one event carries the whole `to` list; soft bounces arrive as `email.bounced`; `tags` is an object here
 //! and an array when sending.
 //!
@@ -14,18 +14,18 @@
 //! resend-webhooks-ingester, svix-webhooks `rust/src/webhooks.rs`.
 
 mod payload;
+mod signer;
 
 use crate::{
-    callback::{Callback, VerifiedCallback},
-    config::settings::Settings,
-    event::Event,
-    provider::{InvalidPayload, NearMiss, Provider, Setting, SettingKind, Spec, Unparsable},
+    callback::Callback,
+    provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings, Spec},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme, body_only,
+        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError,
         body_sha256::{self, Prefix},
         svix,
     },
+    status::Channel,
 };
 
 const SIGNATURE: &str = "resend-signature";
@@ -33,25 +33,26 @@ const SIGNATURE: &str = "resend-signature";
 pub(super) static SPEC: Spec = Spec {
     name: "resend",
     title: "Resend",
+    channels: &[Channel::Email],
     methods: &["POST"],
     settings: &[
         Setting {
             name: "WEBHOOK_SECRET",
-            doc: "Signing secret of the webhook at Resend, `whsec_…`.",
+            doc: "Signing secret of the webhook, `whsec_…`.",
             example: "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=",
-            kind: SettingKind::Proof { fresh: svix::fresh_secret },
+            kind: SettingKind::Proof,
         },
         Setting {
             name: "API_KEY",
-            doc: "Known from the sending application; not used here.",
+            doc: "Used by applications that send; Waybill ignores it.",
             example: "re_00000000",
-            kind: SettingKind::Unused,
+            kind: SettingKind::Option,
         },
         Setting {
             name: "FROM_EMAIL",
-            doc: "Known from the sending application; not used here.",
+            doc: "Used by applications that send; Waybill ignores it.",
             example: "noreply@example.com",
-            kind: SettingKind::Unused,
+            kind: SettingKind::Option,
         },
     ],
     schemes: &[&svix::SCHEME, &body_sha256::SCHEME],
@@ -60,65 +61,77 @@ pub(super) static SPEC: Spec = Spec {
     unsigned: "",
     console: &[
         "Dashboard → Webhooks → Add Webhook.",
-        "Paste the URL into *Endpoint URL* and tick every `email.*` event (others are stored too).",
-        "Copy the signing secret (`whsec_…`) of that webhook into `RESEND_WEBHOOK_SECRET`.",
+        "Paste the URL into *Endpoint URL* and select every `email.*` event (other events are stored as well).",
+        "Copy the signing secret of the webhook (`whsec_…`) to `RESEND_WEBHOOK_SECRET`.",
     ],
-    kept_headers: &["svix-id", "svix-timestamp", "webhook-id", "webhook-timestamp"],
+    stored_headers: &["svix-id", "svix-timestamp", "webhook-id", "webhook-timestamp"],
     invalid_payload: InvalidPayload::BadRequest,
     connect,
+    signer: signer::signer,
+    generate,
 };
 
-/// One webhook at Resend.
+/// A webhook at Resend.
 #[derive(Clone)]
 struct Resend {
     secrets: Vec<Secret>,
     keys: Vec<svix::Key>,
+    /// The secrets as keys of the scheme `body-sha256`.
+    body_keys: Vec<HmacSha256Key>,
     schemes: Vec<&'static Scheme>,
 }
 
-fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
-    // `v1,whsec_…` is how some dashboards show the secret; in a comma list the label stands alone.
-    let secrets = settings.secrets_beside("WEBHOOK_SECRET", "v1");
+fn connect(settings: &mut Settings<'_>) -> Option<Box<dyn Provider>> {
+    let secrets = secrets(settings);
     let schemes = settings.schemes();
     let signs_by_svix = svix::SCHEME.is_among(&schemes);
     let keys: Vec<svix::Key> =
         secrets.iter().enumerate().filter_map(|(index, secret)| svix::Key::decode(secret.text(), index)).collect();
     if signs_by_svix && keys.len() < secrets.len() {
         let expected = "a Svix secret, `whsec_` and base64 (or RESEND_SIGNATURE_SCHEMES=body-sha256)";
-        // `whpk_` and `whsk_` are keys of Svix's other kind of signature, which Resend does not use; the first is public.
+        // `whpk_` and `whsk_` are keys of Svix's asymmetric signatures, which Resend does not use; the first is public.
         let is_svix = |secret: &&Secret| ["whsec_", "whpk_", "whsk_"].iter().any(|prefix| secret.text().starts_with(prefix));
         let broken = secrets.iter().filter(is_svix).any(|secret| svix::Key::decode(secret.text(), 0).is_none());
         if broken || schemes.len() == 1 {
             settings.problem("WEBHOOK_SECRET", expected);
         } else {
-            settings.warning("WEBHOOK_SECRET", "is not a Svix secret (`whsec_…`): what Resend itself signs cannot verify");
+            settings.warning(
+                "WEBHOOK_SECRET",
+                "is not a Svix secret (`whsec_…`): callbacks that Resend itself signs cannot be verified",
+            );
         }
     }
-    settings.provider(!secrets.is_empty(), Resend { secrets, keys, schemes })
+    let body_keys = secrets.iter().map(|secret| HmacSha256Key::new(secret.bytes())).collect();
+    settings.provider(!secrets.is_empty(), Resend { secrets, keys, body_keys, schemes })
+}
+
+/// Some dashboards show `v1,whsec_…`; in a comma list the label is an item of its own.
+fn secrets(settings: &mut Settings<'_>) -> Vec<Secret> {
+    settings.secrets_beside("WEBHOOK_SECRET", "v1")
+}
+
+fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
+    vec![("WEBHOOK_SECRET", svix::generate_secret(random))]
 }
 
 impl Provider for Resend {
-    fn may_be_genuine(&self, head: &Callback) -> bool {
+    fn may_verify(&self, head: &Callback) -> bool {
         ["svix-signature", "webhook-signature", SIGNATURE].iter().any(|name| head.headers.has(name))
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
-        if svix::claimed(callback) {
-            if !svix::SCHEME.is_among(&self.schemes) {
-                return Err(Rejected::SchemeOff);
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+        match svix::Attempt::parse(callback) {
+            Err(VerifyError::Missing) if body_sha256::SCHEME.is_among(&self.schemes) => {
+                body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys)
             }
-            return svix::verify(callback, &self.keys);
+            Err(VerifyError::Missing) => Err(VerifyError::Missing),
+            _ if !svix::SCHEME.is_among(&self.schemes) => Err(VerifyError::SchemeOff),
+            attempt => attempt?.verify(&self.keys),
         }
-        if !body_sha256::SCHEME.is_among(&self.schemes) {
-            return Err(Rejected::Missing);
-        }
-        body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.secrets)
     }
 
     fn proof_headers(&self) -> Vec<String> {
-        let families = ["svix", "webhook"].into_iter();
-        let svix = families.flat_map(|family| ["id", "timestamp", "signature"].map(|part| format!("{family}-{part}")));
-        svix.chain([SIGNATURE.to_owned()]).collect()
+        svix::HEADERS.into_iter().flatten().chain([SIGNATURE]).map(str::to_owned).collect()
     }
 
     fn signed_at(&self, callback: &Callback) -> Option<i64> {
@@ -134,35 +147,26 @@ impl Provider for Resend {
         let texts = self.secrets.iter().map(Secret::text);
         let spellings: Vec<String> = texts.flat_map(spellings).collect();
         let undecoded: Vec<svix::Key> = spellings.iter().map(|text| svix::Key::undecoded(text)).collect();
-        if svix::verify(callback, &undecoded).is_ok() {
-            let says = "is signed with as it is written: the sender must decode what stands behind `whsec_` from base64";
+        if svix::Attempt::parse(callback).is_ok_and(|attempt| attempt.verify(&undecoded).is_ok()) {
+            let says = "is used as text: the sender must decode the part after `whsec_` from base64";
             return Some(NearMiss { setting: SETTING, says: says.to_owned() });
         }
-        let spellings: Vec<Secret> = spellings.into_iter().map(Secret::new).collect();
+        let spellings: Vec<HmacSha256Key> = spellings.iter().map(|text| HmacSha256Key::new(text.as_bytes())).collect();
         if body_sha256::verify(callback, SIGNATURE, Prefix::Required, &spellings).is_ok() {
-            let says = "is used by the sender with `whsec_` where it has none here, or without it".to_owned();
+            let says = "is used by the sender with `whsec_` where it has no prefix here, or the other way round".to_owned();
             return Some(NearMiss { setting: SETTING, says });
         }
-        body_only::near_miss(callback, SIGNATURE, SETTING, &self.secrets)
+        NearMiss::body_only(callback, SIGNATURE, SETTING, &self.secrets)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
-        payload::read(&callback.body).map(|event| vec![event])
-    }
-
-    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
-        match (self.keys.first(), self.secrets.first()) {
-            (Some(key), _) if scheme.name == svix::SCHEME.name => svix::sign(key, outgoing),
-            (_, Some(secret)) if scheme.name == body_sha256::SCHEME.name => {
-                body_sha256::sign(secret, "Resend-Signature", Prefix::Required, outgoing);
-            }
-            _ => {}
-        }
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+        let events = callback.json().map_err(ParseError::from).and_then(payload::parse);
+        Parsed::with_json_reply(events.map(|event| vec![event]))
     }
 }
 
-/// A secret with its label and without.
+/// A secret with and without its prefix.
 fn spellings(secret: &str) -> [String; 2] {
-    let bare = secret.strip_prefix("whsec_").unwrap_or(secret);
-    [bare.to_owned(), format!("whsec_{bare}")]
+    let key = secret.strip_prefix("whsec_").unwrap_or(secret);
+    [key.to_owned(), format!("whsec_{key}")]
 }

@@ -1,4 +1,4 @@
-//! Resend's JSON as an event.
+//! The event of Resend's JSON.
 
 use std::sync::LazyLock;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{
     address,
-    errors::{ErrorTable, LazyTable},
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, MAX_MEDIA, Media},
     json::{self, text as word},
-    provider::Unparsable,
+    provider::ParseError,
+    providers::error_codes::{ErrorTable, LazyTable},
     status::{Channel, Direction, Evidence, Status},
     text,
     time::Timestamp,
@@ -17,51 +17,52 @@ use crate::{
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
-/// Reads one body. Every JSON text is readable; what is not about an e-mail is kept as it is.
-pub(super) fn read(body: &[u8]) -> Result<Event, Unparsable> {
-    let payload = json::read(body)?;
-    let kind = word(&payload, "/type").unwrap_or_default();
-    // `data.email_id` is Resend's; `data.id` is what the user's guide shows.
-    let id = word(&payload, "/data/email_id").or_else(|| word(&payload, "/data/id"));
-    let mut event = event_of(kind);
+/// The event of a payload. Any JSON is accepted; one that is not about an e-mail is stored as it is.
+pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
+    let kind = word(payload, "/type").unwrap_or_default();
+    // `data.email_id` is Resend's name; the integration guide has `data.id`.
+    let id = word(payload, "/data/email_id").or_else(|| word(payload, "/data/id"));
+    let mut event = event_for_type(kind);
     event.external_id = id.and_then(ExternalId::new);
     if event.effect != Effect::None && event.external_id.is_none() {
-        return Err(Unparsable::Invalid("an e-mail event without data.email_id of 1 to 255 bytes"));
+        return Err(ParseError::Invalid("an e-mail event without data.email_id of 1 to 255 bytes"));
     }
     event.provider_status = event.status.and_then(|_| text::present(kind));
     // The top-level instant is the event's; `data.created_at` is the e-mail's.
-    event.occurred_at = word(&payload, "/created_at").and_then(Timestamp::parse);
-    event.error = error(event.status, &payload);
-    event.facts = facts(&payload, &event);
+    event.occurred_at = word(payload, "/created_at").and_then(Timestamp::parse);
+    event.error = error(event.status, payload);
+    event.facts = facts(payload, &event);
     if let Effect::Inbound(inbound) = &mut event.effect {
-        inbound.media = attachments(&payload);
+        inbound.media = attachments(payload);
     }
     Ok(event)
 }
 
-/// The event that a `type` means.
-fn event_of(kind: &str) -> Event {
-    let of = |event_type, status, evidence| Event { evidence, ..Event::of_status(event_type, kind, status) };
-    let plain = |status: Status| of(EventType::from(status), Some(status), None);
+/// The event of a `type`.
+fn event_for_type(kind: &str) -> Event {
+    let event = |event_type, status, evidence| Event { evidence, ..Event::with_status(event_type, kind, status) };
+    let status = |status: Status| event(EventType::from(status), Some(status), None);
     match kind {
-        "email.scheduled" => plain(Status::Scheduled),
-        "email.sent" => plain(Status::Sent),
-        "email.delivery_delayed" => plain(Status::Deferred),
-        "email.delivered" => of(EventType::MessageDelivered, Some(Status::Delivered), Some(Evidence::Mta)),
-        "email.bounced" => plain(Status::Bounced),
-        "email.failed" => plain(Status::Failed),
-        "email.suppressed" => plain(Status::Rejected),
-        "email.complained" => of(EventType::MessageComplained, None, None),
-        // Mail clients prefetch: an open proves no delivery, a click does.
-        "email.opened" => of(EventType::MessageOpened, None, None),
-        "email.clicked" => of(EventType::MessageClicked, Some(Status::Delivered), Some(Evidence::Inferred)),
+        "email.scheduled" => status(Status::Scheduled),
+        "email.sent" => status(Status::Sent),
+        "email.delivery_delayed" => status(Status::Deferred),
+        "email.delivered" => event(EventType::MessageDelivered, Some(Status::Delivered), Some(Evidence::Mta)),
+        "email.bounced" => status(Status::Bounced),
+        "email.failed" => status(Status::Failed),
+        "email.suppressed" => status(Status::Rejected),
+        "email.complained" => event(EventType::MessageComplained, None, None),
+        // Mail clients prefetch, so only a click is evidence of delivery, not an open.
+        "email.opened" => event(EventType::MessageOpened, None, None),
+        "email.clicked" => event(EventType::MessageClicked, Some(Status::Delivered), Some(Evidence::Inferred)),
         // The body of the message is not in the callback: the application fetches it by its id.
-        "email.received" => Event { effect: Effect::Inbound(Box::default()), ..Event::aside(EventType::MessageReceived, kind) },
-        _ => Event::aside(family(kind), kind),
+        "email.received" => {
+            Event { effect: Effect::Inbound(Box::default()), ..Event::informational(EventType::MessageReceived, kind) }
+        }
+        _ => Event::informational(family(kind), kind),
     }
 }
 
-/// Resend adds types every few months; what is about something we know is known by its family.
+/// The event type by the first part of the name. Resend adds types every few months.
 fn family(kind: &str) -> EventType {
     match kind.split_once('.') {
         Some(("contact", _)) => EventType::ContactChanged,
@@ -74,10 +75,10 @@ fn family(kind: &str) -> EventType {
     }
 }
 
-/// What is attached to an inbound e-mail; its content is fetched by id.
+/// The attachments of an inbound e-mail. The application fetches their content by id.
 fn attachments(payload: &Value) -> Vec<Media> {
     let field = |one: &Value, pointer: &str| word(one, pointer).and_then(text::present);
-    let listed = payload.pointer("/data/attachments").and_then(Value::as_array);
+    let listed = json::at(payload, "/data/attachments").and_then(Value::as_array);
     listed
         .into_iter()
         .flatten()
@@ -111,11 +112,11 @@ fn error(status: Option<Status>, payload: &Value) -> Option<DeliveryError> {
     };
     error.diagnostic = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode"]
         .into_iter()
-        .find_map(|pointer| diagnostic(payload.pointer(pointer)?));
+        .find_map(|pointer| diagnostic(json::at(payload, pointer)?));
     Some(error)
 }
 
-/// One answer of a mail system per recipient, or one text; older events have none.
+/// The mail system's responses, one per recipient, or one text; older events have none.
 fn diagnostic(codes: &Value) -> Option<String> {
     let listed: Vec<&str> = match codes {
         Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
@@ -131,7 +132,7 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         Effect::Inbound(_) => true,
     };
     Facts {
-        recipient: payload.pointer("/data/to").and_then(recipients),
+        recipient: json::at(payload, "/data/to").and_then(recipients),
         sender: word(payload, "/data/from").and_then(address::email),
         channel: Some(Channel::Email),
         direction: Some(if inbound { Direction::Inbound } else { Direction::Outbound }),
@@ -140,7 +141,7 @@ fn facts(payload: &Value, event: &Event) -> Facts {
     }
 }
 
-/// The whole `to` list: the event does not say which recipient it concerns.
+/// The whole `to` list: the event does not name the recipient that it concerns.
 fn recipients(to: &Value) -> Option<String> {
     let listed: Vec<String> = match to {
         Value::Array(list) => list.iter().filter_map(|one| address::email(one.as_str()?)).collect(),
@@ -149,11 +150,11 @@ fn recipients(to: &Value) -> Option<String> {
     text::present(&listed.join(", "))
 }
 
-/// The application's id: header `X-Message-ID` or tag `message_id`, both echoed by Resend inside the signed body.
+/// The application's id: header `X-Message-ID` or tag `message_id`, which Resend echoes in the signed body.
 fn embedded_id(payload: &Value) -> Option<String> {
     let listed = |pointer: &str, wanted: &str| {
         let is_wanted = |entry: &&Value| word(entry, "/name").is_some_and(|name| name.eq_ignore_ascii_case(wanted));
-        word(payload.pointer(pointer)?.as_array()?.iter().find(is_wanted)?, "/value")
+        word(json::at(payload, pointer)?.as_array()?.iter().find(is_wanted)?, "/value")
     };
     let id = listed("/data/headers", "X-Message-ID")
         .or_else(|| word(payload, "/data/tags/message_id"))

@@ -1,4 +1,4 @@
-//! Messages as JSON: SignalWire's own status callback, its SWML fetch, and the flat documents of the user's guide.
+//! Messages as JSON: SignalWire's own status callback, its SWML fetch, and the flat documents of the integration guide.
 
 use serde_json::Value;
 
@@ -6,23 +6,19 @@ use super::{ERRORS, cxml::message};
 use crate::{
     address,
     event::{Effect, Event, EventType, ExternalId, Facts, Inbound, MAX_MEDIA, Media},
-    form::Form,
     json::{self, scalar, text as word},
-    provider::Unparsable,
+    provider::ParseError,
     status::{Channel, Direction},
     text,
 };
 
-/// Reads a status of an outbound message.
-pub(super) fn status(payload: &Value, signed_query: Option<&Form<'_>>) -> Result<Event, Unparsable> {
+pub(super) fn parse_status(payload: &Value, signed_query: Option<&str>) -> Result<Event, ParseError> {
     const KIND: &str = "message.status";
     let id = scalar(payload, "/id").or_else(|| scalar(payload, "/message_id")).as_deref().and_then(ExternalId::new);
-    let id = id.ok_or(Unparsable::Invalid("a message status without id or message_id of 1 to 255 bytes"))?;
-    let status = word(payload, "/status").ok_or(Unparsable::Invalid("a message status without status"))?;
-    if signed_query.is_some_and(|query| query.is_ambiguous("message_id")) {
-        return Err(Unparsable::Ambiguous("message_id"));
-    }
-    let mut event = message::of_status(status, KIND).unwrap_or_else(|| message::unknown_status(KIND));
+    let id = id.ok_or(ParseError::Invalid("a message status without id or message_id of 1 to 255 bytes"))?;
+    let status = word(payload, "/status").ok_or(ParseError::Invalid("a message status without status"))?;
+    let reference = message::reference(signed_query)?;
+    let mut event = message::status_event(status, KIND).unwrap_or_else(|| message::unknown_status_event(KIND));
     event.external_id = Some(id);
     event.provider_status = text::present(status);
     event.occurred_at = json::instant(payload, "/timestamp");
@@ -33,21 +29,19 @@ pub(super) fn status(payload: &Value, signed_query: Option<&Form<'_>>) -> Result
     }
     event.facts = Facts {
         parts_total: scalar(payload, "/number_of_segments").and_then(|count| count.parse().ok()).filter(|count| *count > 0),
-        embedded_id: scalar(payload, "/custom_variables/message_id")
-            .or_else(|| signed_query.and_then(|query| query.owned("message_id"))),
+        embedded_id: scalar(payload, "/custom_variables/message_id").or(reference),
         ..facts(payload, Direction::Outbound, Channel::Sms)
     };
     Ok(event)
 }
 
-/// Reads an inbound message.
-pub(super) fn inbound(payload: &Value) -> Result<Event, Unparsable> {
+pub(super) fn parse_inbound(payload: &Value) -> Result<Event, ParseError> {
     let id = scalar(payload, "/message_id").or_else(|| scalar(payload, "/id")).as_deref().and_then(ExternalId::new);
     let media = media(payload);
     let is_mms = !media.is_empty() || word(payload, "/type") == Some("mms");
     let parts = scalar(payload, "/segments").or_else(|| scalar(payload, "/num_segments"));
-    let mut event = Event::aside(EventType::MessageReceived, "message.received");
-    event.external_id = Some(id.ok_or(Unparsable::Invalid("an inbound message without message_id of 1 to 255 bytes"))?);
+    let mut event = Event::informational(EventType::MessageReceived, "message.received");
+    event.external_id = Some(id.ok_or(ParseError::Invalid("an inbound message without message_id of 1 to 255 bytes"))?);
     event.occurred_at = json::instant(payload, "/timestamp");
     event.facts = facts(payload, Direction::Inbound, if is_mms { Channel::Mms } else { Channel::Sms });
     event.effect = Effect::Inbound(Box::new(Inbound {
@@ -59,15 +53,15 @@ pub(super) fn inbound(payload: &Value) -> Result<Event, Unparsable> {
     Ok(event)
 }
 
-/// A list of addresses, or of objects.
+/// The attachments: a list of addresses or of objects.
 fn media(payload: &Value) -> Vec<Media> {
-    let list = payload.pointer("/media").and_then(Value::as_array).into_iter().flatten();
-    let read = |one: &Value| Media {
+    let list = json::at(payload, "/media").and_then(Value::as_array).into_iter().flatten();
+    let attachment = |one: &Value| Media {
         url: one.as_str().or_else(|| word(one, "/url")).and_then(text::present),
         content_type: word(one, "/content_type").and_then(text::present),
         ..Media::default()
     };
-    list.map(read).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
+    list.map(attachment).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
 }
 
 fn facts(payload: &Value, direction: Direction, channel: Channel) -> Facts {

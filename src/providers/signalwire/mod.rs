@@ -3,91 +3,97 @@
 //! **Sends** JSON POSTs about messages, calls, video rooms and sender registrations; the compatibility API sends Twilio's
 //! forms; SWML is fetched by GET or POST.
 //! **Signs** with the project's signing key: hex HMAC of URL and body, or Twilio's base64 form. Not every kind of callback is
-//! signed, so a shared secret, Basic credentials, an address list or a token in the URL may stand in its place.
-//! **Not covered**: the time; by all but the signing key also the payload.
+//! signed, so a shared secret, Basic credentials, an address list or a token in the URL can replace it.
+//! **Not covered**: the time; without the signing key, also the payload.
 //! **Identity across retries**: the signed string, or the body.
-//! **Retries**: two more attempts; 2 s to connect, 5 s for an answer, 15 s in all. A missed callback is lost.
-//! **Wants** 2xx; of a form's inbound message an XML document; of an SWML fetch an SWML document.
+//! **Retries**: two more attempts; 2 s to connect, 5 s for a response, 15 s in all. A missed callback is lost.
+//! **Wants** 2xx; for an inbound message sent as a form, an XML document; for an SWML fetch, an SWML document.
 //! **Quirks**: ids are UUIDs; an MMS has no receipt and stays `sent`; codes that look like Twilio's mean something else;
 //! calls sign the URL without its credentials, messages with them.
 //!
 //! Sources (read 2026-11-22): SignalWire docs "Webhook security", "Webhooks", "Messaging status callbacks", "Compatibility
-//! API", "Error codes", "calling.call.state", "Video"; signalwire-sdk 3.7.5, signalwire-js; the user's guide "Webhooks & Events".
+//! API", "Error codes", "calling.call.state", "Video"; signalwire-sdk 3.7.5, signalwire-js; the integration guide "Webhooks & Events".
 
 mod call;
 mod message;
 mod proofs;
 mod room;
+mod signer;
 mod swml;
 
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 use self::{proofs::Proofs, swml::Documents};
 use super::cxml::{self, shape::Kind};
 use crate::{
-    callback::{Callback, Payload, VerifiedCallback},
-    config::settings::Settings,
-    errors::{ErrorTable, LazyTable},
+    callback::{Callback, Document, Payload},
     event::{Event, EventType},
     form::Form,
     json::{self, text as word},
-    provider::{InUrl, InvalidPayload, NearMiss, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
+    provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Reply, Setting, SettingKind, Settings, Spec, UrlProofs},
+    providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
-    signature::{Outgoing, Proof, Rejected, Scheme, basic, ip, request, url_body, url_secret, url_token},
+    signature::{Proof, VerifiedCallback, VerifyError, basic, ip, request, url_body, url_secret, url_token},
+    status::Channel,
 };
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
-/// The route that answers SWML.
+/// The route for SWML fetches.
 const SWML: &str = "swml";
 
 pub(super) static SPEC: Spec = Spec {
     name: "signalwire",
     title: "SignalWire",
+    channels: &[Channel::Sms, Channel::Mms, Channel::Whatsapp, Channel::Voice],
     methods: &["POST", "GET"],
     settings: &[
         Setting {
             name: "SIGNING_KEY",
             doc: "Signing key of the project, `PSK…` (not the API token).",
             example: "PSK_3f1c9a0e5b7d42688c14d2a96f0b7e35",
-            kind: SettingKind::Proof { fresh: |random| format!("PSK{}", hex::encode(random)) },
+            kind: SettingKind::Proof,
         },
         Setting {
             name: "WEBHOOK_SECRET",
-            doc: "A secret of your own that callbacks carry as `?secret=`.",
+            doc: "A secret that you choose, sent in the URL as `?secret=`.",
             example: "9d2b6c1f4e8a70355b1d0c6e2f7a9384",
-            kind: SettingKind::Proof { fresh: |random| hex::encode(random) },
+            kind: SettingKind::Proof,
         },
         Setting {
             name: "BASIC_AUTH",
-            doc: "Credentials of your own, `user:password`, that callbacks carry by `https://user:password@…`.",
+            doc: "Credentials that you choose, `user:password`, sent with a URL of the form `https://user:password@…`.",
             example: "signalwire:4c8e1b7a9d3f526880",
-            kind: SettingKind::Proof { fresh: |random| format!("signalwire:{}", hex::encode(random)) },
+            kind: SettingKind::Proof,
         },
         Setting::url_token("sw-9d530c4e1b7a9d3f5268806e2f4a1c7b"),
         Setting::allowed_ips(),
         Setting {
             name: "REQUIRE",
-            doc: "`any` or `all` of the proofs that are configured.",
+            doc: "Proofs that a callback must have: `any` or `all` of those configured.",
             example: "any",
             kind: SettingKind::Option,
         },
         Setting {
             name: "SWML",
-            doc: "Path of the JSON document with which SWML fetches are answered; unset: one that hangs up politely.",
+            doc: "Path of the JSON document returned for SWML fetches. If unset, a document that hangs up politely.",
             example: "",
             kind: SettingKind::Option,
         },
         Setting {
             name: "SWML_VIP",
-            doc: "Path of the document for callers among VIP_NUMBERS.",
+            doc: "Path of the JSON document returned for callers in VIP_NUMBERS.",
             example: "",
             kind: SettingKind::Option,
         },
-        Setting { name: "VIP_NUMBERS", doc: "A comma list of callers.", example: "+15559876543", kind: SettingKind::Option },
+        Setting {
+            name: "VIP_NUMBERS",
+            doc: "Callers that get SWML_VIP, a comma-separated list.",
+            example: "+15559876543",
+            kind: SettingKind::Option,
+        },
     ],
     schemes: &[
         &url_body::SHA1,
@@ -100,35 +106,47 @@ pub(super) static SPEC: Spec = Spec {
     ],
     routes: &[SWML],
     url_suffix: "",
-    unsigned: "status callbacks of calls and messages, for all that is documented: add a secret, Basic credentials or a URL token",
+    unsigned: "status callbacks of calls and messages, as far as SignalWire documents it: add a secret, Basic credentials or a URL token",
     console: &[
-        "Copy the *Signing Key* from API Credentials into `SIGNALWIRE_SIGNING_KEY`. SignalWire signs documents that it fetches; for what it does not sign set `SIGNALWIRE_URL_TOKEN` as well and paste the URL that `waybill check` prints.",
-        "Paste the URL as `status_callback` of messages, as `status_url` of calls, as *When a message comes in* (LaML/cXML webhook) of the number, and into `event_webhooks` of video rooms (there with `?event=room.started` and so on, because the payload does not say which it is).",
-        "For calls and messages that fetch SWML paste the URL and `/swml` (before `/t/…`): calls get the document of `SIGNALWIRE_SWML`, messages one that only receives.",
+        "Copy the *Signing Key* from API Credentials to `SIGNALWIRE_SIGNING_KEY`. SignalWire signs requests for documents. For callbacks that it does not sign, also set `SIGNALWIRE_URL_TOKEN` and paste the URL that `waybill check` prints.",
+        "Paste the URL into `status_callback` of messages, `status_url` of calls, *When a message comes in* (LaML/cXML webhook) of the number, and `event_webhooks` of video rooms. For video rooms, append `?event=room.started` and so on, because the payload does not name the event.",
+        "For calls and messages that fetch SWML, paste the URL with `/swml` appended (before `/t/…`). Calls get the document of `SIGNALWIRE_SWML`, messages a document that only receives.",
     ],
-    kept_headers: &[],
+    stored_headers: &[],
     invalid_payload: InvalidPayload::Accept,
     connect,
+    signer: signer::signer,
+    generate,
 };
 
-/// One project at SignalWire.
+/// A project at SignalWire.
 struct SignalWire {
     proofs: Proofs,
     documents: Documents,
 }
 
-fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
-    let proofs = Proofs::read(settings);
-    let documents = Documents::read(settings);
+fn connect(settings: &mut Settings<'_>) -> Option<Box<dyn Provider>> {
+    let proofs = Proofs::new(settings);
+    let documents = Documents::new(settings);
     settings.provider(proofs.is_configured(), SignalWire { proofs, documents })
 }
 
+fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
+    let digits = hex::encode(random);
+    vec![
+        ("SIGNING_KEY", format!("PSK{digits}")),
+        ("BASIC_AUTH", format!("signalwire:{digits}")),
+        ("WEBHOOK_SECRET", digits.clone()),
+        ("URL_TOKEN", digits),
+    ]
+}
+
 impl Provider for SignalWire {
-    fn may_be_genuine(&self, head: &Callback) -> bool {
-        self.proofs.may_be_there(head)
+    fn may_verify(&self, head: &Callback) -> bool {
+        self.proofs.may_be_present(head)
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
         self.proofs.verify(callback)
     }
 
@@ -140,26 +158,16 @@ impl Provider for SignalWire {
         self.proofs.near_miss(callback)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
-        let query = Form::decode(callback.query().as_bytes());
-        let signed_query = query.as_ref().filter(|_| callback.proof().scheme().covers_url);
-        let event = match payload(callback) {
-            Payload::Form(form) => cxml::read(&form, signed_query, &ERRORS)?,
-            Payload::Document(body) => document(&json::read(body)?, query.as_ref(), signed_query)?,
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+        let payload = callback.payload();
+        let parsed = match payload {
+            Payload::Form(form) => cxml::parse(form, callback.signed_query(), &ERRORS),
+            Payload::Document(body) => Parsed::with_json_reply(parse_document(body, callback).map(|event| vec![event])),
         };
-        Ok(vec![event])
-    }
-
-    fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {
-        match payload(callback) {
-            _ if callback.route == SWML => Reply::Document(self.documents.answer(&payload(callback))),
-            Payload::Form(form) if Kind::of(&form) == Kind::Inbound => Reply::Twiml,
-            _ => Reply::Json,
+        if callback.route == SWML {
+            return Parsed { reply: Reply::Document(self.documents.select(payload)), ..parsed };
         }
-    }
-
-    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
-        self.proofs.sign(scheme, outgoing);
+        parsed
     }
 
     fn url_tokens(&self) -> &[Secret] {
@@ -170,8 +178,8 @@ impl Provider for SignalWire {
         &self.proofs.allowed_ips
     }
 
-    fn in_url(&self) -> InUrl {
-        self.proofs.in_url()
+    fn url_proofs(&self) -> UrlProofs {
+        self.proofs.url_proofs()
     }
 
     fn url_credentials(&self) -> &[Secret] {
@@ -183,48 +191,47 @@ impl Provider for SignalWire {
     }
 }
 
-/// Verifier and reader see the same: the parameters where they are what is signed, else the bytes.
-fn payload<'c>(callback: &'c VerifiedCallback<'_>) -> Payload<'c> {
-    if callback.proof().scheme().name == request::SCHEME.name { callback.payload() } else { callback.payload_by_bytes() }
-}
-
-/// Reads one JSON document. `query` names the event of a video room; `signed_query` may carry the application's reference.
-fn document(payload: &Value, query: Option<&Form<'_>>, signed_query: Option<&Form<'_>>) -> Result<Event, Unparsable> {
-    let Some(object) = payload.as_object() else { return Ok(Event::aside(EventType::Unknown, "")) };
+/// The event of a JSON document. The query may name the event of a video room and, if it is signed, the message's reference.
+fn parse_document(document: &Document<'_>, callback: &VerifiedCallback<'_>) -> Result<Event, ParseError> {
+    let (payload, signed_query) = (document.json()?, callback.signed_query());
+    let Some(object) = payload.as_object() else { return Ok(Event::informational(EventType::Unknown, "")) };
     let has = |name: &str| object.contains_key(name);
     let kind = word(payload, "/event_type").unwrap_or_default();
-    // What the event is about, or the document itself: both are sent.
-    let about = payload
-        .pointer("/params")
+    // The fields are in `params` or at the top level: both are sent.
+    let about = json::at(payload, "/params")
         .filter(|params| params.as_object().is_some_and(|params| !params.is_empty()))
         .unwrap_or(payload);
     if ["MessageSid", "SmsSid", "CallSid"].iter().any(|name| has(name)) {
-        return cxml::read(&Form::of_members(object), signed_query, &ERRORS);
+        let form = Form::from_members(object);
+        return cxml::parse_kind(Kind::from_form(&form), &form, signed_query, &ERRORS);
     }
     if has("event_category") {
-        return Ok(Event { provider_status: json::scalar(payload, "/state"), ..Event::aside(EventType::CampaignChanged, kind) });
+        return Ok(Event {
+            provider_status: json::scalar(payload, "/state"),
+            ..Event::informational(EventType::CampaignChanged, kind)
+        });
     }
-    if let Some(message) = payload.pointer("/message").filter(|message| message.is_object()) {
-        return message::inbound(message);
+    if let Some(message) = json::at(payload, "/message").filter(|message| message.is_object()) {
+        return message::parse_inbound(message);
     }
-    if let Some(call) = payload.pointer("/call").filter(|call| call.is_object()) {
-        return call::read(call, payload, "swml");
+    if let Some(call) = json::at(payload, "/call").filter(|call| call.is_object()) {
+        return call::parse(call, payload, "swml");
     }
     if kind.starts_with("calling.") || ["call_id", "call_state"].iter().any(|name| about.get(name).is_some()) {
-        return call::read(about, payload, kind);
+        return call::parse(about, payload, kind);
     }
-    if let Some(event) = room::event_name(payload, about, query) {
-        return room::read(&event, about, payload);
+    if let Some(event) = room::event_name(payload, about, callback.query()) {
+        return room::parse(&event, about, payload);
     }
-    // `id` is the name in statuses, `message_id` in both.
+    // `id` occurs in statuses, `message_id` in both.
     let has_any = |names: &[&str]| names.iter().any(|name| has(name));
     if (has("status") && has_any(&["id", "message_id", "from", "to"]))
         || (has("id") && !has("message_id") && has_any(&["from", "to", "project_id"]))
     {
-        return message::status(payload, signed_query);
+        return message::parse_status(payload, signed_query);
     }
     if has("message_id") || (has("from") && has("to") && has("body")) {
-        return message::inbound(payload);
+        return message::parse_inbound(payload);
     }
-    Ok(Event::aside(EventType::Unknown, kind))
+    Ok(Event::informational(EventType::Unknown, kind))
 }

@@ -1,5 +1,5 @@
-//! Video rooms: nested in `params` as SignalWire's own events are, or flat as in the user's guide, where the document does not
-//! say which event it is and the URL does.
+//! Video rooms: nested in `params` as in SignalWire's own events, or flat as in the integration guide, where the URL names the event and
+//! the document does not.
 
 use serde_json::Value;
 
@@ -7,20 +7,20 @@ use crate::{
     event::{Effect, Event, EventType, ExternalId, Member, Recording, Room, RoomChange},
     form::Form,
     json::{self, scalar, text as word},
-    provider::Unparsable,
+    provider::ParseError,
     text,
 };
 
-/// The room's session: of several names the one under which members and rooms meet.
+/// The names of the room's session, the one that rooms and members share first.
 const IDS: [&str; 4] = ["/room_session_id", "/room_session/id", "/room_id", "/room/id"];
 
-/// The name of the event, if it is one of a video room.
-pub(super) fn event_name(payload: &Value, about: &Value, query: Option<&Form<'_>>) -> Option<String> {
-    let of_body = ["/event", "/event_type", "/type"].iter().find_map(|name| word(payload, name)).map(str::to_owned);
-    let named = of_body.or_else(|| query.and_then(|query| query.owned("event")));
+/// The name of the event, if it belongs to a video room.
+pub(super) fn event_name(payload: &Value, about: &Value, query: &str) -> Option<String> {
+    let in_body = ["/event", "/event_type", "/type"].iter().find_map(|name| word(payload, name)).map(str::to_owned);
+    let named = in_body.or_else(|| Form::decode(query.as_bytes())?.owned("event"));
     let name = named.map(|name| name.strip_prefix("video.").map(str::to_owned).unwrap_or(name));
     let is_video = |name: &String| ["room.", "member.", "recording."].iter().any(|start| name.starts_with(start));
-    let has = |names: &[&str]| names.iter().any(|name| about.pointer(name).is_some());
+    let has = |names: &[&str]| names.iter().any(|name| json::at(about, name).is_some());
     match name.filter(is_video) {
         Some(name) => Some(name),
         None if has(&["/recording_url"]) => Some("recording.completed".to_owned()),
@@ -29,8 +29,8 @@ pub(super) fn event_name(payload: &Value, about: &Value, query: Option<&Form<'_>
     }
 }
 
-/// Reads one event. `about` holds the room's fields, `payload` the whole document.
-pub(super) fn read(name: &str, about: &Value, payload: &Value) -> Result<Event, Unparsable> {
+/// Parses one event. `about` has the room's fields, `payload` is the whole document.
+pub(super) fn parse(name: &str, about: &Value, payload: &Value) -> Result<Event, ParseError> {
     let id = IDS.iter().find_map(|pointer| scalar(about, pointer)).as_deref().and_then(ExternalId::new);
     let change = match name {
         "room.started" => RoomChange::Started,
@@ -42,8 +42,8 @@ pub(super) fn read(name: &str, about: &Value, payload: &Value) -> Result<Event, 
         _ => RoomChange::Other,
     };
     let names = ["/room_name", "/room_session/name", "/room/name", "/room_session/display_name"];
-    let mut event = Event::aside(EventType::from(&change), name);
-    event.external_id = Some(id.ok_or(Unparsable::Invalid("an event of a video room without its id"))?);
+    let mut event = Event::informational(EventType::from(&change), name);
+    event.external_id = Some(id.ok_or(ParseError::Invalid("an event of a video room without its id"))?);
     event.occurred_at = json::instant(about, "/timestamp").or_else(|| json::instant(payload, "/timestamp"));
     event.effect = Effect::Room(Box::new(Room { name: first(about, &names), change }));
     Ok(event)

@@ -6,13 +6,13 @@
 //! primary auth token; a sub-account signs with its own token. JSON is covered by `bodySHA256` in the URL. In public
 //! beta: shared keys, named by `X-Twilio-Webhooks-Signature-Settings`.
 //! **Not covered**: the time, the method, and the boundaries between names and values; hence the shape check.
-//! **Identity across retries**: the signed string; of a CloudEvent its source and id. `I-Twilio-Idempotency-Token` is
-//! unsigned and only kept.
+//! **Identity across retries**: the signed string; for a CloudEvent, its source and id. `I-Twilio-Idempotency-Token` is
+//! unsigned and only stored.
 //! **Retries**: by default one, on connection failure only; `#rc=5&rp=all` on the URL asks for five, 15 s in all. Event
-//! Streams try for 4 hours.
-//! **Wants** any 2xx; of an inbound message TwiML, or it logs error 12300.
-//! **Quirks**: `RawDlrDoneDate` has no zone and is never used; order of arrival means nothing; the first status is never
-//! sent; `ErrorCode` beside `ErrorUrl` is about a URL of ours that failed, not about the message; Event Streams write
+//! Streams retry for 4 hours.
+//! **Wants** any 2xx; for an inbound message TwiML, otherwise it logs error 12300.
+//! **Quirks**: `RawDlrDoneDate` has no zone and is never used; the order of arrival is arbitrary; the first status is never
+//! sent; `ErrorCode` beside `ErrorUrl` refers to a callback URL that failed, not to the message; Event Streams write
 //! the status in upper case.
 //!
 //! Sources (read 2026-11-22): Twilio docs "Security", "Track the Message Status of Outbound Messages", "Messages
@@ -21,27 +21,23 @@
 
 mod event_stream;
 mod shared_key;
+mod signer;
 
 use std::sync::LazyLock;
 
 use self::shared_key::SharedKey;
-use super::cxml::{
-    self,
-    shape::{self, Kind},
-};
+use super::cxml::{self, shape};
 use crate::{
-    callback::{Callback, Payload, VerifiedCallback},
-    config::settings::Settings,
-    errors::{ErrorTable, LazyTable},
-    event::Event,
-    form::Form,
-    provider::{InvalidPayload, NearMiss, Provider, Reply, Setting, SettingKind, Spec, Unparsable},
+    callback::{Callback, Payload},
+    provider::{InvalidPayload, NearMiss, Parsed, Provider, Setting, SettingKind, Settings, Spec},
+    providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
     signature::{
-        Outgoing, Proof, Rejected, Scheme, body_only,
+        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError,
         body_sha256::{self, Prefix},
         request::{self, Algorithm, Key, Repeated},
     },
+    status::Channel,
 };
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
@@ -51,31 +47,32 @@ const SIGNATURE: &str = "x-twilio-signature";
 pub(super) static SPEC: Spec = Spec {
     name: "twilio",
     title: "Twilio",
+    channels: &[Channel::Sms, Channel::Mms, Channel::Whatsapp, Channel::Rcs, Channel::Chat, Channel::Voice],
     methods: &["POST", "GET"],
     settings: &[
         Setting {
             name: "AUTH_TOKEN",
-            doc: "Primary auth token of the account (a sub-account has its own).",
+            doc: "Primary auth token of the account. A subaccount has its own.",
             example: "3f1c9a0e5b7d42688c14d2a96f0b7e35",
-            kind: SettingKind::Proof { fresh: |random| hex::encode(&random[..16]) },
+            kind: SettingKind::Proof,
         },
         Setting {
             name: "SHARED_KEY",
-            doc: "Shared key of Twilio's webhook settings (public beta): `id:algorithm:secret`, the algorithm HMAC_SHA1 or HMAC_SHA256.",
+            doc: "Shared key of Twilio's webhook settings (public beta), `id:algorithm:secret`. The algorithm is HMAC_SHA1 or HMAC_SHA256.",
             example: "webhooks_sharedkey_01:HMAC_SHA256:9d2b6c1f4e8a70355b1d0c6e2f7a9384",
-            kind: SettingKind::Proof { fresh: shared_key::fresh },
+            kind: SettingKind::Proof,
         },
         Setting {
             name: "ACCOUNT_SID",
-            doc: "If set, payloads of any other account are refused.",
+            doc: "If set, payloads of other accounts are rejected.",
             example: "AC00000000000000000000000000000000",
             kind: SettingKind::Option,
         },
         Setting {
             name: "PHONE_NUMBER",
-            doc: "Known from the sending application; not used here.",
+            doc: "Used by applications that send; Waybill ignores it.",
             example: "+15017250604",
-            kind: SettingKind::Unused,
+            kind: SettingKind::Option,
         },
     ],
     schemes: &[&request::SCHEME, &body_sha256::SCHEME],
@@ -84,96 +81,96 @@ pub(super) static SPEC: Spec = Spec {
     unsigned: "",
     console: &[
         "Console → Phone Numbers → Manage → Active numbers, or Messaging → Services → your service → Integration.",
-        "Paste the URL into *Status callback URL* (a Messaging Service: *Delivery Status Callback*), or send it as `StatusCallback` with each message. For inbound messages paste it into *A message comes in* as well.",
-        "Keep the `#rc=5&rp=all` at its end: without it Twilio does not try again after a failed answer.",
-        "Copy the primary auth token from Account → API keys & tokens into `TWILIO_AUTH_TOKEN`.",
-        "Optional, and the only way in which Twilio tries again for hours: Event Streams → a webhook sink with the same URL without its `#…`, subscribed to the messaging events.",
+        "Paste the URL into *Status callback URL* (for a Messaging Service, *Delivery Status Callback*), or send it as `StatusCallback` with each message. For inbound messages, also paste it into *A message comes in*.",
+        "Keep the suffix `#rc=5&rp=all`: without it Twilio does not retry after an error response.",
+        "Copy the primary auth token from Account → API keys & tokens to `TWILIO_AUTH_TOKEN`.",
+        "Optional: under Event Streams, create a webhook sink with the same URL without its `#…`, and subscribe it to the messaging events. Only Event Streams retry for hours.",
     ],
-    kept_headers: &["i-twilio-idempotency-token", "x-home-region"],
+    stored_headers: &["i-twilio-idempotency-token", "x-home-region"],
     invalid_payload: InvalidPayload::BadRequest,
     connect,
+    signer: signer::signer,
+    generate,
 };
 
-/// One Twilio account.
+/// A Twilio account.
 #[derive(Clone)]
 struct Twilio {
     tokens: Vec<Secret>,
-    /// The tokens again, as keys of the scheme `request`.
+    /// The tokens as keys of the scheme `request`.
     keys: Vec<Key>,
+    /// The tokens as keys of the scheme `body-sha256`.
+    body_keys: Vec<HmacSha256Key>,
     shared_keys: Vec<SharedKey>,
     account_sid: Option<String>,
     schemes: Vec<&'static Scheme>,
 }
 
-fn connect(settings: &mut Settings<'_, '_>) -> Option<Box<dyn Provider>> {
+fn connect(settings: &mut Settings<'_>) -> Option<Box<dyn Provider>> {
     let tokens = settings.secrets("AUTH_TOKEN");
-    let key = |(index, secret): (usize, &Secret)| Key { secret: secret.clone(), algorithm: Algorithm::HmacSha1, index };
-    let keys: Vec<Key> = tokens.iter().enumerate().map(key).collect();
+    let keys = tokens.iter().enumerate().map(|(index, secret)| Key::new(secret, Algorithm::HmacSha1, index)).collect();
+    let body_keys = tokens.iter().map(|secret| HmacSha256Key::new(secret.bytes())).collect();
     let shared_keys = shared_key::read(settings, tokens.len());
     let account_sid = settings.text("ACCOUNT_SID");
     let schemes = settings.schemes();
     if tokens.is_empty() && !shared_keys.is_empty() && !request::SCHEME.is_among(&schemes) {
-        settings.problem("SIGNATURE_SCHEMES", "expected `request` among them: a shared key signs by no other");
+        settings.problem("SIGNATURE_SCHEMES", "expected a list that includes `request`, the only scheme of shared keys");
     }
     let has_proof = !tokens.is_empty() || !shared_keys.is_empty();
-    settings.provider(has_proof, Twilio { tokens, keys, shared_keys, account_sid, schemes })
+    settings.provider(has_proof, Twilio { tokens, keys, body_keys, shared_keys, account_sid, schemes })
+}
+
+fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
+    vec![("AUTH_TOKEN", hex::encode(&random[..16])), ("SHARED_KEY", shared_key::generate(random))]
 }
 
 impl Twilio {
-    fn prove<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
-        // Both schemes share the header; only the guide's carries a prefix.
-        if body_sha256::claimed(callback, SIGNATURE)? {
+    fn verify_signature<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+        // Both schemes use the header; only that of the integration guide has a prefix.
+        if body_sha256::is_prefixed(callback, SIGNATURE)? {
             if !body_sha256::SCHEME.is_among(&self.schemes) {
-                return Err(Rejected::SchemeOff);
+                return Err(VerifyError::SchemeOff);
             }
-            return body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.tokens);
+            return body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys);
         }
         if !request::SCHEME.is_among(&self.schemes) {
-            return Err(Rejected::SchemeOff);
+            return Err(VerifyError::SchemeOff);
         }
         let keys = shared_key::select(callback, &self.keys, &self.shared_keys)?;
         let proof = request::verify(callback, SIGNATURE, &keys, Repeated::Sorted)?;
-        if shape::is_known(callback) { Ok(proof) } else { Err(Rejected::Shape) }
+        if shape::has_known_shape(callback, proof.payload()) { Ok(proof) } else { Err(VerifyError::Shape) }
     }
 
-    /// Whether the payload says that it is of the configured account.
-    fn is_ours(&self, callback: &Callback, proof: &Proof<'_>) -> bool {
+    /// Returns true if the payload names the configured account.
+    fn is_of_account(&self, proof: &Proof<'_>) -> bool {
         let Some(expected) = &self.account_sid else { return true };
-        match payload(callback, proof.scheme()) {
+        match proof.payload() {
             Payload::Form(form) => {
-                // Where the MAC has no delimiters, a field that is missing may have been moved into its neighbour.
+                // Without delimiters in the MAC a missing field may have been moved into its neighbour.
                 let may_be_missing = proof.scheme().name != request::SCHEME.name;
-                let is_ours = form.text("AccountSid").map_or(may_be_missing, |given| given == expected.as_str());
-                is_ours && !form.is_ambiguous("AccountSid")
+                let is_of_account = form.text("AccountSid").map_or(may_be_missing, |given| given == expected.as_str());
+                is_of_account && !form.is_ambiguous("AccountSid")
             }
-            Payload::Document(body) => event_stream::accounts(body).iter().all(|account| account == expected),
+            Payload::Document(document) => event_stream::accounts(document).all(|account| account == expected),
         }
     }
 }
 
-/// Verifier and reader see the same: the parameters where they are what is signed, else the bytes.
-fn payload<'c>(callback: &'c Callback, scheme: &Scheme) -> Payload<'c> {
-    if scheme.name == request::SCHEME.name { callback.payload() } else { callback.payload_by_bytes() }
-}
-
 impl Provider for Twilio {
-    fn may_be_genuine(&self, head: &Callback) -> bool {
+    fn may_verify(&self, head: &Callback) -> bool {
         head.headers.has(SIGNATURE)
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, Rejected> {
-        let proof = self.prove(callback)?;
-        if self.is_ours(callback, &proof) { Ok(proof) } else { Err(Rejected::OtherAccount) }
+    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+        let proof = self.verify_signature(callback)?;
+        if self.is_of_account(&proof) { Ok(proof) } else { Err(VerifyError::OtherAccount) }
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Result<Vec<Event>, Unparsable> {
-        let form = match payload(callback, callback.proof().scheme()) {
-            Payload::Document(body) => return event_stream::read(body),
-            Payload::Form(form) => form,
-        };
-        let signed_query = callback.proof().scheme().covers_url.then(|| Form::decode(callback.query().as_bytes()));
-        let event = cxml::read(&form, signed_query.flatten().as_ref(), &ERRORS);
-        event.map(|event| vec![event])
+    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+        match callback.payload() {
+            Payload::Document(document) => Parsed::with_json_reply(event_stream::parse(document)),
+            Payload::Form(form) => cxml::parse(form, callback.signed_query(), &ERRORS),
+        }
     }
 
     fn proof_headers(&self) -> Vec<String> {
@@ -185,30 +182,10 @@ impl Provider for Twilio {
         if let Ok(proof) = all_schemes.verify(callback) {
             return Some(NearMiss::scheme_off(&proof));
         }
-        if self.prove(callback).is_ok() {
-            let says = "is of another account than the payload; the signature is right".to_owned();
+        if self.verify_signature(callback).is_ok() {
+            let says = "differs from the account of the payload; the signature is valid".to_owned();
             return Some(NearMiss { setting: "ACCOUNT_SID", says });
         }
-        body_only::near_miss(callback, SIGNATURE, "AUTH_TOKEN", &self.tokens)
-    }
-
-    fn reply(&self, callback: &VerifiedCallback<'_>) -> Reply {
-        let is_inbound =
-            matches!(payload(callback, callback.proof().scheme()), Payload::Form(form) if Kind::of(&form) == Kind::Inbound);
-        if is_inbound { Reply::Twiml } else { Reply::Json }
-    }
-
-    fn sign(&self, scheme: &Scheme, outgoing: &mut Outgoing) {
-        match (self.tokens.first(), self.keys.first(), self.shared_keys.first()) {
-            (Some(token), _, _) if scheme.name == body_sha256::SCHEME.name => {
-                body_sha256::sign(token, "X-Twilio-Signature", Prefix::Required, outgoing);
-            }
-            (_, Some(key), _) => request::sign(key, "X-Twilio-Signature", outgoing),
-            (_, _, Some(shared)) => {
-                outgoing.headers.push(shared.header());
-                request::sign(&shared.key, "X-Twilio-Signature", outgoing);
-            }
-            _ => {}
-        }
+        NearMiss::body_only(callback, SIGNATURE, "AUTH_TOKEN", &self.tokens)
     }
 }

@@ -1,4 +1,4 @@
-//! The Messages API, versions 1 and 0.1: in the older one addresses are objects and the channel is theirs.
+//! The Messages API, versions 1 and 0.1. In the older one addresses are objects, which also name the channel.
 
 use serde_json::Value;
 
@@ -7,19 +7,18 @@ use crate::{
     address,
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, MAX_MEDIA, Media},
     json::{self, scalar, text as word},
-    provider::Unparsable,
+    provider::ParseError,
     status::{Channel, Direction, Evidence, Status},
     text,
 };
 
-/// Reads a status, or an inbound message.
-pub(super) fn read(payload: &Value) -> Result<Event, Unparsable> {
+pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
     let id = scalar(payload, "/message_uuid").as_deref().and_then(ExternalId::new);
-    let id = id.ok_or(Unparsable::Invalid("a message without message_uuid of 1 to 255 bytes"))?;
+    let id = id.ok_or(ParseError::Invalid("a message without message_uuid of 1 to 255 bytes"))?;
     let mut event = match word(payload, "/status") {
         Some(word) => status(payload, word),
-        None if ["/message_type", "/message"].iter().any(|name| payload.pointer(name).is_some()) => inbound(payload),
-        None => return Err(Unparsable::Invalid("a message without status or message_type")),
+        None if ["/message_type", "/message"].iter().any(|name| json::at(payload, name).is_some()) => inbound(payload),
+        None => return Err(ParseError::Invalid("a message without status or message_type")),
     };
     event.external_id = Some(id);
     event.occurred_at = json::instant(payload, "/timestamp");
@@ -31,18 +30,18 @@ fn status(payload: &Value, word: &str) -> Event {
     let channel = channel(payload);
     let is_by_carrier = matches!(channel, Some(Channel::Sms | Channel::Mms));
     let mut event = match word {
-        "submitted" => Event::of_status(EventType::MessageAccepted, KIND, Some(Status::Accepted)),
+        "submitted" => Event::with_status(EventType::MessageAccepted, KIND, Some(Status::Accepted)),
         "delivered" => Event {
             evidence: Some(if is_by_carrier { Evidence::Carrier } else { Evidence::Provider }),
-            ..Event::of_status(EventType::MessageDelivered, KIND, Some(Status::Delivered))
+            ..Event::with_status(EventType::MessageDelivered, KIND, Some(Status::Delivered))
         },
-        "rejected" => Event::of_status(EventType::MessageRejected, KIND, Some(Status::Rejected)),
-        "undeliverable" => Event::of_status(EventType::MessageFailed, KIND, Some(Status::Failed)),
+        "rejected" => Event::with_status(EventType::MessageRejected, KIND, Some(Status::Rejected)),
+        "undeliverable" => Event::with_status(EventType::MessageFailed, KIND, Some(Status::Failed)),
         "read" => Event {
             evidence: Some(Evidence::Inferred),
-            ..Event::of_status(EventType::MessageRead, KIND, Some(Status::Delivered))
+            ..Event::with_status(EventType::MessageRead, KIND, Some(Status::Delivered))
         },
-        _ => Event::of_status(EventType::MessageStatus, KIND, Some(Status::Unknown)),
+        _ => Event::with_status(EventType::MessageStatus, KIND, Some(Status::Unknown)),
     };
     event.provider_status = text::present(word);
     event.error = error(payload, event.status);
@@ -52,12 +51,12 @@ fn status(payload: &Value, word: &str) -> Event {
     event
 }
 
-/// The code stands in the title, as text or number, or behind the `#` of the type; in version 0.1 it has a name of its own.
+/// The code is the title, as text or number, or follows the `#` of the type; in version 0.1 it is a field of its own.
 fn error(payload: &Value, status: Option<Status>) -> Option<DeliveryError> {
     let is_code = |code: &String| code.bytes().all(|byte| byte.is_ascii_digit());
-    let of_type = || word(payload, "/error/type")?.rsplit_once('#').map(|(_, code)| code.to_owned()).filter(is_code);
-    let titled = scalar(payload, "/error/title").filter(is_code);
-    let code = titled.or_else(of_type).or_else(|| scalar(payload, "/error/code"));
+    let in_type = || word(payload, "/error/type")?.rsplit_once('#').map(|(_, code)| code.to_owned()).filter(is_code);
+    let in_title = scalar(payload, "/error/title").filter(is_code);
+    let code = in_title.or_else(in_type).or_else(|| scalar(payload, "/error/code"));
     let words = ["/error/detail", "/error/reason", "/error/title"].iter().find_map(|name| word(payload, name));
     let keys: Vec<&str> = code.as_deref().into_iter().collect();
     let is_error = code.is_some() || words.is_some() || status.is_some_and(Status::is_failure);
@@ -66,7 +65,7 @@ fn error(payload: &Value, status: Option<Status>) -> Option<DeliveryError> {
 
 fn inbound(payload: &Value) -> Event {
     let kind = word(payload, "/message_type").or_else(|| word(payload, "/message/content/type")).unwrap_or_default();
-    let mut event = Event::aside(EventType::MessageReceived, kind);
+    let mut event = Event::informational(EventType::MessageReceived, kind);
     event.facts = facts(payload, channel(payload), Direction::Inbound);
     let media = media(payload, kind);
     let texts = ["/text", "/message/content/text", "/button/text", "/reply/title"];
@@ -82,24 +81,24 @@ fn inbound(payload: &Value) -> Event {
     event
 }
 
-/// One attachment under the name of the kind, or of an MMS a list.
+/// The attachment under the name of the kind, or the list of an MMS.
 fn media(payload: &Value, kind: &str) -> Vec<Media> {
-    let read = |value: &Value| Media {
+    let attachment = |value: &Value| Media {
         url: word(value, "/url").and_then(text::present),
         filename: word(value, "/name").and_then(text::present),
         ..Media::default()
     };
-    let list = payload.pointer("/content").and_then(Value::as_array).into_iter().flatten();
+    let list = json::at(payload, "/content").and_then(Value::as_array).into_iter().flatten();
     let places = [format!("/{kind}"), format!("/message/content/{kind}")];
-    let one = places.iter().filter_map(|place| payload.pointer(place));
-    one.chain(list).map(read).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
+    let one = places.iter().filter_map(|place| json::at(payload, place));
+    one.chain(list).map(attachment).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
 }
 
 fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Facts {
     let address = |name: &str| {
         let pointer = |inner: &str| scalar(payload, &format!("/{name}{inner}"));
         match pointer("").or_else(|| pointer("/number")) {
-            // Messenger's ids are digits only and no telephone numbers.
+            // Messenger's ids consist of digits but are no phone numbers.
             Some(raw) if channel_word(payload) == Some("messenger") => address::phone(&raw),
             Some(raw) => address::international(&raw),
             None => pointer("/id"),

@@ -5,13 +5,13 @@ use crate::{
     address,
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, Part},
     form::Form,
-    provider::{self, Unparsable},
+    provider::{self, ParseError},
     status::{Channel, Direction, ErrorCategory, Evidence, Permanence, Status},
     text,
     time::Timestamp,
 };
 
-/// The fields that are read; each may have one value.
+/// The parsed fields; each may have one value.
 const SCALARS: [&str; 15] = [
     "messageId",
     "status",
@@ -30,14 +30,14 @@ const SCALARS: [&str; 15] = [
     "network-code",
 ];
 
-/// Reads a receipt, which has a status, or an inbound message, which has none.
-pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    provider::check_scalars(form, &SCALARS)?;
+/// Parses a receipt, which has a status, or an inbound message, which has none.
+pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
+    provider::reject_ambiguous(form, &SCALARS)?;
     let id = form.text("messageId").as_deref().and_then(ExternalId::new);
-    let id = id.ok_or(Unparsable::Invalid("a receipt or message without messageId of 1 to 255 bytes"))?;
+    let id = id.ok_or(ParseError::Invalid("a receipt or message without messageId of 1 to 255 bytes"))?;
     let mut event = match present(form, "status") {
         Some(word) => receipt(form, &word),
-        None if form.has("err-code") => return Err(Unparsable::Invalid("a receipt without status")),
+        None if form.has("err-code") => return Err(ParseError::Invalid("a receipt without status")),
         None => inbound(form),
     };
     event.external_id = Some(id);
@@ -55,11 +55,11 @@ fn receipt(form: &Form<'_>, word: &str) -> Event {
         "rejected" => Status::Rejected,
         _ => Status::Unknown,
     };
-    let mut event = Event::of_status(EventType::from(status), "delivery-receipt", Some(status));
+    let mut event = Event::with_status(EventType::from(status), "delivery-receipt", Some(status));
     event.provider_status = Some(word.to_owned());
     event.evidence = (status == Status::Delivered).then_some(Evidence::Carrier);
     event.error = error(present(form, "err-code").as_deref(), status);
-    // `to` is the sender that the message was sent as.
+    // `to` is the sender of the message.
     event.facts = Facts {
         recipient: present(form, "msisdn").as_deref().and_then(address::international),
         sender: present(form, "to").as_deref().and_then(address::international),
@@ -75,7 +75,7 @@ fn receipt(form: &Form<'_>, word: &str) -> Event {
     event
 }
 
-/// `0` is no error, also beside a status that is one.
+/// The code `0` is no error, even with a failure status.
 fn error(code: Option<&str>, status: Status) -> Option<DeliveryError> {
     match code.filter(|code| *code != "0") {
         Some(code) => Some(ERRORS.explain(Some(code), &[code], None)),
@@ -89,7 +89,7 @@ fn error(code: Option<&str>, status: Status) -> Option<DeliveryError> {
 }
 
 fn inbound(form: &Form<'_>) -> Event {
-    let mut event = Event::aside(EventType::MessageReceived, &form.text("type").unwrap_or_default());
+    let mut event = Event::informational(EventType::MessageReceived, &form.text("type").unwrap_or_default());
     let number = |name: &str| present(form, name).and_then(|number| number.parse().ok());
     let is_part = form.text("concat").is_some_and(|word| word == "true");
     let part = Part::new(present(form, "concat-ref"), number("concat-total"), number("concat-part")).filter(|_| is_part);
@@ -101,12 +101,12 @@ fn inbound(form: &Form<'_>) -> Event {
         embedded_id: None,
         ..Facts::default()
     };
-    // The text as it came: blanks at its end belong to a part.
+    // The text is not trimmed: a part may end in a blank.
     event.effect = Effect::Inbound(Box::new(Inbound { text: form.owned("text"), part, ..Inbound::default() }));
     event
 }
 
-/// UTC without a zone; some accounts get ISO 8601.
+/// UTC without a time zone, or for some accounts ISO 8601.
 fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{text}+00")).or_else(|| Timestamp::parse(text))
 }

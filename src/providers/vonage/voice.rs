@@ -5,22 +5,22 @@ use crate::{
     address,
     event::{Call, CallState, Effect, Event, EventType, ExternalId, Facts},
     form::Form,
-    provider::{self, Unparsable},
+    provider::{self, ParseError},
     status::{Channel, Direction},
     text,
     time::Timestamp,
 };
 
-/// Reads one event, or the request for instructions of a call.
-pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
-    provider::check_scalars(form, &["uuid", "status", "direction", "from", "to", "timestamp"])?;
+/// Parses an event, or a request for the instructions of a call.
+pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
+    provider::reject_ambiguous(form, &["uuid", "status", "direction", "from", "to", "timestamp"])?;
     let id = present(form, "uuid").or_else(|| present(form, "call_uuid")).as_deref().and_then(ExternalId::new);
     let word = present(form, "status");
-    let state = word.as_deref().and_then(of_status);
+    let state = word.as_deref().and_then(state_from_word);
     let is_over = state == Some(CallState::Ended);
     let number = |name: &str| present(form, name).as_deref().and_then(address::international);
-    let mut event = Event::aside(EventType::from(state), "voice");
-    event.external_id = Some(id.ok_or(Unparsable::Invalid("an event of a call without uuid of 1 to 255 bytes"))?);
+    let mut event = Event::informational(EventType::from(state), "voice");
+    event.external_id = Some(id.ok_or(ParseError::Invalid("an event of a call without uuid of 1 to 255 bytes"))?);
     event.effect = Effect::Call(Call {
         state,
         end_reason: word.clone().filter(|_| is_over),
@@ -33,14 +33,14 @@ pub(super) fn read(form: &Form<'_>) -> Result<Event, Unparsable> {
         sender: number("from"),
         recipient: number("to"),
         channel: Some(Channel::Voice),
-        direction: present(form, "direction").map(|word| Direction::of_call(&word)),
+        direction: present(form, "direction").map(|word| Direction::from_call_word(&word)),
         price: present(form, "price").filter(|price| text::is_decimal(price)),
         ..Facts::default()
     };
     Ok(event)
 }
 
-fn of_status(word: &str) -> Option<CallState> {
+fn state_from_word(word: &str) -> Option<CallState> {
     Some(match word {
         "started" => CallState::Initiated,
         "ringing" => CallState::Ringing,

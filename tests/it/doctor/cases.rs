@@ -1,4 +1,4 @@
-//! The table: every way in which a gateway, a sender or a proxy is known to be set up wrongly.
+//! Known misconfigurations of gateways, senders and proxies, as a table.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,17 +10,17 @@ pub(super) type Variables = &'static [(&'static str, &'static str)];
 
 /// One misconfiguration.
 pub(super) struct Case {
-    /// The provider to whose URL it comes.
+    /// The provider whose URL receives the request.
     pub(super) provider: &'static str,
     pub(super) configured: Variables,
-    /// What the sender has instead of it; else it has the same.
+    /// The sender's settings that differ from the gateway's.
     pub(super) sender: Variables,
     pub(super) scheme: &'static str,
-    /// Behind the path, at the sender.
-    pub(super) behind: &'static str,
-    /// What happens on the way.
+    /// The suffix of the path in the sender's URL.
+    pub(super) target_suffix: &'static str,
+    /// The change to the request in transit.
     pub(super) change: fn(&mut Outgoing),
-    pub(super) says: &'static str,
+    pub(super) expected_finding: &'static str,
 }
 
 pub(super) const NOW: i64 = 1_000_000;
@@ -39,9 +39,9 @@ pub(super) fn case(
     configured: Variables,
     sender: Variables,
     scheme: &'static str,
-    says: &'static str,
+    expected_finding: &'static str,
 ) -> Case {
-    Case { provider, configured, sender, scheme, behind: "", change: |_| {}, says }
+    Case { provider, configured, sender, scheme, target_suffix: "", change: |_| {}, expected_finding }
 }
 
 pub(super) fn payload(provider: &str) -> (&'static str, &'static str) {
@@ -71,63 +71,63 @@ fn sha256(key: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn origins() -> Vec<Case> {
-    let twilio = |sender: Variables, says| case("twilio", TWILIO, sender, "request", says);
+    let twilio = |sender: Variables, expected_finding| case("twilio", TWILIO, sender, "request", expected_finding);
     vec![
         twilio(
             &[("WEBHOOK_BASE_URL", "http://hooks.example.com")],
-            "right for http://hooks.example.com: WEBHOOK_BASE_URL must say that (it says https://hooks.example.com)",
+            "valid for http://hooks.example.com: set WEBHOOK_BASE_URL to it (it is https://hooks.example.com)",
         ),
-        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:80")], "right for https://hooks.example.com:80:"),
-        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8080")], "right for https://hooks.example.com:8080:"),
-        twilio(&[("WEBHOOK_BASE_URL", "http://hooks.example.com:8080")], "right for http://hooks.example.com:8080:"),
+        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:80")], "valid for https://hooks.example.com:80:"),
+        twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8080")], "valid for https://hooks.example.com:8080:"),
+        twilio(&[("WEBHOOK_BASE_URL", "http://hooks.example.com:8080")], "valid for http://hooks.example.com:8080:"),
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Port", "8443"),
-            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8443")], "right for https://hooks.example.com:8443:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com:8443")], "valid for https://hooks.example.com:8443:")
         },
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Host", "other.example.com"),
-            ..twilio(&[("WEBHOOK_BASE_URL", "https://other.example.com")], "right for https://other.example.com:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://other.example.com")], "valid for https://other.example.com:")
         },
         Case {
             change: |outgoing| {
                 header(outgoing, "X-Forwarded-Host", "other.example.com:9000, inner");
                 header(outgoing, "X-Forwarded-Proto", "http");
             },
-            ..twilio(&[("WEBHOOK_BASE_URL", "http://other.example.com:9000")], "right for http://other.example.com:9000:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "http://other.example.com:9000")], "valid for http://other.example.com:9000:")
         },
         Case {
             change: |outgoing| header(outgoing, "Host", "tunnel.example.net"),
-            ..twilio(&[("WEBHOOK_BASE_URL", "https://tunnel.example.net")], "right for https://tunnel.example.net:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://tunnel.example.net")], "valid for https://tunnel.example.net:")
         },
     ]
 }
 
 fn prefixes_and_paths() -> Vec<Case> {
-    let twilio = |sender: Variables, says| case("twilio", TWILIO, sender, "request", says);
+    let twilio = |sender: Variables, expected_finding| case("twilio", TWILIO, sender, "request", expected_finding);
     vec![
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com/in")],
             ..twilio(
                 &[BASE],
-                "right for https://hooks.example.com: WEBHOOK_BASE_URL must say that (it says https://hooks.example.com/in)",
+                "valid for https://hooks.example.com: set WEBHOOK_BASE_URL to it (it is https://hooks.example.com/in)",
             )
         },
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com/in")],
-            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/in/in")], "right for https://hooks.example.com/in/in:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/in/in")], "valid for https://hooks.example.com/in/in:")
         },
         Case {
             change: |outgoing| header(outgoing, "X-Forwarded-Prefix", "/gateway"),
-            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/gateway")], "right for https://hooks.example.com/gateway:")
+            ..twilio(&[("WEBHOOK_BASE_URL", "https://hooks.example.com/gateway")], "valid for https://hooks.example.com/gateway:")
         },
         Case {
-            behind: "/",
+            target_suffix: "/",
             change: |outgoing| outgoing.target = outgoing.target.replace("twilio/", "twilio"),
             ..twilio(&[BASE], "with a slash at the end of its path")
         },
-        Case { change: |outgoing| outgoing.target += "?added=1", ..twilio(&[BASE], "without its query: a proxy adds that") },
+        Case { change: |outgoing| outgoing.target += "?added=1", ..twilio(&[BASE], "without its query: a proxy adds it") },
         Case {
-            behind: "?a=x+y",
+            target_suffix: "?a=x+y",
             change: |outgoing| outgoing.target = outgoing.target.replace('+', "%20"),
             ..twilio(&[BASE], "with `+` for blanks")
         },
@@ -140,7 +140,7 @@ fn prefixes_and_paths() -> Vec<Case> {
             SIGNALWIRE,
             &[("WEBHOOK_BASE_URL", "http://hooks.example.com:8080")],
             "url-body-sha1",
-            "right for http://hooks.example.com:8080:",
+            "valid for http://hooks.example.com:8080:",
         ),
     ]
 }
@@ -154,7 +154,7 @@ fn accounts() -> Vec<Case> {
                 TWILIO,
                 &[],
                 "request",
-                "of the account `acme`: its URL is https://hooks.example.com/webhooks/twilio/acme",
+                "belongs to the account `acme`: its URL is https://hooks.example.com/webhooks/twilio/acme",
             )
         },
         Case {
@@ -178,18 +178,18 @@ fn accounts() -> Vec<Case> {
         },
         Case {
             configured: &[("VONAGE_SIGNATURE_SECRET", OTHER), ("VONAGE__EU__SIGNATURE_SECRET", TOKEN)],
-            ..case("vonage", VONAGE, &[], "sms", "of the account `eu`")
+            ..case("vonage", VONAGE, &[], "sms", "belongs to the account `eu`")
         },
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO_ACCOUNT_SID", "AC2"), BASE],
-            ..case("twilio", TWILIO, &[], "request", "TWILIO_ACCOUNT_SID is of another account than the payload")
+            ..case("twilio", TWILIO, &[], "request", "TWILIO_ACCOUNT_SID differs from the account of the payload")
         },
         case(
             "vonage",
             &[("VONAGE_SIGNATURE_SECRET", TOKEN), ("VONAGE_API_KEY", "abcd9999")],
             &[("VONAGE_SIGNATURE_SECRET", TOKEN), ("VONAGE_API_KEY", "abcd1111")],
             "jwt",
-            "VONAGE_API_KEY is of another account",
+            "VONAGE_API_KEY differs from the account",
         ),
     ]
 }
@@ -250,7 +250,7 @@ fn settings() -> Vec<Case> {
                 let digits = sha256(SVIX, &[b"msg_1.1000000.", &outgoing.body[..]].concat());
                 header(outgoing, "svix-signature", &format!("v1,{}", STANDARD.encode(digits)));
             },
-            ..case("resend", RESEND, RESEND, "svix", "must decode what stands behind `whsec_`")
+            ..case("resend", RESEND, RESEND, "svix", "must decode the part after `whsec_`")
         },
         Case {
             change: |outgoing| {
@@ -305,7 +305,7 @@ fn hints() -> Vec<Case> {
     vec![
         Case {
             change: |outgoing| outgoing.headers.retain(|(name, _)| name == "Content-Type"),
-            ..case("twilio", TWILIO, TWILIO, "request", "it carries no signature: Twilio signs every callback")
+            ..case("twilio", TWILIO, TWILIO, "request", "it has no signature: Twilio signs every callback")
         },
         Case {
             change: |outgoing| "X-Hub-Signature-256".clone_into(&mut outgoing.headers[1].0),
@@ -314,13 +314,13 @@ fn hints() -> Vec<Case> {
                 MIFUMO,
                 MIFUMO,
                 "body-sha256",
-                "carries `x-hub-signature-256`, and MIFUMO_SIGNATURE_HEADER names another",
+                "has the header `x-hub-signature-256`, and MIFUMO_SIGNATURE_HEADER names another",
             )
         },
         Case {
             configured: &[("TWILIO_AUTH_TOKEN", TOKEN), ("RESEND_WEBHOOK_SECRET", SVIX), BASE],
             change: |outgoing| "svix-id".clone_into(&mut outgoing.headers[1].0),
-            ..case("twilio", TWILIO, TWILIO, "request", "it carries `svix-id`, which Resend sends")
+            ..case("twilio", TWILIO, TWILIO, "request", "it has the header `svix-id` of Resend")
         },
         Case {
             change: |outgoing| outgoing.headers.push(outgoing.headers[1].clone()),
@@ -328,7 +328,7 @@ fn hints() -> Vec<Case> {
         },
         Case {
             change: |outgoing| outgoing.body = b"MessageSid=SM1&Other=1".to_vec(),
-            ..case("twilio", TWILIO, TWILIO, "request", "no near miss matches: the secret is probably another one")
+            ..case("twilio", TWILIO, TWILIO, "request", "no near miss matches: the configured secret is probably wrong")
         },
     ]
 }

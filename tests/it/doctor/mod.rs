@@ -1,5 +1,5 @@
-//! What the doctor says, as a table: how the gateway is configured, how the sender signs, what happens on the way, and what the
-//! sentence must contain. Nothing of it is ever believed.
+//! Findings of the doctor: for each configuration of gateway and sender and each change in transit, the text that the finding must
+//! contain. All of these requests are rejected.
 
 mod cases;
 
@@ -8,10 +8,9 @@ use sha2::{Digest, Sha256};
 use waybill::{
     config::{Config, Env},
     doctor::{self, Finding},
-    endpoint::Endpoint,
-    endpoints::Endpoints,
-    provider::SettingKind,
+    endpoint::{Endpoint, EndpointConfig},
     providers,
+    router::Router,
     signature::Outgoing,
     time::Timestamp,
 };
@@ -23,22 +22,25 @@ use crate::support::{
     gateway::Gateway,
 };
 
-fn endpoints(variables: Variables) -> Endpoints {
+fn endpoints(variables: Variables) -> Router {
     let env: Env = variables.iter().copied().collect();
     let config = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}")).config;
-    Endpoints::new(config.endpoints, "http://127.0.0.1:8080".parse().expect("a URL"))
+    Router::new(
+        config.endpoints.into_iter().map(EndpointConfig::build).collect(),
+        "http://127.0.0.1:8080".parse().expect("a URL"),
+    )
 }
 
-fn endpoint<'e>(endpoints: &'e Endpoints, provider: &str) -> &'e Endpoint {
-    // Of several accounts the one at the provider's own path.
+fn endpoint<'e>(endpoints: &'e Router, provider: &str) -> &'e Endpoint {
+    // Of several accounts the default one, whose path sorts first.
     let mut of_provider: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| endpoint.spec.name == provider).collect();
     of_provider.sort_by_key(|endpoint| endpoint.path());
     of_provider.first().copied().expect("an endpoint")
 }
 
-/// What the sender sends, as it arrives.
+/// The sender's request, as the gateway receives it.
 fn outgoing(case: &Case, path: &str) -> Outgoing {
-    let truth: Vec<(&str, &str)> = match case.provider {
+    let sender_settings: Vec<(&str, &str)> = match case.provider {
         "twilio" => TWILIO,
         "resend" => RESEND,
         "vonage" => VONAGE,
@@ -50,11 +52,11 @@ fn outgoing(case: &Case, path: &str) -> Outgoing {
     .chain(case.sender)
     .copied()
     .collect();
-    let env: Env = truth.into_iter().collect();
-    let sender = Config::load(&env).expect("a configuration").config.endpoints.remove(0);
+    let env: Env = sender_settings.into_iter().collect();
+    let sender = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
     let scheme = sender.spec.schemes.iter().find(|scheme| scheme.name == case.scheme).expect("a scheme");
     let (content_type, body) = payload(case.provider);
-    let unsigned = sender.outgoing("POST", format!("{path}{}", case.behind), content_type, body);
+    let unsigned = sender.outgoing("POST", format!("{path}{}", case.target_suffix), content_type, body);
     let mut outgoing = Outgoing { id: "msg_1".to_owned(), seconds: NOW, ..unsigned };
     sender.sign(scheme, &mut outgoing);
     (case.change)(&mut outgoing);
@@ -65,24 +67,26 @@ fn diagnosis(case: &Case, seconds: i64) -> Finding {
     let all = endpoints(case.configured);
     let endpoint = endpoint(&all, case.provider);
     let callback = received(endpoint, outgoing(case, &endpoint.path()), Timestamp::from_seconds(seconds).expect("an instant"));
-    let why = endpoint.verify(&callback).map(drop).expect_err(case.says);
+    let why = endpoint.verify(&callback).map(drop).expect_err(case.expected_finding);
     doctor::examine(&all, endpoint, &callback, why)
 }
 
 #[test]
-fn every_misconfiguration_is_named() {
+fn doctor_names_every_misconfiguration() {
     for case in cases() {
         let finding = diagnosis(&case, NOW);
         assert!(
-            finding.sentence.contains(case.says),
+            finding.sentence.contains(case.expected_finding),
             "{} {}: {}\nexpected: {}",
             case.provider,
             case.scheme,
             finding.sentence,
-            case.says
+            case.expected_finding
         );
-        let is_hint = ["carries", "a signature header is repeated", "no near miss"].iter().any(|hint| case.says.contains(hint));
-        assert_eq!(finding.is_near_miss, !is_hint, "{}", case.says);
+        let is_hint = ["has no signature", "has the header", "a signature header is repeated", "no near miss"]
+            .iter()
+            .any(|hint| case.expected_finding.contains(hint));
+        assert_eq!(finding.is_near_miss, !is_hint, "{}", case.expected_finding);
         for secret in [TOKEN, OTHER, SVIX.trim_start_matches("whsec_")] {
             assert!(!finding.sentence.contains(secret), "{}", finding.sentence);
         }
@@ -90,44 +94,41 @@ fn every_misconfiguration_is_named() {
 }
 
 #[test]
-fn what_is_right_but_old_is_called_so() {
-    for (case, seconds, says) in [
-        (case("resend", RESEND, RESEND, "svix", ""), NOW + 301, "right, but 301 s old: check this machine's clock"),
-        (case("resend", RESEND, RESEND, "svix", ""), NOW - 3_600, "right, but 3600 s in the future"),
-        (case("vonage", VONAGE, VONAGE, "jwt", ""), NOW + 900, "right, but 900 s old"),
+fn doctor_recognizes_stale_signatures() {
+    for (case, seconds, expected_finding) in [
+        (case("resend", RESEND, RESEND, "svix", ""), NOW + 301, "valid, but 301 s old: check this machine's clock"),
+        (case("resend", RESEND, RESEND, "svix", ""), NOW - 3_600, "valid, but 3600 s in the future"),
+        (case("vonage", VONAGE, VONAGE, "jwt", ""), NOW + 900, "valid, but 900 s old"),
         (
             case("vonage", &[("VONAGE_SIGNATURE_SECRET", TOKEN), ("VONAGE_SIGNATURE_TOLERANCE", "60")], VONAGE, "sms", ""),
             NOW + 61,
-            "right, but 61 s old",
+            "valid, but 61 s old",
         ),
     ] {
         let finding = diagnosis(&case, seconds);
-        assert!(finding.sentence.contains(says) && finding.is_near_miss, "{}", finding.sentence);
+        assert!(finding.sentence.contains(expected_finding) && finding.is_near_miss, "{}", finding.sentence);
     }
     let wrong_and_old = Case { configured: &[("RESEND_WEBHOOK_SECRET", OTHER)], ..case("resend", RESEND, RESEND, "svix", "") };
     assert!(!diagnosis(&wrong_and_old, NOW + 301).is_near_miss);
 }
 
-/// Secrets for every proof of every provider, of one account or of two.
+/// Endpoints with a secret for every proof of every provider, for each of the accounts.
 fn fresh(seed: u8, accounts: &[&str]) -> Vec<Endpoint> {
-    let mut variables: Vec<(String, String)> = Vec::new();
-    for spec in providers::ALL {
-        for setting in spec.settings {
-            let SettingKind::Proof { fresh } = setting.kind else { continue };
-            for (number, account) in (0..).zip(accounts) {
-                let random = Sha256::digest([seed, number]).into();
-                variables.push((format!("{}{account}{}", spec.prefix(), setting.name), fresh(&random)));
-            }
-        }
-    }
-    Config::load(&variables.into_iter().collect()).unwrap_or_else(|problems| panic!("{problems}")).config.endpoints
+    let accounts = (0..).zip(accounts);
+    let generated = accounts.flat_map(|(number, infix): (u8, _)| {
+        let random = Sha256::digest([seed, number]).into();
+        providers::ALL.iter().flat_map(move |spec| spec.generate_variables(infix, &random))
+    });
+    let variables: Vec<(String, String)> = generated.collect();
+    let config = Config::load(&variables.into_iter().collect()).unwrap_or_else(|problems| panic!("{problems}")).config;
+    config.endpoints.into_iter().map(EndpointConfig::build).collect()
 }
 
-/// Under secrets that nobody signed with, nothing is nearly right.
+/// Signatures by unrelated secrets are never a near miss.
 #[test]
-fn random_signatures_are_near_to_nothing() {
+fn random_signatures_are_no_near_miss() {
     for seed in 0..20 {
-        let all = Endpoints::new(fresh(seed, &["_", "__ACME__"]), "https://hooks.example.com".parse().expect("a URL"));
+        let all = Router::new(fresh(seed, &["_", "__ACME__"]), "https://hooks.example.com".parse().expect("a URL"));
         for sender in fresh(seed + 100, &["_"]) {
             for scheme in sender.spec.signatures() {
                 let target = all.find(sender.spec.name, "default").expect("an endpoint");
@@ -144,18 +145,18 @@ fn random_signatures_are_near_to_nothing() {
     }
 }
 
-/// Through the whole gateway: refused, nothing applied, and the finding stands in the table and says what it says here.
+/// A gateway rejects these requests, applies nothing, and stores the same finding.
 #[test]
-fn nothing_that_is_nearly_right_is_believed() {
+fn near_misses_are_rejected() {
     for case in cases() {
         let variables: Vec<(String, String)> =
             case.configured.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let now = Timestamp::from_seconds(NOW).expect("an instant");
-        let gateway = Gateway::on(Database::new(Backend::Sqlite), now, &variables);
+        let gateway = Gateway::start_on(Database::new(Backend::Sqlite), now, &variables);
         let path = endpoint(&endpoints(case.configured), case.provider).path();
         let mut outgoing = outgoing(&case, &path);
         if outgoing.headers.iter().any(|(name, _)| name == "Host") {
-            // The test's client has a Host of its own.
+            // The test's client sets its own Host header.
             outgoing
                 .headers
                 .iter_mut()
@@ -168,15 +169,15 @@ fn nothing_that_is_nearly_right_is_believed() {
             (answer.status, answer.json()),
             (401, json!({ "success": false, "error": "invalid_signature" })),
             "{}",
-            case.says
+            case.expected_finding
         );
-        assert_eq!(gateway.row_counts(), before, "{}", case.says);
+        assert_eq!(gateway.row_counts(), before, "{}", case.expected_finding);
         gateway.running().gateway.rejections.close();
         let rows = gateway.database.rows("rejected_requests");
-        assert_eq!(rows.len(), 1, "{}", case.says);
+        assert_eq!(rows.len(), 1, "{}", case.expected_finding);
         let finding = rows[0]["finding"].as_str().expect("a finding");
-        // A gateway of the tests listens at a port of its own.
-        let is_of_port = case.says.contains(":8080");
-        assert!(is_of_port || finding.contains(case.says), "{finding}\nexpected: {}", case.says);
+        // The gateway of a test listens on a free port instead of 8080.
+        let is_of_port = case.expected_finding.contains(":8080");
+        assert!(is_of_port || finding.contains(case.expected_finding), "{finding}\nexpected: {}", case.expected_finding);
     }
 }

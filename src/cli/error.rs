@@ -1,0 +1,54 @@
+//! Errors of commands, and their exit codes.
+
+use std::process::ExitCode;
+
+use crate::{config::Problems, http::StartError, store::StoreError};
+
+const USAGE: u8 = 2;
+const DATABASE_UNAVAILABLE: u8 = 75;
+const CONFIGURATION: u8 = 78;
+
+/// The exit codes and their meaning, for `--help` and the manual page.
+pub(super) const EXIT_STATUS: [(u8, &str); 5] = [
+    (0, "done"),
+    (1, "failed"),
+    (USAGE, "wrong usage"),
+    (DATABASE_UNAVAILABLE, "the database is unavailable; try again later"),
+    (CONFIGURATION, "the configuration has problems"),
+];
+
+/// The exit codes for `--help`.
+pub(super) fn exit_status() -> String {
+    EXIT_STATUS.iter().fold("Exit status:".to_owned(), |text, (code, meaning)| format!("{text}\n  {code:2}  {meaning}"))
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the configuration has problems:\n{0}")]
+    Configuration(Problems),
+    /// `check` has printed the problems.
+    #[error("the configuration has problems")]
+    Invalid,
+    /// The command line names something that does not exist.
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CommandError {
+    pub(super) fn code(&self) -> ExitCode {
+        match self {
+            Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) => {
+                ExitCode::from(DATABASE_UNAVAILABLE)
+            }
+            Self::Configuration(_) | Self::Invalid => ExitCode::from(CONFIGURATION),
+            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Start(_) | Self::Store(_) | Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Error responses of the ops listener: a code for programs and a sentence for people, which never quotes the request.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+
+/// The body of every error response.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct ApiError {
+    /// Always `false`.
+    #[schema(example = false)]
+    success: bool,
+    /// The error, as a code.
+    #[schema(example = "invalid_query")]
+    error: &'static str,
+    /// The error, as a sentence.
+    #[schema(example = "limit: expected a number from 1 to 500")]
+    detail: String,
+}
+
+/// The error responses of every route.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) enum ErrorResponses {
+    /// A parameter or the body is invalid.
+    #[response(status = 400)]
+    Invalid(ApiError),
+    /// The token is missing or wrong.
+    #[response(status = 401)]
+    Unauthorized(ApiError),
+    /// The token allows only reading.
+    #[response(status = 403)]
+    Forbidden(ApiError),
+    /// No such id.
+    #[response(status = 404)]
+    NotFound(ApiError),
+    /// The path does not allow this method; `Allow` lists those it does.
+    #[response(status = 405)]
+    MethodNotAllowed(ApiError),
+    /// The body exceeds 256 KiB.
+    #[response(status = 413)]
+    TooLarge(ApiError),
+    /// The database is unavailable, or there are too many requests at once. Retry after `Retry-After` seconds.
+    #[response(status = 503)]
+    Unavailable(ApiError),
+}
+
+pub(super) fn response(status: StatusCode, error: &'static str, detail: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).json(ApiError { success: false, error, detail: detail.into() })
+}
+
+pub(super) fn invalid_query(detail: impl Into<String>) -> HttpResponse {
+    response(StatusCode::BAD_REQUEST, "invalid_query", detail)
+}
+
+pub(super) fn not_found() -> HttpResponse {
+    response(StatusCode::NOT_FOUND, "not_found", "no such path or record; GET /openapi.json lists the paths")
+}
+
+pub(super) fn unavailable() -> HttpResponse {
+    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the database is unavailable; retry");
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
+}
+
+pub(super) fn too_many_streams() -> HttpResponse {
+    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "too many open event streams");
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("10"));
+    response
+}
+
+/// The same response for every path, so that a client without a token cannot probe paths.
+pub(super) fn unauthorized(accepts_password: bool) -> HttpResponse {
+    let mut response =
+        response(StatusCode::UNAUTHORIZED, "unauthorized", "expected the ops token: Authorization: Bearer <token>");
+    let headers = response.headers_mut();
+    headers.append(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    if accepts_password {
+        let basic = header::HeaderValue::from_static(r#"Basic realm="waybill", charset="UTF-8""#);
+        headers.append(header::WWW_AUTHENTICATE, basic);
+    }
+    response
+}
+
+pub(super) fn forbidden() -> HttpResponse {
+    response(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "a read token or a password cannot change anything; use the ops token as a bearer token",
+    )
+}
+
+pub(super) fn too_large() -> HttpResponse {
+    response(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "the body exceeds 256 KiB")
+}
+
+/// `allowed` lists the methods of the path, separated by commas.
+pub(super) fn method_not_allowed(request: &HttpRequest, allowed: &str) -> HttpResponse {
+    let detail = format!("{} is not allowed; expected {allowed}", request.method());
+    let mut response = response(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    if let Ok(allowed) = header::HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}

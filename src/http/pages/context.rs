@@ -1,0 +1,106 @@
+//! Context of a page request: the login, access to the store, and the parts that every page shows.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::StatusCode,
+    web::{Data, block},
+};
+use askama::Template;
+
+use super::{
+    components::RelativeTime,
+    csrf,
+    error_page::{ErrorPage, PageError},
+    layout::{Layout, Section, render},
+};
+use crate::{
+    gateway::Gateway,
+    store::{Store, StoreError},
+    time::Timestamp,
+};
+
+/// Permissions of the client's credentials. The login middleware adds it to the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Login {
+    pub(super) may_write: bool,
+    /// A browser attached the credentials by itself.
+    pub(super) by_browser: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) gateway: Data<Gateway>,
+    pub(super) now: Timestamp,
+    login: Login,
+}
+
+impl FromRequest for Context {
+    type Error = ErrorPage;
+    type Future = Ready<Result<Self, ErrorPage>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let gateway = request.app_data::<Data<Gateway>>().cloned();
+        let login = request.extensions().get::<Login>().copied();
+        // A page whose route lacks the login middleware shows nothing.
+        ready(
+            gateway
+                .zip(login)
+                .map(|(gateway, login)| Self { now: gateway.clock.now(), gateway, login })
+                .ok_or_else(ErrorPage::unauthorized),
+        )
+    }
+}
+
+impl Context {
+    pub(super) fn layout(&self, section: Section, title: impl Into<String>) -> Layout {
+        Layout {
+            title: title.into(),
+            section: Some(section),
+            now: self.now,
+            may_write: self.login.may_write,
+            is_unverified: self.gateway.endpoints().any(|endpoint| endpoint.unverified.is_some()),
+            search: String::new(),
+        }
+    }
+
+    pub(super) fn relative_time(&self, at: impl Into<Option<Timestamp>>) -> RelativeTime {
+        RelativeTime::new(at, self.now)
+    }
+
+    /// CSRF token for a form. `None` for read-only access, which gets no forms.
+    pub(super) fn csrf_token(&self) -> Option<String> {
+        self.login.may_write.then(|| csrf::token(self.gateway.ops_token(), self.now))
+    }
+
+    /// Allows a change submitted with this CSRF token. A bearer token, which browsers never add by themselves, needs none.
+    pub(super) fn may_submit(&self, csrf_token: &str) -> bool {
+        self.login.may_write && (!self.login.by_browser || csrf::verify(self.gateway.ops_token(), self.now, csrf_token))
+    }
+
+    /// Queries the store on a thread for blocking work.
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ErrorPage> {
+        let gateway = self.gateway.clone();
+        match block(move || query(&gateway.store)).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                tracing::error!(kind = error.kind(), "page query failed");
+                Err(self.error(PageError::Unavailable))
+            }
+            Err(_) => Err(self.error(PageError::Unavailable)),
+        }
+    }
+
+    pub(super) fn error(&self, error: PageError) -> ErrorPage {
+        ErrorPage::new(error, self.layout(Section::Overview, error.title()))
+    }
+
+    pub(super) fn render(&self, page: &impl Template) -> Result<HttpResponse, ErrorPage> {
+        render(StatusCode::OK, page).ok_or_else(|| self.error(PageError::Internal))
+    }
+}

@@ -1,0 +1,116 @@
+//! The page shown in place of one that cannot be shown: what is wrong, and what to do.
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use askama::Template;
+
+use super::layout::{Layout, render};
+use crate::{
+    http::response,
+    time::{Clock, Timestamp},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageError {
+    Unauthorized,
+    NotFound,
+    InvalidFilter,
+    ReadOnly,
+    CrossSite,
+    FormExpired,
+    Unavailable,
+    Internal,
+}
+
+impl PageError {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Log in",
+            Self::NotFound => "Page not found",
+            Self::InvalidFilter => "Invalid filter",
+            Self::ReadOnly => "Read-only access",
+            Self::CrossSite => "Cross-site request blocked",
+            Self::FormExpired => "Form expired",
+            Self::Unavailable => "Database unavailable",
+            Self::Internal => "Internal error",
+        }
+    }
+
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "Enter any user name, and the ops token as the password. The token is the value of OPS_TOKEN or the content of the file waybill.ops-token beside the database."
+            }
+            Self::NotFound => "There is nothing at this address. The record may have been deleted after its retention period.",
+            Self::InvalidFilter => "A filter has an unknown value. Go back and choose another one.",
+            Self::ReadOnly => {
+                "You are logged in with OPS_READ_TOKEN, which cannot change anything. To make changes, log in with the ops token."
+            }
+            Self::CrossSite => {
+                "The browser did not confirm that the form was submitted from this site. Browsers do so over HTTPS, and over HTTP only on localhost and 127.0.0.1."
+            }
+            Self::FormExpired => {
+                "A form is valid on the day it was loaded and on the next. Go back, reload the page and submit the form again."
+            }
+            Self::Unavailable => {
+                "Callbacks that arrive now are answered with 503, and providers retry them. Reload this page in a moment."
+            }
+            Self::Internal => "This is a bug in Waybill. The log has details.",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::InvalidFilter => StatusCode::BAD_REQUEST,
+            Self::ReadOnly | Self::CrossSite | Self::FormExpired => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+pub(super) struct ErrorPage {
+    error: PageError,
+    layout: Layout,
+    explanation: &'static str,
+}
+
+impl ErrorPage {
+    pub(super) fn new(error: PageError, layout: Layout) -> Self {
+        Self { error, layout: Layout { section: None, ..layout }, explanation: error.explanation() }
+    }
+
+    pub(super) fn is(&self, error: PageError) -> bool {
+        self.error == error
+    }
+
+    /// For clients that are not logged in: shows nothing about this gateway.
+    pub(super) fn unauthorized() -> Self {
+        let error = PageError::Unauthorized;
+        let now: Timestamp = Clock::System.now();
+        let title = error.title().to_owned();
+        let layout = Layout { title, section: None, now, may_write: true, is_unverified: false, search: String::new() };
+        Self::new(error, layout)
+    }
+}
+
+impl ResponseError for ErrorPage {
+    fn status_code(&self) -> StatusCode {
+        self.error.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = render(self.status_code(), self).unwrap_or_else(response::unavailable);
+        if self.error == PageError::Unauthorized {
+            let challenge = header::HeaderValue::from_static(r#"Basic realm="waybill", charset="UTF-8""#);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

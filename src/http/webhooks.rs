@@ -1,0 +1,194 @@
+//! The webhook handler: converts an HTTP request to a [`Callback`], within limits, and the outcome to a response.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{ConnectionType, header, uri::PathAndQuery},
+    web::{Data, Payload},
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
+
+use super::{
+    body::{self, MAX_BODY},
+    response::{self, RequestError},
+};
+use crate::{
+    callback::Callback,
+    endpoint::Endpoint,
+    gateway::Gateway,
+    metrics::{Outcome, RejectedCause, RequestGuard},
+    provider::Spec,
+    receive::{ReceiveError, receive},
+    router::Route,
+    signature::VerifyError,
+};
+
+/// ARCHITECTURE.md, "Limits".
+const MAX_TARGET: usize = 8 << 10;
+const MAX_HEADERS: usize = 96;
+const MAX_HEADER_BYTES: usize = 32 << 10;
+
+/// Handles every request of the public listener except health checks.
+pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
+    // Matches the raw path, without decoding or normalization, so that an endpoint has exactly one path.
+    let Some(route) = gateway.route(request.uri().path()) else {
+        return response::request_error(RequestError::NotFound);
+    };
+    let endpoint = route.endpoint;
+    let mut guard = endpoint.metrics.count_request(endpoint.spec.methods.contains(&request.method().as_str()));
+    let result = AssertUnwindSafe(respond(&request, payload, &gateway, route, &mut guard)).catch_unwind().await;
+    let mut response = result.unwrap_or_else(|_| {
+        tracing::error!(provider = endpoint.spec.name, account = endpoint.account.as_str(), "handler panicked");
+        guard.set_outcome(RequestError::Panicked.into());
+        response::request_error(RequestError::Panicked)
+    });
+    if gateway.is_stopping() {
+        // The client's next connection reaches another gateway.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    guard.respond(response.status().as_u16());
+    response
+}
+
+async fn respond(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    route: Route<'_>,
+    guard: &mut RequestGuard<'_>,
+) -> HttpResponse {
+    let endpoint = route.endpoint;
+    let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
+    // Held until the request is answered.
+    let mut body_permit = None;
+    let callback = match read_callback(request, payload, gateway, route, &mut body_permit).await {
+        Ok(callback) => callback,
+        Err(ReadError::Request(error)) => {
+            tracing::warn!(provider, account, why = ?error, "request error");
+            guard.set_outcome(error.into());
+            return response::request_error(error);
+        }
+        Err(ReadError::Unsigned(head)) => {
+            guard.set_outcome(Outcome::Rejected(RejectedCause::NotVerified(VerifyError::Missing.into())));
+            return response::close_after(reject(gateway, endpoint, *head, VerifyError::Missing, guard));
+        }
+    };
+    let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
+    guard.set_outcome((&result).into());
+    match result {
+        Ok(received) => response::committed(&received),
+        Err(ReceiveError::Rejected(cause)) => reject(gateway, endpoint, callback, cause, guard),
+        Err(error) => response::receive_error(&error, endpoint),
+    }
+}
+
+/// Records a rejected callback for diagnosis, unless its network has exceeded the limit for these.
+fn reject(
+    gateway: &Gateway,
+    endpoint: &Endpoint,
+    callback: Callback,
+    cause: VerifyError,
+    guard: &mut RequestGuard<'_>,
+) -> HttpResponse {
+    match gateway.rejections.record(endpoint, callback, cause) {
+        Ok(()) => response::receive_error(&cause.into(), endpoint),
+        Err(limited) => {
+            guard.set_outcome(Outcome::Rejected(RejectedCause::Limited));
+            response::too_many_requests(limited.retry_after)
+        }
+    }
+}
+
+/// Reason for which a request did not become a callback.
+enum ReadError {
+    Request(RequestError),
+    /// The request has no signature; its body was not read.
+    Unsigned(Box<Callback>),
+}
+
+impl From<RequestError> for ReadError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+async fn read_callback<'g>(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &'g Gateway,
+    route: Route<'_>,
+    body_permit: &mut Option<SemaphorePermit<'g>>,
+) -> Result<Callback, ReadError> {
+    let Route { endpoint, route, url_token } = route;
+    let mut callback = Callback {
+        method: request.method().as_str().to_owned(),
+        target: target(request).to_owned(),
+        route,
+        url_token,
+        client: client_address(request, gateway),
+        public_urls: Arc::clone(&endpoint.public_urls),
+        headers: request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+        body: Bytes::new(),
+        received_at: gateway.clock.now(),
+    };
+    if !endpoint.allows(&callback) {
+        return Err(RequestError::Forbidden.into());
+    }
+    check_head(request, endpoint.spec)?;
+    if !endpoint.may_verify(&callback) {
+        return Err(ReadError::Unsigned(Box::new(callback)));
+    }
+    callback.body = body::read(payload, &gateway.body_room, body_permit).await?;
+    callback.received_at = gateway.clock.now();
+    Ok(callback)
+}
+
+/// The client's address. Forwarded addresses are read from the right, and trusted proxies skipped: entries to the left of the first
+/// other address were written by that client. An entry that cannot be parsed makes the client unknown.
+fn client_address(request: &HttpRequest, gateway: &Gateway) -> Option<IpAddr> {
+    let mut client = request.peer_addr()?.ip().to_canonical();
+    if !gateway.trusts(client) {
+        return Some(client);
+    }
+    let forwarded: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").flat_map(|value| value.to_str().unwrap_or("?").split(',')).collect();
+    for address in forwarded.into_iter().rev() {
+        if !gateway.trusts(client) {
+            break;
+        }
+        let address = address.trim();
+        let with_port = || address.parse::<SocketAddr>().ok().map(|address| address.ip());
+        client = address.parse::<IpAddr>().ok().or_else(with_port)?.to_canonical();
+    }
+    Some(client)
+}
+
+/// Checks limits that need no body.
+fn check_head(request: &HttpRequest, spec: &Spec) -> Result<(), RequestError> {
+    if !spec.methods.contains(&request.method().as_str()) {
+        return Err(RequestError::Method(spec.methods));
+    }
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if target(request).len() > MAX_TARGET || headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return Err(RequestError::TooLarge);
+    }
+    let identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).all(identity) {
+        return Err(RequestError::UnsupportedEncoding);
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_BODY) { Err(RequestError::TooLarge) } else { Ok(()) }
+}
+
+/// The raw path and query.
+fn target(request: &HttpRequest) -> &str {
+    request.uri().path_and_query().map_or_else(|| request.uri().path(), PathAndQuery::as_str)
+}

@@ -1,0 +1,172 @@
+//! The public URL of the gateway, and the spellings of it that providers sign.
+
+mod spelling;
+
+use std::{fmt, str::FromStr};
+
+pub use self::spelling::fold_spelling;
+
+/// A public origin with an optional path prefix: `WEBHOOK_BASE_URL`.
+///
+/// The signed URL is this followed by the raw path and query. `Host` and forwarded headers are not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    scheme: &'static str,
+    userinfo: Option<String>,
+    host: String,
+    port: Option<u16>,
+    prefix: String,
+    /// The spellings, the configured one first: with and without credentials and port.
+    spellings: Vec<String>,
+}
+
+/// The most spellings of one URL. Each costs a MAC for every request, forged ones included.
+pub(crate) const MAX_SPELLINGS: usize = 36;
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `https://host[:port][/prefix]` without query or fragment")]
+pub struct PublicUrlError;
+
+impl PublicUrl {
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// The port, if written.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The path before those of the endpoints; may be empty.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The URL with another origin and prefix, if they are valid.
+    pub fn relocated(&self, scheme: &str, authority: &str, prefix: &str) -> Option<Self> {
+        let Self { scheme, host, port, prefix, .. } = format!("{scheme}://{authority}{prefix}").parse().ok()?;
+        Some(Self::new(scheme, self.userinfo.clone(), host, port, prefix))
+    }
+
+    /// The URL with these credentials, unless it has some.
+    #[must_use]
+    pub fn with_userinfo(&self, userinfo: &str) -> Self {
+        let Self { scheme, host, port, prefix, .. } = self.clone();
+        Self::new(scheme, self.userinfo.clone().or_else(|| Some(userinfo.to_owned())), host, port, prefix)
+    }
+
+    /// The URL as configured, with the raw path and query of a request.
+    pub fn join(&self, target: &str) -> String {
+        self.spell(self.userinfo.as_deref(), self.port, target)
+    }
+
+    /// Returns true if `is_signed` holds for one of the spellings of the URL that Twilio and compatible providers are known to sign, each
+    /// passed in two parts. The configured one is tried first, before the others are made; then those without credentials, with other
+    /// ports, and with three known differences in the encoding of the query. Never another host or path.
+    ///
+    /// Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js` (read 2026-11-22).
+    pub fn any_spelling(&self, target: &str, is_signed: impl Fn(&str, &str) -> bool) -> bool {
+        spelling::spellings(target).any(|target| self.spellings.iter().any(|origin| is_signed(origin, &target)))
+    }
+
+    /// The URL of a listener, for a gateway without a public one.
+    pub fn from_listener(address: std::net::SocketAddr) -> Self {
+        // An unspecified address cannot be called; providers need WEBHOOK_BASE_URL in any case.
+        let host = match address {
+            std::net::SocketAddr::V4(v4) => v4.ip().to_string(),
+            std::net::SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        };
+        Self::new("http", None, host, Some(address.port()), String::new())
+    }
+
+    fn new(scheme: &'static str, userinfo: Option<String>, host: String, port: Option<u16>, prefix: String) -> Self {
+        let mut url = Self { scheme, userinfo, host, port, prefix, spellings: Vec::new() };
+        let standard = if scheme == "https" { 443 } else { 80 };
+        for userinfo in [url.userinfo.as_deref(), None] {
+            for port in [port, None, Some(standard)] {
+                let spelling = url.spell(userinfo, port, "");
+                if !url.spellings.contains(&spelling) {
+                    url.spellings.push(spelling);
+                }
+            }
+        }
+        url
+    }
+
+    fn spell(&self, userinfo: Option<&str>, port: Option<u16>, target: &str) -> String {
+        let Self { scheme, host, prefix, .. } = self;
+        let userinfo = userinfo.map_or_else(String::new, |info| format!("{info}@"));
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("{scheme}://{userinfo}{host}{port}{prefix}{target}")
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = PublicUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(PublicUrlError)?;
+        let scheme = match scheme {
+            "https" => "https",
+            "http" => "http",
+            _ => return Err(PublicUrlError),
+        };
+        if rest.contains(['?', '#', '\\']) || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(PublicUrlError);
+        }
+        let (authority, prefix) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let (userinfo, address) = match authority.rsplit_once('@') {
+            Some((userinfo, address)) => (Some(userinfo.to_owned()), address),
+            None => (None, authority),
+        };
+        // A colon inside the brackets of an IPv6 address does not precede a port.
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| PublicUrlError)?)),
+            _ => (address, None),
+        };
+        if host.is_empty() {
+            return Err(PublicUrlError);
+        }
+        Ok(Self::new(scheme, userinfo, host.to_owned(), port, prefix.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.spell(None, self.port, ""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn public(text: &str) -> PublicUrl {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn ipv6_ports_and_prefixes_are_retained() {
+        assert_eq!(public("http://[::1]:8080").join("/x"), "http://[::1]:8080/x");
+        assert_eq!(public("http://[::1]").join("/x"), "http://[::1]/x");
+        assert_eq!(public("https://example.com/gateway/").join("/x"), "https://example.com/gateway/x");
+    }
+
+    #[test]
+    fn invalid_urls_are_rejected() {
+        for text in
+            ["", "example.com", "ftp://example.com", "https://", "https://h:port", "https://h/?q", "https://h/#f", "https://a b"]
+        {
+            assert_eq!(text.parse::<PublicUrl>(), Err(PublicUrlError), "{text}");
+        }
+    }
+
+    #[test]
+    fn display_hides_credentials() {
+        assert_eq!(public("https://user:pass@example.com").to_string(), "https://example.com");
+    }
+}

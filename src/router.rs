@@ -1,0 +1,77 @@
+//! The endpoints of a gateway, by path and by name.
+
+use std::collections::HashMap;
+
+use crate::{
+    endpoint::Endpoint,
+    public_url::PublicUrl,
+    url_token::{self, Grant},
+};
+
+/// The path of the health check on the public listener, which no endpoint may have.
+pub const HEALTH_PATH: &str = "/webhooks/health";
+
+/// The configured endpoints, ready for requests.
+pub struct Router {
+    all: Vec<Endpoint>,
+    /// The endpoint's index and the route's name, by path.
+    routes: HashMap<String, (usize, &'static str)>,
+    /// The public listener's own address.
+    listener: PublicUrl,
+}
+
+/// The endpoint and route of a path.
+#[derive(Clone, Copy)]
+pub struct Route<'e> {
+    pub endpoint: &'e Endpoint,
+    /// The name of the route; empty for the endpoint's own.
+    pub route: &'static str,
+    /// The grant of the token in the path, if there is one.
+    pub url_token: Option<Grant>,
+}
+
+impl Router {
+    /// Endpoints without a public address of their own get the listener's.
+    pub fn new(endpoints: Vec<Endpoint>, listener: PublicUrl) -> Self {
+        let all: Vec<Endpoint> = endpoints.into_iter().map(|endpoint| endpoint.with_public_urls(&listener)).collect();
+        let routes = all.iter().enumerate();
+        let routes = routes.flat_map(|(place, endpoint)| endpoint.paths().map(move |(path, route)| (path, (place, route))));
+        Self { routes: routes.collect(), all, listener }
+    }
+
+    /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
+    pub fn route(&self, path: &str) -> Option<Route<'_>> {
+        if let Some(route) = self.route_without_token(path) {
+            return Some(route);
+        }
+        let (path, token) = path.rsplit_once(url_token::SEGMENT)?;
+        let route = self.route_without_token(path)?;
+        let url_token = Some(route.endpoint.grant(token)?);
+        Some(Route { url_token, ..route })
+    }
+
+    /// The route of a path without a token at its end.
+    pub fn route_without_token(&self, path: &str) -> Option<Route<'_>> {
+        let &(place, route) = self.routes.get(path)?;
+        Some(Route { endpoint: self.all.get(place)?, route, url_token: None })
+    }
+
+    /// The endpoint of a path, byte for byte.
+    pub fn endpoint_at(&self, path: &str) -> Option<&Endpoint> {
+        self.route_without_token(path).filter(|route| route.route.is_empty()).map(|route| route.endpoint)
+    }
+
+    /// The endpoint of that provider and account.
+    pub fn find(&self, provider: &str, account: &str) -> Option<&Endpoint> {
+        self.iter().find(|endpoint| endpoint.spec.name == provider && endpoint.account.as_str() == account)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Endpoint> {
+        self.all.iter()
+    }
+
+    /// The public listener's own address.
+    pub fn listener(&self) -> &PublicUrl {
+        &self.listener
+    }
+}

@@ -1,0 +1,56 @@
+//! A callback that was verified.
+
+use std::ops::Deref;
+
+use serde_json::Value;
+
+use super::Proof;
+use crate::{
+    callback::{Callback, Payload},
+    json::JsonError,
+};
+
+/// A verified callback. It exists only with a [`Proof`], which only [`crate::signature`] can make.
+#[derive(Debug)]
+pub struct VerifiedCallback<'c> {
+    proof: Proof<'c>,
+}
+
+impl<'c> VerifiedCallback<'c> {
+    /// The proof by which it was verified.
+    pub fn proof(&self) -> &Proof<'c> {
+        &self.proof
+    }
+
+    /// The payload that the proof covers.
+    pub fn payload(&self) -> &Payload<'c> {
+        self.proof.payload()
+    }
+
+    /// The payload as JSON.
+    pub fn json(&self) -> Result<&Value, JsonError> {
+        match self.payload() {
+            Payload::Form(_) => Err(JsonError::NotJson),
+            Payload::Document(document) => document.json(),
+        }
+    }
+
+    /// The raw query, if the scheme signs the URL.
+    pub fn signed_query(&self) -> Option<&str> {
+        self.proof.scheme().covers_url.then(|| self.query())
+    }
+}
+
+impl<'c> From<Proof<'c>> for VerifiedCallback<'c> {
+    fn from(proof: Proof<'c>) -> Self {
+        Self { proof }
+    }
+}
+
+impl Deref for VerifiedCallback<'_> {
+    type Target = Callback;
+
+    fn deref(&self) -> &Callback {
+        self.proof.callback()
+    }
+}

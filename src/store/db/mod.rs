@@ -1,0 +1,15 @@
+//! Connections to both databases, their schema, migrations, statements and errors. Imports no other part of the store.
+
+pub(crate) mod advisory_locks;
+pub(crate) mod connection;
+pub(crate) mod error;
+pub(crate) mod error_kind;
+mod instant;
+pub(crate) mod key;
+pub(crate) mod migrations;
+pub(crate) mod positions;
+pub(crate) mod postgres_url;
+pub(crate) mod schema;
+pub(crate) mod statement;
+pub(crate) mod url;
+pub(crate) mod wide;

@@ -1,0 +1,51 @@
+//! Persistent positions: the progress of tables that are derived from others, and ids that must not be reused.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl};
+
+use super::{
+    connection::{Connection, on_either},
+    schema::positions as p,
+};
+
+/// Tables whose rows may all be deleted: on SQLite new ids continue from these positions.
+pub(crate) const REQUESTS: &str = "webhook_requests";
+pub(crate) const EVENTS: &str = "webhook_events";
+
+/// The last message whose addresses are indexed, and the last request that is counted in its endpoint's activity.
+pub(crate) const ADDRESSES: &str = "message_addresses";
+pub(crate) const ACTIVITY: &str = "endpoint_activity";
+
+/// A position in a table: an id and, where rows are not committed in the order of their ids, a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) txid: i64,
+    pub(crate) id: i64,
+}
+
+/// The position of that name; the start of the table by default.
+pub(crate) fn get(connection: &mut Connection, name: &str) -> QueryResult<Position> {
+    let row: Option<(i64, i64)> = on_either!(connection, c => p::table.find(name).select((p::txid, p::id)).first(c).optional())?;
+    Ok(row.map_or_else(Position::default, |(txid, id)| Position { txid, id }))
+}
+
+/// Moves a position unless another gateway has moved it; returns true if it moved.
+pub(crate) fn advance(connection: &mut Connection, name: &str, from: Position, to: Position) -> QueryResult<bool> {
+    let values = (p::name.eq(name), p::txid.eq(to.txid), p::id.eq(to.id));
+    on_either!(connection, c => {
+        let existing = p::table.find(name).filter(p::txid.eq(from.txid)).filter(p::id.eq(from.id));
+        let moved = diesel::update(existing).set((p::txid.eq(to.txid), p::id.eq(to.id))).execute(c)?;
+        if moved == 1 || from != Position::default() {
+            return Ok(moved == 1);
+        }
+        Ok(diesel::insert_into(p::table).values(values).on_conflict_do_nothing().execute(c)? == 1)
+    })
+}
+
+/// Moves a position to at least that id.
+pub(crate) fn raise_to(connection: &mut Connection, name: &str, id: i64) -> QueryResult<()> {
+    let existing = get(connection, name)?;
+    if existing.id < id {
+        advance(connection, name, existing, Position { id, ..existing })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Postgres connection URLs as libpq reads them, and the parameters that Waybill adds. The `url` crate rejects some that libpq
+//! accepts: an empty host after a user, several hosts with ports.
+
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+
+/// Expected form of the URL in a build without TLS.
+pub(crate) const LOCAL_EXPECTED: &str = "a Unix socket, a loopback host, or `sslmode=disable`: this binary was built without TLS \
+                                         to Postgres (the cargo feature `postgres-tls`)";
+
+/// Adds missing timeouts, so that a dead peer blocks no caller, and the system's certificate roots.
+pub(crate) fn with_defaults(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in [("connect_timeout", "2"), ("tcp_user_timeout", "3000"), ("application_name", "waybill")] {
+        if parameter(&url, name).is_none() {
+            append(&mut url, name, value);
+        }
+    }
+    #[cfg(feature = "postgres-tls")]
+    add_certificate_roots(&mut url);
+    url
+}
+
+/// The bundled OpenSSL looks for roots at its build path. Added only if the certificate is to be verified: with `sslmode=require`
+/// a root file would make libpq verify it, which the operator did not request.
+#[cfg(feature = "postgres-tls")]
+fn add_certificate_roots(url: &mut String) {
+    let verifies = parameter(url, "sslmode").is_some_and(|mode| mode.starts_with("verify-"));
+    let is_set = parameter(url, "sslrootcert").is_some_and(|file| file != "system");
+    if let (true, false, Some(file)) = (verifies, is_set, openssl_probe::probe().cert_file) {
+        let encoded =
+            percent_encoding::utf8_percent_encode(&file.to_string_lossy(), percent_encoding::NON_ALPHANUMERIC).to_string();
+        // libpq uses the last of two values.
+        append(url, "sslrootcert", &encoded);
+    }
+}
+
+/// The connection has to be encrypted: the URL says so, or a host is neither a socket nor loopback.
+pub(crate) fn needs_tls(url: &str) -> bool {
+    match parameter(url, "sslmode").as_deref() {
+        Some("disable") => false,
+        Some("require" | "verify-ca" | "verify-full") => true,
+        // A service file may name any host.
+        _ => parameter(url, "service").is_some() || !hosts(url).iter().all(|host| is_local(host)),
+    }
+}
+
+/// Every host that the URL names, in its authority or as a parameter.
+fn hosts(url: &str) -> Vec<String> {
+    let authority = authority(url).map_or("", |(authority, _)| authority);
+    let without_port = |host: &str| match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().map(str::to_owned),
+        None => host.split(':').next().map(decoded),
+    };
+    let listed = ["host", "hostaddr"].into_iter().filter_map(|name| parameter(url, name));
+    let listed = listed.flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
+    authority.split(',').filter_map(without_port).chain(listed).collect()
+}
+
+/// libpq takes a host that begins with `/` or `@` for a socket, and none for its default socket.
+fn is_local(host: &str) -> bool {
+    host.is_empty()
+        || host.starts_with(['/', '@'])
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The hosts with their ports, and what follows them.
+fn authority(url: &str) -> Option<(&str, &str)> {
+    let rest = url.split_once("://")?.1;
+    // A password may hold a question mark.
+    let rest = match rest.split_once('@') {
+        Some((user, rest)) if !user.contains('/') => rest,
+        _ => rest,
+    };
+    rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len()))
+}
+
+fn query(url: &str) -> Option<&str> {
+    Some(authority(url)?.1.split_once('?')?.1)
+}
+
+fn append(url: &mut String, name: &str, value: &str) {
+    url.push(if query(url).is_some() { '&' } else { '?' });
+    url.extend([name, "=", value]);
+}
+
+/// The last value of a parameter, decoded.
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let pairs = query(url)?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value)).next_back()
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_parameters_are_preserved() {
+        let url = with_defaults("postgres://u:a?b@h/d?connect_timeout=9");
+        assert_eq!(parameter(&url, "connect_timeout").as_deref(), Some("9"));
+        assert_eq!(parameter(&url, "tcp_user_timeout").as_deref(), Some("3000"));
+        assert!(with_defaults("postgres://u:a?b@h").contains("@h?connect_timeout=2&"));
+    }
+
+    #[test]
+    fn sockets_and_loopback_hosts_need_no_tls() {
+        for url in [
+            "postgres:///waybill",
+            "postgres://waybill@/waybill",
+            "postgres://waybill@/waybill?host=/run/postgresql",
+            "postgres://waybill@%2Frun%2Fpostgresql/waybill",
+            "postgres://waybill@/waybill?host=%2Frun%2Fpostgresql",
+            "postgres://u:p@localhost/waybill",
+            "postgresql://u:p@LOCALHOST:5433/waybill?sslmode=prefer",
+            "postgres://u:p@127.0.0.1:5432/waybill",
+            "postgres://u:p@127.8.9.10",
+            "postgres://u:p@[::1]:5432/waybill",
+            "postgres://u:p@127.0.0.1:1,localhost:2/waybill",
+            "postgres://u@/waybill?hostaddr=127.0.0.1",
+        ] {
+            assert!(!needs_tls(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_need_tls_unless_it_is_disabled() {
+        for url in [
+            "postgres://u:p@db.example.com/waybill",
+            "postgres://db.example.com",
+            "postgres://db.example.com?connect_timeout=1",
+            "postgres://u:p@10.0.0.7:5432/waybill?sslmode=prefer",
+            "postgres://u:p@[2001:db8::1]/waybill",
+            "postgres://u:p@localhost,db.example.com/waybill",
+            "postgres://u:p@localhost.example.com/waybill",
+            "postgres://u@/waybill?host=db.example.com",
+            "postgres://u@/waybill?host=/run/postgresql,db.example.com",
+            "postgres://u@localhost/waybill?hostaddr=10.0.0.7",
+            "postgres://u@/waybill?%68ost=db.example.com",
+            "postgres://u:/run@db.example.com/waybill",
+            "postgres://u:?host=/run@db.example.com/waybill",
+            "postgres:///waybill?service=production",
+        ] {
+            assert!(needs_tls(url), "{url}");
+            let separator = if query(url).is_some() { '&' } else { '?' };
+            assert!(!needs_tls(&format!("{url}{separator}sslmode=disable")), "{url}");
+        }
+    }
+
+    #[test]
+    fn tls_that_is_asked_for_is_needed_on_loopback_too() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            assert!(needs_tls(&format!("postgres://u:p@localhost/waybill?sslmode={mode}")), "{mode}");
+        }
+        assert!(needs_tls("postgres://localhost/waybill?sslmode=disable&sslmode=require"), "the last value counts");
+    }
+
+    #[cfg(feature = "postgres-tls")]
+    #[test]
+    fn roots_are_added_only_where_the_certificate_is_verified() {
+        assert_eq!(parameter(&with_defaults("postgres://h/d?sslmode=require"), "sslrootcert"), None);
+        assert_eq!(
+            parameter(&with_defaults("postgres://h/d?sslmode=verify-full&sslrootcert=own.pem"), "sslrootcert").as_deref(),
+            Some("own.pem")
+        );
+        let roots = with_defaults("postgres://h/d?sslmode=verify-full&sslrootcert=system");
+        assert_ne!(parameter(&roots, "sslrootcert").as_deref(), Some("system"));
+    }
+}

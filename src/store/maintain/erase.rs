@@ -1,0 +1,100 @@
+//! Erasure of a person's data: every table is scanned in short batches, and each row that mentions the person is redacted or deleted.
+//! Statuses, timestamps and counts are preserved.
+//!
+//! Rows are erased one at a time, so that erasure cannot deadlock with commits. Data from which a row could be rebuilt is deleted as
+//! well: raw bodies and the details of events.
+
+use serde::Serialize;
+
+use super::{batch_size::AdaptiveBatch, data_subject::DataSubject, redact};
+use crate::store::{Store, StoreError, db::connection::Connection};
+
+/// The tables that may contain personal data, in the order of erasure. Messages come first, because their bodies are found by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Table {
+    MessageExternalIds,
+    WebhookBodies,
+    WebhookRequests,
+    WebhookEvents,
+    RejectedRequests,
+    CommunicationMetrics,
+    InboundMessages,
+    InboundSets,
+    InboundParts,
+    Calls,
+    Rooms,
+    MessageAddresses,
+}
+
+/// The number of rows in a table that mentioned the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ErasedRows {
+    pub table: Table,
+    pub rows: u64,
+}
+
+/// The result of scanning some rows of a table.
+#[derive(Default)]
+pub(crate) struct ScanResult {
+    /// Rows that mention the person.
+    pub(crate) found: Vec<i64>,
+    /// The last scanned row; `None` at the end of the table.
+    pub(crate) last: Option<i64>,
+}
+
+impl Store {
+    /// Erases the person's data in every table, or only counts the rows that mention them. `on_progress` gets the number of scanned rows.
+    pub async fn erase(
+        &self,
+        person: &DataSubject,
+        is_dry_run: bool,
+        mut on_progress: impl FnMut(u64),
+    ) -> Result<Vec<ErasedRows>, StoreError> {
+        let mut erased = Vec::new();
+        for &table in <Table as strum::VariantArray>::VARIANTS {
+            let (mut rows, mut next, mut size) = (0, Some(0), AdaptiveBatch::new());
+            while let Some(after) = next {
+                let subject = person.clone();
+                let scan = move |c: &mut Connection, limit| Ok((redact::scan(c, table, after, limit, &subject)?, limit));
+                let (scanned, limit) = self.run_batch(&mut size, scan).await?;
+                rows += u64::try_from(scanned.found.len()).unwrap_or(0);
+                for row in scanned.found.into_iter().filter(|_| !is_dry_run) {
+                    self.erase_row(table, row, person).await?;
+                }
+                on_progress(u64::try_from(limit).unwrap_or(0));
+                next = scanned.last;
+            }
+            if table == Table::MessageAddresses {
+                rows = self.erase_addresses(person, is_dry_run).await?;
+            }
+            erased.push(ErasedRows { table, rows });
+        }
+        Ok(erased)
+    }
+
+    async fn erase_addresses(&self, person: &DataSubject, is_dry_run: bool) -> Result<u64, StoreError> {
+        let (mut rows, mut next, mut size) = (0, Some(String::new()), AdaptiveBatch::new());
+        while let Some(after) = next {
+            let subject = person.clone();
+            let erase = move |c: &mut Connection, limit| redact::erase_addresses(c, &after, limit, &subject, is_dry_run);
+            let (count, last) = self.run_batch(&mut size, erase).await?;
+            rows += count;
+            next = last;
+        }
+        Ok(rows)
+    }
+
+    async fn erase_row(&self, table: Table, row: i64, person: &DataSubject) -> Result<(), StoreError> {
+        let mut size = AdaptiveBatch::new();
+        let mut next = (table == Table::MessageExternalIds).then_some(0);
+        while let Some(after) = next {
+            let subject = person.clone();
+            let erase = move |c: &mut Connection, limit| c.transaction(|c| redact::erase_events(c, row, after, limit, &subject));
+            next = self.run_batch(&mut size, erase).await?;
+        }
+        let subject = person.clone();
+        self.run_batch(&mut size, move |c, _| c.transaction(|c| redact::erase(c, table, row, &subject))).await
+    }
+}

@@ -1,0 +1,11 @@
+//! Background work in short steps: retention, erasure, delivery deadlines, rejected requests, and derived tables.
+
+pub(crate) mod batch_size;
+pub(crate) mod data_subject;
+pub(crate) mod derived;
+pub(crate) mod erase;
+pub(crate) mod prune;
+mod redact;
+pub(crate) mod rejected_requests;
+mod sweep;
+pub(crate) mod unconfirmed;

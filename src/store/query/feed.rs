@@ -1,0 +1,193 @@
+//! The events of a message, and the append-only feed of all events.
+
+use std::{fmt, str::FromStr};
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper, sql_types::BigInt,
+};
+use serde::{Serialize, Serializer};
+
+use super::{CursorError, JsonText, Message};
+use crate::{
+    store::{
+        MAX_EVENTS,
+        db::{
+            connection::{Connection, on_either},
+            positions::Position,
+            schema::webhook_events as e,
+            statement::{SqlTemplate, Statement},
+        },
+    },
+    time::Timestamp,
+};
+
+/// A stored event.
+#[derive(Clone, Debug, Queryable, Selectable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = e)]
+pub struct StoredEvent {
+    /// Position in the feed.
+    #[diesel(embed)]
+    #[schema(value_type = String, example = "7012-345")]
+    pub cursor: FeedCursor,
+    pub id: i64,
+    pub request_id: Option<i64>,
+    pub service_type: String,
+    pub account: String,
+    pub external_id: Option<String>,
+    pub recipient_key: String,
+    pub event_type: String,
+    pub provider_type: Option<String>,
+    pub status: Option<String>,
+    pub provider_status: Option<String>,
+    pub evidence: Option<String>,
+    pub error_code: Option<String>,
+    pub occurred_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+    pub detail: JsonText,
+    /// The rule that decided about it when it arrived.
+    pub applied_rule: Option<String>,
+    /// Number of duplicates in other requests.
+    pub duplicate_count: i64,
+}
+
+/// A position in the feed, after an event. The default is before all events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Queryable, Selectable)]
+#[diesel(table_name = e)]
+pub struct FeedCursor {
+    txid: i64,
+    id: i64,
+}
+
+impl fmt::Display for FeedCursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.txid, self.id)
+    }
+}
+
+impl FromStr for FeedCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let number = |text: &str| {
+            let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse().ok().filter(|_| is_plain).ok_or(CursorError)
+        };
+        let (txid, id) = text.split_once('-').ok_or(CursorError)?;
+        Ok(Self { txid: number(txid)?, id: number(id)? })
+    }
+}
+
+impl Serialize for FeedCursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl From<Position> for FeedCursor {
+    fn from(Position { txid, id }: Position) -> Self {
+        Self { txid, id }
+    }
+}
+
+impl From<FeedCursor> for Position {
+    fn from(FeedCursor { txid, id }: FeedCursor) -> Self {
+        Self { txid, id }
+    }
+}
+
+/// A page of the feed, oldest event first.
+#[derive(Clone, Debug)]
+pub struct FeedPage {
+    pub events: Vec<StoredEvent>,
+    /// The cursor of the next page, also if this one is empty.
+    pub next: FeedCursor,
+    /// True if the next page may have events already.
+    pub has_more: bool,
+}
+
+struct SelectSnapshot;
+impl SqlTemplate for SelectSnapshot {
+    const PIECES: &'static [&'static [&'static str]] =
+        &[&["SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s"]];
+    type Row = (BigInt, BigInt);
+}
+
+/// The oldest transaction that may still be running, and the next one; `None` on SQLite, which has no concurrent writers.
+pub(crate) fn running_transactions(connection: &mut Connection) -> QueryResult<Option<(i64, i64)>> {
+    match connection {
+        Connection::Sqlite(_) => Ok(None),
+        Connection::Postgres(c) => Statement::new(SelectSnapshot, ()).get_result(c).map(Some),
+    }
+}
+
+/// The oldest transaction that may still commit. All earlier ones have ended, and new ones have greater numbers.
+fn visible_before(connection: &mut Connection) -> QueryResult<i64> {
+    Ok(running_transactions(connection)?.map_or(i64::MAX, |(running, _)| running))
+}
+
+/// The events after a position, up to the first at which another event can still appear. Ids are assigned at the insert but visible
+/// at the commit, so a reader that follows ids alone would skip the events of a slower writer.
+macro_rules! events_after {
+    ($connection:expr, $after:expr, $limit:expr, $columns:expr) => {{
+        // Read before the rows, so that all events of the transactions before it are visible.
+        let visible_before = visible_before($connection)?;
+        let FeedCursor { txid, id } = $after;
+        match $connection {
+            Connection::Sqlite(c) => e::table.filter(e::id.gt(id)).order(e::id).limit($limit).select($columns).load(c)?,
+            Connection::Postgres(c) => {
+                // The first condition follows from the second and selects the range of the index.
+                let window = e::table.filter(e::txid.ge(txid)).filter(e::txid.gt(txid).or(e::id.gt(id)));
+                let window = window.filter(e::txid.lt(visible_before)).order((e::txid, e::id));
+                window.limit($limit).select($columns).load(c)?
+            }
+        }
+    }};
+}
+
+pub(crate) fn events_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<FeedPage> {
+    let events: Vec<StoredEvent> = events_after!(connection, after, limit, StoredEvent::as_select());
+    let has_more = i64::try_from(events.len()).is_ok_and(|count| count == limit);
+    Ok(FeedPage { next: events.last().map_or(after, |event| event.cursor), events, has_more })
+}
+
+/// An event's position, message and time of receipt.
+pub(crate) type EventArrival = (FeedCursor, Option<i64>, Timestamp);
+
+/// The arrivals of the events after a position.
+pub(crate) fn arrivals_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<Vec<EventArrival>> {
+    Ok(events_after!(connection, after, limit, (FeedCursor::as_select(), e::mapping_id, e::received_at)))
+}
+
+/// The current end of the feed.
+pub(crate) fn end(connection: &mut Connection) -> QueryResult<FeedCursor> {
+    let visible_before = visible_before(connection)?;
+    let last: Option<(i64, i64)> = match connection {
+        Connection::Sqlite(c) => e::table.order(e::id.desc()).select((e::txid, e::id)).first(c).optional()?,
+        Connection::Postgres(c) => {
+            let visible = e::table.filter(e::txid.lt(visible_before)).order((e::txid.desc(), e::id.desc()));
+            visible.select((e::txid, e::id)).first(c).optional()?
+        }
+    };
+    Ok(last.map_or_else(FeedCursor::default, |(txid, id)| FeedCursor { txid, id }))
+}
+
+/// The events of a message in the order of arrival.
+pub(crate) fn events_of_message(connection: &mut Connection, message: &Message) -> QueryResult<Vec<StoredEvent>> {
+    let events = e::table.filter(e::mapping_id.eq(message.id)).order((e::received_at, e::id)).limit(MAX_EVENTS);
+    on_either!(connection, c => events.select(StoredEvent::as_select()).load(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursor_round_trips_and_rejects_other_texts() {
+        let cursor = FeedCursor { txid: 12, id: 345 };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for wrong in ["", "12", "12-", "-3", "12--3", "+1-2", "1-2-3", "x-y", "99999999999999999999-1"] {
+            assert_eq!(wrong.parse::<FeedCursor>(), Err(CursorError), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Table statistics for monitoring.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    dsl::{case_when, count, count_star, min},
+};
+
+use super::ranges::{self, RangedTable};
+use crate::{
+    metrics::StoreMetrics,
+    store::{
+        Store,
+        db::{
+            connection::{Connection, on_either},
+            error::StoreError,
+            schema::{message_external_ids as m, webhook_requests as r},
+        },
+        fold::message::least,
+        write::record::{PROCESSED, QUARANTINED},
+    },
+    time::Timestamp,
+};
+
+/// Table statistics for monitoring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gauges {
+    /// Number of messages by provider and status.
+    pub messages: BTreeMap<(String, String), i64>,
+    /// Messages without a message id.
+    pub unmatched: i64,
+    /// Creation time of the oldest of them.
+    pub oldest_unmatched: Option<Timestamp>,
+    /// Quarantined requests.
+    pub quarantined: i64,
+}
+
+impl Store {
+    /// Reads the table statistics. Blocks.
+    pub fn gauges(&self) -> Result<Gauges, StoreError> {
+        self.read(gauges)
+    }
+
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
+    }
+}
+
+/// Ids in one statement, so that its duration does not depend on the size of the table.
+const ID_SPAN: i64 = 65_536;
+
+/// Provider, status, number of messages, number of matched ones, and creation time of the oldest unmatched one.
+type StatusCount = (String, String, i64, i64, Option<NaiveDateTime>);
+
+fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
+    let quarantined = r::table.filter(r::state.ne(PROCESSED)).filter(r::state.eq(QUARANTINED)).count();
+    let mut gauges = Gauges {
+        messages: BTreeMap::new(),
+        unmatched: 0,
+        oldest_unmatched: None,
+        quarantined: on_either!(connection, c => quarantined.get_result(c))?,
+    };
+    let last = ranges::newest_id(connection, RangedTable::Messages)?;
+    let mut first = 0;
+    while first <= last {
+        for (service_type, status, count, matched, oldest) in count_by_status(connection, first)? {
+            *gauges.messages.entry((service_type, status)).or_default() += count;
+            gauges.unmatched += count - matched;
+            gauges.oldest_unmatched = least(gauges.oldest_unmatched, oldest.map(Timestamp::from_naive));
+        }
+        first += ID_SPAN;
+    }
+    Ok(gauges)
+}
+
+fn count_by_status(connection: &mut Connection, first: i64) -> QueryResult<Vec<StatusCount>> {
+    let unmatched_at = case_when(m::message_id.is_null(), m::created_at.nullable());
+    on_either!(connection, c => {
+        m::table
+            .filter(m::id.ge(first).and(m::id.lt(first + ID_SPAN)))
+            .group_by((m::service_type, m::status))
+            .select((m::service_type, m::status, count_star(), count(m::message_id), min(unmatched_at)))
+            .load(c)
+    })
+}

@@ -1,0 +1,60 @@
+//! The list of inbound messages.
+
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable, SelectableHelper};
+use serde::Serialize;
+
+use super::{JsonText, Page, address_lookup, filter, narrow, ranges::RangedTable, scan::scan};
+use crate::{
+    store::{
+        db::{
+            connection::{Connection, on_either},
+            schema::inbound_messages as i,
+        },
+        fold::addresses::{RECIPIENT, SENDER},
+    },
+    time::Timestamp,
+};
+
+/// A message to the application.
+#[derive(Clone, Debug, Queryable, Selectable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = i)]
+pub struct InboundMessage {
+    pub id: i64,
+    pub service_type: String,
+    pub account: String,
+    pub external_id: String,
+    pub sender: Option<String>,
+    pub recipient: Option<String>,
+    pub channel: Option<String>,
+    pub text: Option<String>,
+    pub media: JsonText,
+    pub parts_total: i64,
+    pub parts_received: i64,
+    pub is_partial: bool,
+    pub opt_out: Option<String>,
+    pub provider_status: Option<String>,
+    pub occurred_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+}
+
+filter! {
+    /// Selects inbound messages by their time of receipt and other conditions.
+    pub struct InboundFilter {
+        sender: Option<String>,
+        recipient: Option<String>,
+    }
+}
+
+pub(crate) fn inbound(connection: &mut Connection, filter: &InboundFilter) -> QueryResult<Page<InboundMessage>> {
+    // One address yields the candidates; the other narrows them.
+    let by_address = |text: &Option<String>, role: &'static str| {
+        text.as_ref().map(|text| address_lookup::candidates(address_lookup::AddressOwner::Inbound, role, text))
+    };
+    let candidates = by_address(&filter.sender, SENDER).or_else(|| by_address(&filter.recipient, RECIPIENT));
+    Ok(scan!(connection, filter, i, InboundMessage, received_at, RangedTable::Inbound, candidates, |query| {
+        narrow!(query, filter, i: service_type, account);
+        if let (Some(_), Some(recipient)) = (&filter.sender, &filter.recipient) {
+            query = query.filter(i::recipient.eq(recipient));
+        }
+    }))
+}

@@ -1,0 +1,133 @@
+//! Queries for the API and the operator's pages. Lists are filtered and paged, newest row first ([`scan`]).
+//!
+//! A page begins after the last row of the previous one instead of at an offset, so that inserted rows do not shift it.
+
+pub(crate) mod activity;
+mod address_lookup;
+pub(crate) mod backlog;
+mod calls;
+pub(crate) mod counts;
+mod cursor;
+pub(crate) mod feed;
+pub(crate) mod gauges;
+pub(crate) mod health;
+pub(crate) mod history;
+mod inbound_messages;
+mod json_text;
+mod messages;
+pub(crate) mod ranges;
+mod requests;
+mod rooms;
+mod scan;
+mod stats;
+
+pub use self::{
+    calls::{Call, CallFilter},
+    cursor::{Cursor, CursorError, Page},
+    feed::{FeedCursor, FeedPage, StoredEvent},
+    inbound_messages::{InboundFilter, InboundMessage},
+    json_text::JsonText,
+    messages::{Message, MessageFilter},
+    requests::{RequestFilter, RequestId, RequestIdError, RequestState, StoredRequest},
+    rooms::{Room, RoomFilter},
+    stats::{Bucket, MessageCounts, Stats, StatsFilter},
+};
+use crate::{
+    store::{Store, db::error::StoreError},
+    time::Timestamp,
+};
+
+/// All queries block.
+impl Store {
+    /// Messages, newest first.
+    pub fn messages(&self, filter: &MessageFilter) -> Result<Page<Message>, StoreError> {
+        self.read(|c| messages::messages(c, filter))
+    }
+
+    pub fn message(&self, id: i64) -> Result<Option<Message>, StoreError> {
+        self.read(|c| messages::message(c, id))
+    }
+
+    /// Events of a message in the order of arrival, at most a thousand.
+    pub fn events_of_message(&self, message: &Message) -> Result<Vec<StoredEvent>, StoreError> {
+        self.read(|c| feed::events_of_message(c, message))
+    }
+
+    /// The append-only feed of all events after a position.
+    pub fn events_after(&self, after: FeedCursor, limit: i64) -> Result<FeedPage, StoreError> {
+        self.read(|c| feed::events_after(c, after, limit))
+    }
+
+    /// The current end of the feed.
+    pub fn feed_end(&self) -> Result<FeedCursor, StoreError> {
+        self.read(feed::end)
+    }
+
+    /// Requests, newest first: verified ones, unless the filter selects rejected ones.
+    pub fn requests(&self, filter: &RequestFilter) -> Result<Page<StoredRequest>, StoreError> {
+        self.read(|c| match filter.state {
+            Some(RequestState::Rejected) => requests::rejected(c, filter),
+            _ => requests::requests(c, filter),
+        })
+    }
+
+    pub fn request(&self, id: RequestId) -> Result<Option<StoredRequest>, StoreError> {
+        self.read(|c| requests::request(c, id))
+    }
+
+    /// The exact body of a request, unless it has expired.
+    pub fn request_body(&self, id: RequestId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|c| requests::body(c, id))
+    }
+
+    /// Inbound messages, newest first.
+    pub fn inbound_messages(&self, filter: &InboundFilter) -> Result<Page<InboundMessage>, StoreError> {
+        self.read(|c| inbound_messages::inbound(c, filter))
+    }
+
+    /// Calls, newest first.
+    pub fn calls(&self, filter: &CallFilter) -> Result<Page<Call>, StoreError> {
+        self.read(|c| calls::calls(c, filter))
+    }
+
+    /// Video rooms, newest first.
+    pub fn rooms(&self, filter: &RoomFilter) -> Result<Page<Room>, StoreError> {
+        self.read(|c| rooms::rooms(c, filter))
+    }
+
+    /// Delivery statistics for the periods of [`StatsFilter::starts`].
+    pub fn stats(&self, filter: &StatsFilter, starts: Vec<Timestamp>) -> Result<Stats, StoreError> {
+        self.read(|c| stats::stats(c, filter, starts))
+    }
+}
+
+/// Narrows a boxed query by each of the columns for which the filter has a value.
+macro_rules! narrow {
+    ($query:ident, $filter:ident, $table:ident: $($column:ident),+) => {
+        $(if let Some(value) = &$filter.$column {
+            $query = $query.filter($table::$column.eq(value));
+        })+
+    };
+}
+use narrow;
+
+/// Declares the filter of a list: its own conditions and those of every list.
+macro_rules! filter {
+    ($(#[$attribute:meta])* pub struct $Filter:ident { $($(#[$condition:meta])* $name:ident: $Type:ty,)* }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, Default)]
+        pub struct $Filter {
+            pub service_type: Option<&'static str>,
+            pub account: Option<String>,
+            $($(#[$condition])* pub $name: $Type,)*
+            /// Inclusive.
+            pub since: Option<crate::time::Timestamp>,
+            /// Exclusive.
+            pub until: Option<crate::time::Timestamp>,
+            pub cursor: Option<$crate::store::query::Cursor>,
+            /// Maximum number of rows.
+            pub limit: i64,
+        }
+    };
+}
+use filter;

@@ -1,0 +1,14 @@
+//! The write path: a queue, its writer, and one transaction for all queued records.
+
+pub(crate) mod batch;
+pub(crate) mod checkpoint;
+pub(crate) mod commit;
+pub(crate) mod committed;
+pub(crate) mod events;
+pub(crate) mod outcomes;
+mod postgres;
+pub(crate) mod queue;
+pub(crate) mod record;
+pub(crate) mod rows;
+pub(crate) mod sqlite;
+pub(crate) mod writer;

@@ -1,0 +1,201 @@
+//! A writer thread: it takes all queued records, commits them in one transaction and sends each outcome after the commit. A record that
+//! the database rejects is quarantined and does not affect the others. SQLite has one writer.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use diesel::QueryResult;
+use tokio::sync::mpsc;
+
+use super::{
+    checkpoint::Checkpointer,
+    commit::{CommitOutcome, commit},
+    committed::Committed,
+    outcomes::{self, LastFailure, OutcomeSender},
+    queue::CAPACITY,
+    record::Record,
+};
+use crate::{
+    metrics::StoreMetrics,
+    store::{
+        Options,
+        db::{
+            connection::Connection,
+            error::StoreError,
+            error_kind::{ErrorKind, ErrorLabel, classify},
+            url::DatabaseUrl,
+        },
+    },
+};
+
+/// Limits of one transaction: records, and approximate bytes.
+const MAX_BATCH: usize = 256;
+const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// The writer's jobs, executed in order.
+pub(crate) enum Job {
+    /// Commits a record and sends its outcome.
+    Write(Box<Record>, OutcomeSender),
+    /// Runs another write.
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
+    /// Stops the writer after all earlier jobs.
+    Stop,
+}
+
+/// The store's handle of a writer thread.
+pub(crate) struct WriterHandle {
+    pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) last_failure: LastFailure,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+pub(crate) struct Writer {
+    pub(crate) url: DatabaseUrl,
+    /// Reopened after it was lost.
+    pub(crate) connection: Option<Connection>,
+    /// Set on SQLite.
+    pub(crate) checkpointer: Option<Checkpointer>,
+    pub(crate) options: Options,
+    pub(crate) last_failure: LastFailure,
+    pub(crate) metrics: StoreMetrics,
+}
+
+impl Writer {
+    pub(crate) fn start(self) -> Result<WriterHandle, StoreError> {
+        let (jobs, queue) = mpsc::channel(CAPACITY);
+        let last_failure = self.last_failure.clone();
+        let thread = thread::Builder::new().name("waybill-writer".to_owned()).spawn(move || self.run(queue));
+        let thread = thread.map_err(|error| StoreError::Thread(Arc::new(error)))?;
+        Ok(WriterHandle { jobs, last_failure, thread })
+    }
+
+    /// Executes jobs until `Stop`, or until the queue is closed.
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| jobs.blocking_recv()) {
+            let (record, sender) = match job {
+                Job::Write(record, sender) => (record, sender),
+                Job::Task(task) => {
+                    task(&mut self);
+                    continue;
+                }
+                Job::Stop => break,
+            };
+            let mut bytes = record.size();
+            let (mut records, mut senders) = (vec![*record], vec![sender]);
+            while records.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES {
+                match jobs.try_recv() {
+                    Ok(Job::Write(record, sender)) => {
+                        bytes += record.size();
+                        records.push(*record);
+                        senders.push(sender);
+                    }
+                    // Executed after this batch.
+                    Ok(job) => {
+                        next = Some(job);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            let results = self.write(&records);
+            self.last_failure.set(results.iter().any(Result::is_err).then(Instant::now));
+            outcomes::send(senders, results);
+            if let Some(checkpointer) = &mut self.checkpointer {
+                checkpointer.after_commit(&mut self.connection, records.len(), bytes);
+            }
+        }
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.close();
+        }
+    }
+
+    /// Commits all records together. If the database rejects one of them, the batch is halved until that record is alone.
+    fn write(&mut self, records: &[Record]) -> Vec<Result<Committed, StoreError>> {
+        match self.try_commit(records) {
+            Ok(committed) => committed.into_iter().map(Ok).collect(),
+            Err(ErrorKind::Refused) => {
+                if let [record] = records {
+                    return vec![self.quarantine(record)];
+                }
+                let (first, second) = records.split_at(records.len() / 2);
+                let mut results = self.write(first);
+                results.extend(self.write(second));
+                results
+            }
+            Err(_) => records.iter().map(|_| Err(StoreError::Unavailable)).collect(),
+        }
+    }
+
+    /// Stores a rejected record without its normalized rows. If that succeeds, those rows were the cause, and the database is healthy.
+    fn quarantine(&mut self, record: &Record) -> Result<Committed, StoreError> {
+        let (provider, account) = (record.request.service_type, &record.request.account);
+        let outcome = self.try_commit(&[record.as_poison()]);
+        let committed = outcome.ok().and_then(|committed| committed.into_iter().next()).ok_or(StoreError::Unavailable)?;
+        tracing::error!(provider, account, "the database rejected a row; its request is quarantined as poison");
+        Ok(committed)
+    }
+
+    fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, ErrorKind> {
+        let (options, started) = (self.options, Instant::now());
+        let CommitOutcome { committed, new } = self.run_transaction(|connection| commit(connection, records, &options))?;
+        self.metrics.observe_commit(records.len(), started.elapsed());
+        for (record, event) in new {
+            let row = &event.row;
+            self.metrics.count_event(
+                record.request.service_type,
+                row.event_type,
+                row.occurred_at,
+                row.received_at,
+                event.unmapped,
+            );
+        }
+        Ok(committed)
+    }
+
+    /// Runs a transaction, and retries it after a serialization failure.
+    pub(crate) fn run_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
+        let mut outcome = self.try_transaction(&body);
+        for _ in 0..self.options.max_retries {
+            if !matches!(outcome, Err(ErrorKind::Transient)) {
+                break;
+            }
+            self.metrics.count_retry();
+            outcome = self.try_transaction(&body);
+        }
+        outcome
+    }
+
+    fn try_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
+        if self.connection.is_none() {
+            self.connection = Connection::open_writer(&self.url).ok();
+        }
+        let Some(connection) = &mut self.connection else {
+            tracing::error!("the writer cannot connect to the database");
+            self.metrics.count_error(ErrorLabel::NoConnection.into());
+            return Err(ErrorKind::Unavailable);
+        };
+        // A panic is a bug that one of the records triggers; the writer must survive it and store the others.
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| body(connection))) else {
+            tracing::error!("the writer thread panicked");
+            self.metrics.count_error(ErrorLabel::Panic.into());
+            self.connection = None;
+            return Err(ErrorKind::Refused);
+        };
+        result.map_err(|error| {
+            let failure = classify(&error);
+            // The error's text can quote a row; its label cannot.
+            let kind = <&str>::from(ErrorLabel::from(&error));
+            tracing::warn!(kind, ?failure, "a transaction failed");
+            self.metrics.count_error(kind);
+            if failure == ErrorKind::Unavailable {
+                self.connection = None;
+            }
+            failure
+        })
+    }
+}

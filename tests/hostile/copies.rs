@@ -1,0 +1,1 @@
+//! Copies of captured callbacks, and references of other accounts.

@@ -1,0 +1,1 @@
+//! Readiness while queries and records are expensive.

@@ -1,0 +1,1 @@
+//! Rejected requests: bytes on the disk, and room for those of other networks.

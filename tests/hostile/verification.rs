@@ -1,0 +1,1 @@
+//! Work that a request without a valid signature can cause.

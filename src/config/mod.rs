@@ -32,7 +32,7 @@ pub use crate::{
 const MAX_TIMEOUT: u64 = 4;
 
 /// More rejected requests a minute from one network are not a misconfigured sender's.
-const REJECTIONS_PER_MINUTE: usize = 60;
+const REJECTIONS_PER_MINUTE: u64 = 60;
 
 /// The configuration of a gateway.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub struct Config {
     /// Networks whose forwarded headers are trusted, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
     /// Rejected requests that each network may send in any 60 seconds; 0 = no limit. Not a variable.
-    pub rejections_per_minute: usize,
+    pub rejections_per_minute: u64,
     /// Time for which a stopping gateway still accepts requests before it closes its listeners.
     pub shutdown_delay: Duration,
     pub log: LogConfig,

@@ -1,8 +1,6 @@
 //! Rejected requests: counted by network, and handed to a thread that diagnoses and stores them. Neither delays a verified
 //! callback: a rejected request that does not fit into the queue is dropped.
 
-mod networks;
-
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
@@ -11,12 +9,13 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use self::networks::Networks;
 use crate::{
     callback::Callback,
     doctor,
     endpoint::Endpoint,
     limiter::{Limiter, Limits, RateLimited},
+    log_throttle::LogThrottle,
+    network_limiter::NetworkLimiter,
     router::Router,
     signature::VerifyError,
     store::{DatabaseUrl, Rejection, RingBuffer},
@@ -52,19 +51,21 @@ struct RejectedRequest {
 
 /// The limit on rejected requests, and the recorder that stores them.
 pub struct Rejections {
-    networks: Networks,
+    networks: NetworkLimiter,
+    over_limit: LogThrottle,
     jobs: mpsc::Sender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Rejections {
     /// Starts the recorder's thread. If that fails, rejected requests are not stored.
-    pub fn start(per_minute: usize, router: Arc<Router>, database: &DatabaseUrl) -> Self {
+    pub fn start(per_minute: u64, router: Arc<Router>, database: &DatabaseUrl) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let recorder = Recorder { router, ring: RingBuffer::new(database), examined: Limiter::new(EXAMINED) };
         let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || recorder.run(queue));
         let thread = thread.inspect_err(|error| tracing::error!("cannot start rejected-request recorder: {error}")).ok();
-        Self { networks: Networks::new(per_minute), jobs, thread: Mutex::new(thread) }
+        let (networks, over_limit) = (NetworkLimiter::new(per_minute), LogThrottle::default());
+        Self { networks, over_limit, jobs, thread: Mutex::new(thread) }
     }
 
     /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Probes are not
@@ -73,17 +74,22 @@ impl Rejections {
         if cause == VerifyError::Probe {
             return Ok(());
         }
-        self.networks.count(callback.client, callback.received_at)?;
+        if let Err(limited) = self.networks.charge(callback.client, 1, callback.received_at) {
+            if let Some(requests) = self.over_limit.count() {
+                tracing::warn!(
+                    requests,
+                    "answered 429: a network is over the limit for rejected requests; logged at most once a minute"
+                );
+            }
+            return Err(limited);
+        }
         // If the queue is full it is dropped: it serves diagnosis, and the next one will do as well.
         drop(self.jobs.try_send(Job::Record(Box::new(RejectedRequest { path: endpoint.path(), callback, cause }))));
         Ok(())
     }
 
-    /// Periodic work: logs how many requests were over the limit, and deletes expired rows.
+    /// Periodic work: deletes expired rows.
     pub fn maintain(&self, now: Timestamp) {
-        if let Some((requests, networks)) = self.networks.take_summary(now) {
-            tracing::warn!(requests, networks, "answered 429: networks over the limit for rejected requests");
-        }
         drop(self.jobs.try_send(Job::Trim(now)));
     }
 

@@ -203,7 +203,7 @@ fn rejections_are_limited_by_network_and_verified_callbacks_are_not() {
     }
     let limited = from("203.0.113.200");
     assert_eq!((limited.status, limited.json()), (429, json!({ "success": false, "error": "too_many_requests" })));
-    assert_eq!((limited.header("Retry-After"), limited.header("RateLimit-Limit")), (Some("60"), None));
+    assert_eq!((limited.header("Retry-After"), limited.header("RateLimit-Limit")), (Some("61"), None));
     let unsigned = gateway.post(twilio::PATH, &owned(&[("X-Forwarded-For", "203.0.113.1")]), b"{}");
     assert_eq!(unsigned.status, 429, "even if no body is read");
     assert_eq!(

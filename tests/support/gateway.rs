@@ -132,7 +132,7 @@ pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -
 }
 
 /// Starts a gateway with the given limit of rejected requests, or with the default one.
-pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<usize>) -> Running {
+pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<u64>) -> Running {
     super::timing::start();
     let mut all: Vec<(String, String)> = [
         ("DATABASE_URL", database_url),

@@ -30,7 +30,7 @@ pub(super) enum ErrorResponses {
     /// The token is missing or wrong.
     #[response(status = 401)]
     Unauthorized(ApiError),
-    /// The token allows only reading.
+    /// The token allows only reading, or a page of another site sent the request.
     #[response(status = 403)]
     Forbidden(ApiError),
     /// No such id.
@@ -42,6 +42,9 @@ pub(super) enum ErrorResponses {
     /// The body exceeds 256 KiB.
     #[response(status = 413)]
     TooLarge(ApiError),
+    /// `OPS_LISTEN` is a loopback address, and the request was sent to the name of a domain, without a bearer token.
+    #[response(status = 421)]
+    Misdirected(ApiError),
     /// The database is unavailable, or there are too many requests at once. Retry after `Retry-After` seconds.
     #[response(status = 503)]
     Unavailable(ApiError),
@@ -90,6 +93,21 @@ pub(super) fn forbidden() -> HttpResponse {
         "forbidden",
         "a read token or a password cannot change anything; use the ops token as a bearer token",
     )
+}
+
+/// A page of another site cannot use the credentials that a browser adds to its requests.
+pub(super) fn cross_site() -> HttpResponse {
+    response(
+        StatusCode::FORBIDDEN,
+        "cross_site",
+        "a page of another site sent this request; open this site in a window of its own",
+    )
+}
+
+/// The request names a host that is not this machine, which a page can do by rebinding its own name.
+pub(super) fn misdirected() -> HttpResponse {
+    let detail = "this listener is on a loopback address: use localhost or the address, HTTPS, or a bearer token";
+    response(StatusCode::MISDIRECTED_REQUEST, "misdirected", detail)
 }
 
 pub(super) fn too_large() -> HttpResponse {

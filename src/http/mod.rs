@@ -6,6 +6,7 @@ mod background;
 mod body;
 mod credentials;
 mod health;
+mod isolation;
 mod metrics;
 mod openapi;
 mod ops;
@@ -16,6 +17,7 @@ mod server;
 mod webhooks;
 
 pub use openapi::{document as openapi, routes};
+pub use pages::ROUTES as PAGE_ROUTES;
 pub use server::{Running, Server, StartError};
 
 /// Log target of actix's HTTP parser, which logs every malformed request as an error. In our log an error is a fault of the gateway.

@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     api, api_error,
     credentials::{Credentials, credentials},
-    health, metrics, openapi, pages,
+    health, isolation, metrics, openapi, pages,
 };
 use crate::gateway::Gateway;
 
@@ -21,7 +21,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let bearer = |path| web::scope(path).wrap(from_fn(require_bearer)).default_service(web::to(unknown_path));
     let bearer_or_password =
         |path| web::scope(path).wrap(from_fn(require_bearer_or_password)).default_service(web::to(unknown_path));
-    config
+    let all = web::scope("")
+        .wrap(from_fn(isolation::require_own_site))
+        .wrap(isolation::headers())
         .configure(health::configure)
         // Before `/api`, which accepts no password.
         .service(bearer_or_password("/api/events/stream").configure(api::configure_stream))
@@ -30,6 +32,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(bearer_or_password("/openapi.json").configure(openapi::configure))
         .configure(pages::routes)
         .default_service(web::to(unknown_path));
+    // `*` is in no scope.
+    config.service(all).default_service(web::to(unknown_path));
 }
 
 /// 404 for clients with a token; 401 for all others, so that paths cannot be probed.

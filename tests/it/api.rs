@@ -75,6 +75,79 @@ fn authorization_matrix() {
     assert!(seen >= 14, "{seen} routes");
 }
 
+/// Credentials, the token in the form, and the statuses of a page and of a form. There is no request 1, which leads to the list.
+type Row<'r> = (&'r [(&'r str, &'r str)], &'r str, u16, u16);
+
+/// Pages and forms, by every kind of credentials.
+#[test]
+fn authorization_matrix_of_pages() {
+    let gateway = gateway();
+    let link = &gateway.running().gateway.login_link;
+    let code = link.offer(gateway.running().gateway.clock.now()).expect("a code");
+    let login = client::get(gateway.running().ops, &format!("/login?code={code}"), &[]);
+    let cookie = login.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_owned();
+    let csrf = csrf_token(&gateway);
+    let (same, cross) = (("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site"));
+    let (all, reader) = (bearer(OPS_TOKEN), bearer(READER));
+    let (password, reader_password) = (basic("any-user", OPS_TOKEN), basic("", READER));
+    let (all, reader) = (("Authorization", all.as_str()), ("Authorization", reader.as_str()));
+    let (password, reader_password) = (("Authorization", password.as_str()), ("Authorization", reader_password.as_str()));
+    let session = ("Cookie", cookie.as_str());
+    let matrix: [Row<'_>; 18] = [
+        (&[], &csrf, 401, 401),
+        (&[same], &csrf, 401, 401),
+        (&[("Authorization", "Bearer wrong"), same], &csrf, 401, 401),
+        (&[("Cookie", "waybill-session="), same], &csrf, 401, 401),
+        (&[all], "", 200, 303),
+        (&[all, cross], &csrf, 403, 403),
+        (&[reader], &csrf, 200, 403),
+        (&[reader, same], &csrf, 200, 403),
+        (&[reader_password, same], &csrf, 200, 403),
+        (&[reader_password], &csrf, 200, 403),
+        (&[password], &csrf, 200, 403),
+        (&[password, same], "", 200, 403),
+        (&[password, cross], &csrf, 403, 403),
+        (&[password, same], &csrf, 200, 303),
+        (&[session], &csrf, 200, 403),
+        (&[session, same], "", 200, 403),
+        (&[session, cross], &csrf, 403, 403),
+        (&[session, same], &csrf, 200, 303),
+    ];
+    let mut forms = 0;
+    for (method, path) in waybill::http::PAGE_ROUTES {
+        let path = path.replace("{id}", "1");
+        for (headers, csrf, page, form) in matrix {
+            let send = |method: &str| {
+                let form = [("Content-Type", "application/x-www-form-urlencoded")];
+                let headers: Vec<(String, String)> =
+                    headers.iter().chain(&form).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+                client::send(gateway.running().ops, method, &path, &headers, format!("csrf={csrf}").as_bytes()).status
+            };
+            let status = send(&method.to_uppercase());
+            let (is_form, expected) = if *method == "post" { (true, form) } else { (false, page) };
+            // There is no record 1, and `/docs` redirects.
+            let is_expected = if !is_form && page == 200 { [200, 308, 404].contains(&status) } else { status == expected };
+            assert!(is_expected, "{method} {path} {headers:?} {csrf}: {status}");
+            let other = send(if is_form { "GET" } else { "POST" });
+            assert_eq!(other, if page == 200 { 405 } else { page }, "another method of {path} {headers:?}");
+            forms += usize::from(is_form);
+        }
+    }
+    assert_eq!(forms, 3 * matrix.len());
+}
+
+/// The token that the forms of the ops token's holder have.
+fn csrf_token(gateway: &Gateway) -> String {
+    gateway.database.execute(
+        "INSERT INTO rejected_requests (service_type, account, cause, method, url, headers, body, received_at) \
+         VALUES ('twilio', 'default', 'mismatch', 'POST', '/', '{}', x'', '2026-03-14 12:00:00')",
+    );
+    let page = client::get(gateway.running().ops, "/requests/r1", &[("Authorization", &basic("x", OPS_TOKEN))]);
+    let page = String::from_utf8_lossy(&page.body).into_owned();
+    let token = page.split(r#"name="csrf" value=""#).nth(1).and_then(|rest| rest.split('"').next());
+    token.unwrap_or_else(|| panic!("no form in {page}")).to_owned()
+}
+
 #[test]
 fn unauthenticated_response_names_only_the_scheme() {
     let gateway = gateway();

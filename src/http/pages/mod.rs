@@ -27,72 +27,71 @@ use std::future::ready;
 use actix_web::{
     HttpRequest, HttpResponse, Resource, Route,
     dev::HttpServiceFactory,
-    http::header,
-    middleware::{DefaultHeaders, from_fn},
+    middleware::from_fn,
     web::{self, ServiceConfig, get, post},
 };
-
-/// Allows no scripts, no frames, and nothing from other origins; forms may be submitted to this origin only.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("../../../templates/page.css");
 const ICON: &str = include_str!("../../../templates/icon.svg");
 
+/// Registers the pages and forms, each behind a login, and lists them.
+macro_rules! pages {
+    ($($method:ident $path:literal: $handler:path;)+) => {
+        fn pages(config: &mut ServiceConfig) {
+            $(config.service(behind_login($path, $method().to($handler), stringify!($method)));)+
+        }
+
+        /// Methods and paths of all pages and forms that require a login.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
+    };
+}
+
+pages! {
+    get "/": overview::show;
+    get "/messages": messages::list;
+    get "/messages/{id}": message::show;
+    get "/requests": requests::list;
+    get "/requests/{id}": request::show;
+    post "/requests/{id}/preview": actions::preview;
+    post "/requests/{id}/replay": actions::replay;
+    post "/requests/{id}/discard": actions::discard;
+    get "/inbound": tables::inbound;
+    get "/calls": tables::calls;
+    get "/rooms": tables::rooms;
+    get "/endpoints": endpoints::list;
+    get "/docs/": reference::show;
+    get "/docs": reference_folder;
+    get "/page.css": style;
+    get "/icon.svg": icon;
+}
+
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(public("/login", get().to(login::by_link), "GET"))
-        .service(page("/", get().to(overview::show)))
-        .service(page("/messages", get().to(messages::list)))
-        .service(page("/messages/{id}", get().to(message::show)))
-        .service(page("/requests", get().to(requests::list)))
-        .service(page("/requests/{id}", get().to(request::show)))
-        .service(form("/requests/{id}/preview", post().to(actions::preview)))
-        .service(form("/requests/{id}/replay", post().to(actions::replay)))
-        .service(form("/requests/{id}/discard", post().to(actions::discard)))
-        .service(page("/inbound", get().to(tables::inbound)))
-        .service(page("/calls", get().to(tables::calls)))
-        .service(page("/rooms", get().to(tables::rooms)))
-        .service(page("/endpoints", get().to(endpoints::list)))
-        .service(page("/docs/", get().to(reference::show)))
-        .service(page("/docs", get().to(async || web::Redirect::to("/docs/").permanent())))
-        .service(page("/page.css", get().to(async || asset("text/css; charset=utf-8", STYLE))))
-        .service(page("/icon.svg", get().to(async || asset("image/svg+xml", ICON))));
+    config.service(resource("/login", get().to(login::by_link), "get")).configure(pages);
+}
+
+async fn reference_folder() -> web::Redirect {
+    web::Redirect::to("/docs/").permanent()
+}
+
+async fn style() -> HttpResponse {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+async fn icon() -> HttpResponse {
+    asset("image/svg+xml", ICON)
 }
 
 fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok().content_type(content_type).body(text)
 }
 
-fn page(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
-    behind_login(path, route, "GET")
-}
-
-fn form(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
-    behind_login(path, route, "POST")
-}
-
 /// A route that requires a login.
-fn behind_login(path: &str, route: Route, allowed: &'static str) -> impl HttpServiceFactory + 'static {
-    resource(path, route, allowed).wrap(from_fn(login::require)).wrap(security_headers())
+fn behind_login(path: &str, route: Route, method: &'static str) -> impl HttpServiceFactory + 'static {
+    resource(path, route, method).wrap(from_fn(login::require))
 }
 
-/// A route that requires no login.
-fn public(path: &str, route: Route, allowed: &'static str) -> impl HttpServiceFactory + 'static {
-    resource(path, route, allowed).wrap(security_headers())
-}
-
-fn resource(path: &str, route: Route, allowed: &'static str) -> Resource {
-    let not_allowed = move |request: HttpRequest| ready(super::api_error::method_not_allowed(&request, allowed));
+fn resource(path: &str, route: Route, method: &'static str) -> Resource {
+    let allowed = method.to_uppercase();
+    let not_allowed = move |request: HttpRequest| ready(super::api_error::method_not_allowed(&request, &allowed));
     web::resource(path).route(route).default_service(web::to(not_allowed))
-}
-
-fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add((header::CONTENT_SECURITY_POLICY, POLICY))
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add((header::CACHE_CONTROL, "no-store"))
-        .add(("cross-origin-opener-policy", "same-origin"))
-        .add(("cross-origin-resource-policy", "same-origin"))
 }

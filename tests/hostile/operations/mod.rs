@@ -1,1 +1,3 @@
 //! The operations listener: tokens, files, pages.
+
+mod browsers;

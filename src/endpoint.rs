@@ -17,15 +17,18 @@ use crate::{
 pub struct Account(String);
 
 /// Names that are reserved for paths.
-const RESERVED: [&str; 3] = ["default", "swml", "t"];
+const RESERVED: [&str; 3] = [Account::UNNAMED, "swml", "t"];
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an account name has at most 64 characters of A-Z, 0-9 and _, and is not DEFAULT, SWML or T")]
 pub struct AccountError;
 
 impl Account {
+    /// The name of the unnamed account in the store.
+    pub const UNNAMED: &'static str = "default";
+
     pub fn unnamed() -> Self {
-        Self("default".to_owned())
+        Self(Self::UNNAMED.to_owned())
     }
 
     /// The name in paths and in the store.
@@ -39,7 +42,7 @@ impl Account {
     }
 
     pub fn is_unnamed(&self) -> bool {
-        self.0 == "default"
+        self.0 == Self::UNNAMED
     }
 }
 
@@ -76,6 +79,9 @@ pub struct EndpointConfig {
     pub public_urls: Arc<[PublicUrl]>,
     pub invalid_payload: InvalidPayload,
     pub unknown_message: UnknownMessage,
+    /// True if callbacks may also refer to messages that were registered without an account, and to messages by their rows' ids. The
+    /// unnamed account's always may.
+    pub matches_unscoped: bool,
     /// Present only in development: callbacks are accepted without verification.
     pub unverified: Option<unverified::Permission>,
     pub limits: Limits,

@@ -94,7 +94,7 @@ fn switched_off(config: &Config) -> Vec<Finding> {
 /// The findings about the newest rejected callbacks, each once. Reads only.
 fn findings(config: &Config) -> Result<Vec<Diagnosis>, CommandError> {
     let filter = RequestFilter { state: Some(RequestState::Rejected), limit: MAX_REJECTED, ..RequestFilter::default() };
-    let rejected = with_store(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
+    let rejected = with_store(&config.database, config.store.clone(), |store| Ok(store.requests(&filter)?))?;
     let mut findings: Vec<Diagnosis> = Vec::new();
     for request in rejected.items {
         let Some(sentence) = request.finding else { continue };

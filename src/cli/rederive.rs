@@ -53,7 +53,7 @@ struct Report {
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
-    let (database, options) = (config.database.clone(), config.store);
+    let (database, options) = (config.database.clone(), config.store.clone());
     let router = router(config);
     let report = with_store(&database, options, |store| {
         let difference = pass(store, &router, arguments, true)?;

@@ -20,6 +20,11 @@ type Given = BTreeMap<String, (String, String)>;
 /// The setting that has a double underscore also for the unnamed account.
 const BASE_URL: &str = "WEBHOOK_BASE_URL";
 
+/// Settings that may be set once for all accounts of a provider.
+const INHERITED: [&str; 4] = ["SIGNATURE_SCHEMES", "INVALID_PAYLOAD", "WEBHOOK_URL", MATCH_UNSCOPED];
+
+const MATCH_UNSCOPED: &str = "MATCH_UNSCOPED_REFERENCES";
+
 /// Settings that all endpoints share.
 pub(super) struct Shared {
     pub(super) public_urls: Vec<PublicUrl>,
@@ -103,8 +108,7 @@ fn warn_of_shared_secrets(reader: &mut Reader<'_>, spec: &Spec, accounts: &BTree
 }
 
 fn is_known(spec: &Spec, setting: &str) -> bool {
-    ["WEBHOOK_URL", "INVALID_PAYLOAD", "SIGNATURE_SCHEMES", BASE_URL].contains(&setting)
-        || spec.settings.iter().any(|known| known.name == setting)
+    INHERITED.contains(&setting) || setting == BASE_URL || spec.settings.iter().any(|known| known.name == setting)
 }
 
 fn connect(
@@ -115,15 +119,15 @@ fn connect(
     unnamed: &Given,
     shared: &Shared,
 ) -> Option<EndpointConfig> {
-    // Schemes, path and the response to invalid payloads may be set once for all accounts of a provider.
     let mut settings = given.clone();
-    for inherited in ["SIGNATURE_SCHEMES", "INVALID_PAYLOAD", "WEBHOOK_URL"] {
+    for inherited in INHERITED {
         if let (false, Some(value)) = (settings.contains_key(inherited), unnamed.get(inherited)) {
             settings.insert(inherited.to_owned(), value.clone());
         }
     }
     let base_path = base_path(reader, spec, &settings);
     let invalid_payload = invalid_payload(reader, spec, &settings);
+    let matches_unscoped = account.is_unnamed() || matches_unscoped(reader, &settings);
     let public_urls = own_public_urls(reader, given).unwrap_or_else(|| shared.public_urls.clone()).into();
     let Shared { unknown_message, unverified, per_minute, .. } = *shared;
     let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), &mut reader.findings)) else {
@@ -143,6 +147,7 @@ fn connect(
         public_urls,
         invalid_payload,
         unknown_message,
+        matches_unscoped,
         unverified,
         limits,
         provider,
@@ -168,6 +173,14 @@ fn invalid_payload(reader: &mut Reader<'_>, spec: &Spec, settings: &Given) -> In
             spec.invalid_payload
         }),
     }
+}
+
+fn matches_unscoped(reader: &mut Reader<'_>, settings: &Given) -> bool {
+    let Some((variable, value)) = settings.get(MATCH_UNSCOPED).filter(|(_, value)| !value.is_empty()) else { return false };
+    value.parse().unwrap_or_else(|_| {
+        reader.problem(variable, "expected `true` or `false`");
+        false
+    })
 }
 
 fn own_public_urls(reader: &mut Reader<'_>, given: &Given) -> Option<Vec<PublicUrl>> {

@@ -149,7 +149,7 @@ impl Config {
             ops_read_token: reader.secret(&variables::OPS_READ_TOKEN),
             public_urls,
             timeout: timeout(reader),
-            store: store_options(reader),
+            store: store_options(reader, &endpoints),
             trusted_proxies: trusted_proxies(reader),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
@@ -175,7 +175,7 @@ fn spool(reader: &mut Reader<'_>, database: &DatabaseUrl) {
     }
 }
 
-fn store_options(reader: &mut Reader<'_>) -> store::Options {
+fn store_options(reader: &mut Reader<'_>, endpoints: &[EndpointConfig]) -> store::Options {
     let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
     let is_on = |strategy: &str| strategies.iter().any(|one| one == strategy);
     if strategies.iter().any(|one| !["database", "embedded", "timestamp"].contains(&one.as_str())) {
@@ -186,10 +186,12 @@ fn store_options(reader: &mut Reader<'_>) -> store::Options {
     }
     let unconfirmed_after = Duration::from_secs(reader.parsed(&variables::UNCONFIRMED_AFTER, "seconds, a whole number"));
     let window = Duration::from_secs(reader.parsed(&variables::TIMESTAMP_MATCHING_WINDOW, "seconds, a whole number"));
+    let unscoped = endpoints.iter().filter(|one| one.matches_unscoped);
     store::Options {
         writers: reader.parsed(&variables::WRITERS, "a whole number from 1 to 255"),
         max_retries: reader.parsed(&variables::WEBHOOK_MAX_RETRIES, "a whole number"),
         matches_embedded: is_on("embedded"),
+        unscoped_accounts: unscoped.map(|one| (one.spec.name, one.account.as_str().to_owned())).collect(),
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
         part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
             .min(MAX_SECONDS),

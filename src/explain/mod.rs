@@ -205,7 +205,7 @@ fn matching(history: &MessageHistory) -> String {
     let embedded = message.embedded_id.as_deref();
     let Some(id) = message.message_id else {
         let reason = match embedded {
-            Some(embedded) => format!("it has the reference `{embedded}`, which is not registered"),
+            Some(embedded) => format!("it has the reference `{embedded}`, which is not registered for this provider and account"),
             None => "its external id is not registered, and it has no reference".to_owned(),
         };
         return format!(

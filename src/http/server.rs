@@ -77,7 +77,7 @@ impl Server {
     /// Opens and migrates the database, and starts both listeners. Returns once they accept connections.
     pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         let token = ops_token::OpsToken::obtain(config.ops_token.clone(), &config.database).map_err(StartError::OpsToken)?;
-        let store = Store::open(&config.database, config.store)?;
+        let store = Store::open(&config.database, config.store.clone())?;
         let public_listener = listen("LISTEN", config.listen)?;
         let ops_listener = listen("OPS_LISTEN", config.ops_listen)?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);

@@ -24,6 +24,7 @@ use strum::VariantNames;
 use tokio::sync::oneshot;
 
 pub use self::correlate::registration::Registration;
+pub use self::correlate::scope::UnscopedAccounts;
 pub use self::db::connection::probe;
 pub use self::db::error::StoreError;
 pub use self::db::migrations::pending_migrations;
@@ -72,7 +73,7 @@ use self::{
 use crate::metrics::StoreMetrics;
 
 /// Settings of matching, writing and retention.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Number of concurrent writers on Postgres.
     pub writers: NonZeroU8,
@@ -80,6 +81,8 @@ pub struct Options {
     pub max_retries: u32,
     /// True if messages are matched by the application's reference in a callback.
     pub matches_embedded: bool,
+    /// Named accounts that also match messages registered without an account.
+    pub unscoped_accounts: UnscopedAccounts,
     /// Maximum distance in time between a callback and a message on the same channel to the same recipient to match them; `None` disables
     /// matching by time.
     pub timestamp_window: Option<Duration>,
@@ -96,6 +99,7 @@ impl Default for Options {
             writers: NonZeroU8::MIN,
             max_retries: 3,
             matches_embedded: true,
+            unscoped_accounts: UnscopedAccounts::default(),
             timestamp_window: None,
             part_timeout: Duration::from_hours(1),
             retention: Retention::default(),
@@ -144,7 +148,7 @@ impl Store {
                 url: url.clone(),
                 connection: Some(connection),
                 checkpointer: Checkpointer::start(url)?,
-                options,
+                options: options.clone(),
                 last_failure: LastFailure::default(),
                 metrics: metrics.clone(),
             };
@@ -175,7 +179,7 @@ impl Store {
     /// Commits exactly these records in one transaction; measured by `benches/pieces.rs`.
     #[doc(hidden)]
     pub async fn append_batch(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let options = self.options;
+        let options = self.options.clone();
         self.write(move |connection| commit(connection, &records, &options).map(drop)).await
     }
 

@@ -1,1 +1,105 @@
 //! Copies of captured callbacks, and references of other accounts.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client,
+    database::{BACKENDS, Database},
+    gateway::{Gateway, OPS_TOKEN},
+    twilio,
+};
+
+/// A status callback of an account, with a reference in its signed URL.
+fn status(gateway: &Gateway, path: &str, id: &str, reference: &str) {
+    let endpoint = gateway.endpoint(path);
+    let body = format!("MessageSid={id}&MessageStatus=delivered&To=%2B15558675310");
+    let target = format!("{path}?message_id={reference}");
+    let mut outgoing = endpoint.outgoing("POST", target, "application/x-www-form-urlencoded", body);
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    assert_eq!(gateway.send(&outgoing).status, 200);
+}
+
+fn register(gateway: &Gateway, registration: &Value) -> i64 {
+    let headers = [("Authorization".to_owned(), format!("Bearer {OPS_TOKEN}"))];
+    let registration = registration.to_string();
+    let response = client::send(gateway.running().ops, "POST", "/api/messages", &headers, registration.as_bytes());
+    assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+    response.json()["id"].as_i64().expect("an id")
+}
+
+fn sweep(gateway: &Gateway) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(gateway.running().gateway.store.sweep(gateway.running().gateway.clock.now())).expect("a sweep");
+}
+
+/// The external ids that are matched with a message of the application, each with its account.
+fn matched(gateway: &Gateway) -> Vec<String> {
+    let rows = gateway.database.rows("message_external_ids");
+    let matched = rows.iter().filter(|row| row.get("message_id").is_some());
+    let mut names: Vec<String> = matched
+        .map(|row| ["account", "external_id"].map(|name| row[name].as_str().expect("text").to_owned()).join("/"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// A tenant sends callbacks with the references and the row ids of another tenant's messages, before and after these are registered.
+#[test]
+fn references_of_other_accounts_match_nothing() {
+    const TENANT: &str = "/webhooks/twilio/tenant";
+    for backend in BACKENDS {
+        let tenants = [
+            ("TWILIO__TENANT__AUTH_TOKEN", "tenant-auth-token-0123456789abcd"),
+            ("TWILIO__VICTIM__AUTH_TOKEN", "victim-auth-token-0123456789abcd"),
+            ("RESEND_WEBHOOK_SECRET", "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="),
+            ("MESSAGE_ID_MAPPING_STRATEGY", "database,embedded,timestamp"),
+        ];
+        let gateway = twilio::gateway(Database::new(backend), 1_700_000_000, &tenants);
+        let message = |reference: &str, service_type: &str, account: &str| {
+            json!({ "reference": reference, "service_type": service_type, "account": account, "channel": "sms",
+                "recipient": "+15558675310", "sent_at": "2023-11-14T22:13:00Z" })
+        };
+        status(&gateway, TENANT, "SM1", "late");
+        let messages = [
+            message("order-1", "twilio", "victim"),
+            message("order-2", "twilio", "default"),
+            message("order-3", "resend", "tenant"),
+            message("late", "twilio", "victim"),
+            message("77", "twilio", "victim"),
+        ];
+        let ids: Vec<String> = messages.iter().map(|message| register(&gateway, message).to_string()).collect();
+        gateway.database.execute(
+            "INSERT INTO communication_metrics (id, reference, channel, recipient, sent_at) \
+             VALUES (90, 'plain', 'sms', '+15558675310', '2023-11-14 22:13:00')",
+        );
+        let references = ["order-1", "order-2", "order-3", "late", "77", "plain", "90"];
+        let all: Vec<&str> = references.into_iter().chain(ids.iter().map(String::as_str)).collect();
+        for (number, reference) in all.iter().enumerate() {
+            status(&gateway, TENANT, &format!("SM1{number}"), reference);
+        }
+        sweep(&gateway);
+        assert_eq!(matched(&gateway), Vec::<String>::new());
+
+        // The owners' callbacks match: by reference, and at an unnamed account by a row's id.
+        status(&gateway, "/webhooks/twilio/victim", "SM2", "order-1");
+        status(&gateway, "/webhooks/twilio/victim", "SM3", "late");
+        // A number that another tenant uses as its reference is still the id of a row.
+        gateway.database.execute("INSERT INTO communication_metrics (id) VALUES (77)");
+        for (id, reference) in
+            [("SM4", "order-2"), ("SM5", "plain"), ("SM6", "90"), ("SM7", "77"), ("SM8", &ids[1]), ("SM9", &ids[0])]
+        {
+            status(&gateway, twilio::PATH, id, reference);
+        }
+        sweep(&gateway);
+        let owned = ["default/SM4", "default/SM5", "default/SM6", "default/SM7", "default/SM8", "victim/SM2", "victim/SM3"];
+        assert_eq!(matched(&gateway), owned);
+
+        // A named account matches what was registered without an account only if it is configured to.
+        let more = [&tenants[..3], &[("TWILIO__TENANT__MATCH_UNSCOPED_REFERENCES", "true")]].concat();
+        let gateway = twilio::gateway(gateway.stop(), 1_700_000_000, &more);
+        sweep(&gateway);
+        let ours: Vec<String> = matched(&gateway).into_iter().filter(|name| name.starts_with("tenant/")).collect();
+        // `order-2`, 77 as an id, `plain`, 90, and the id of `order-2`.
+        assert_eq!(ours, ["tenant/SM11", "tenant/SM14", "tenant/SM15", "tenant/SM16", "tenant/SM18"]);
+    }
+}

@@ -40,6 +40,12 @@ fn common(spec: &Spec) -> Vec<(String, String, String)> {
                 .to_owned(),
         ),
         (
+            format!("{prefix}_MATCH_UNSCOPED_REFERENCES"),
+            "false".to_owned(),
+            "Callbacks of named accounts also match messages registered without an account, and row ids: `true` or `false`."
+                .to_owned(),
+        ),
+        (
             format!("{prefix}__WEBHOOK_BASE_URL"),
             "https://hooks.example.com".to_owned(),
             "Public origin, if it differs from WEBHOOK_BASE_URL.".to_owned(),

@@ -38,7 +38,7 @@ fn port(listen: &variables::Variable) -> &str {
 fn known() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = variables::ALL.iter().map(|variable| variable.name.to_owned()).collect();
     for spec in providers::ALL {
-        let common = ["SIGNATURE_SCHEMES", "WEBHOOK_URL", "INVALID_PAYLOAD"];
+        let common = ["SIGNATURE_SCHEMES", "WEBHOOK_URL", "INVALID_PAYLOAD", "MATCH_UNSCOPED_REFERENCES"];
         let settings = spec.settings.iter().map(|setting| setting.name).chain(common);
         names.extend(settings.map(|setting| format!("{}_{setting}", spec.prefix())));
     }

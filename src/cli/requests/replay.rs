@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
-    let (database, options) = (config.database.clone(), config.store);
+    let (database, options) = (config.database.clone(), config.store.clone());
     let router = router(config);
     with_store(&database, options, |store| {
         selection::process(store, arguments, "replayed", |id| {

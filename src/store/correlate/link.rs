@@ -7,7 +7,9 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text as SqlText},
 };
 
+use super::scope::Scope;
 use crate::store::{
+    Options,
     db::{
         connection::{Connection, on_either},
         key::{MessageKey, with_id},
@@ -39,6 +41,11 @@ impl LinkRow {
     /// The key that all rows of its external id share.
     pub(crate) fn id_key(&self) -> MessageKey {
         MessageKey::new(&self.service_type, &self.account, &self.external_id, "")
+    }
+
+    /// Returns true if its callbacks may refer to a message in that scope by the message's reference.
+    pub(super) fn is_in(&self, scope: &Scope, options: &Options) -> bool {
+        scope.includes(&self.service_type, &self.account, &options.unscoped_accounts)
     }
 
     /// The method of its match; `database` for any that the gateway did not make.

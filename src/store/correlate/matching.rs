@@ -1,5 +1,6 @@
 //! Matches a provider's message with the application's: by a mapping that the application made (`database`), by a reference in the
-//! callback (`embedded`), or by time and recipient (`timestamp`). Only a stronger method replaces a match.
+//! callback (`embedded`), or by time and recipient (`timestamp`). Only a stronger method replaces a match. The last two find only
+//! messages within the callback's scope.
 
 use std::{
     borrow::Cow,
@@ -7,9 +8,12 @@ use std::{
 };
 
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
-use super::link::{LinkRow, link_rows_of_ids, set_match};
+use super::{
+    link::{LinkRow, link_rows_of_ids, set_match},
+    scope::{Scope, UnscopedAccounts},
+};
 use crate::store::{
     Options,
     db::{
@@ -23,24 +27,41 @@ use crate::store::{
     },
 };
 
-/// Ids of the application's messages by the reference in the callback.
-pub(crate) type Matches = BTreeMap<String, i64>;
+/// The application's messages to which references in callbacks may refer: each with its id and scope.
+#[derive(Default)]
+pub(crate) struct Candidates {
+    by_reference: BTreeMap<String, (i64, Scope)>,
+    by_id: BTreeMap<i64, Scope>,
+}
 
-/// Finds the application's messages by their references or, if none has that reference, by their ids.
-pub(crate) fn find_by_references(connection: &mut Connection, embedded: &BTreeSet<&str>) -> QueryResult<Matches> {
-    if embedded.is_empty() {
-        return Ok(Matches::new());
+/// Finds the application's messages that have one of these references, or one of them as their id.
+pub(crate) fn find_candidates(connection: &mut Connection, references: &BTreeSet<&str>) -> QueryResult<Candidates> {
+    let mut candidates = Candidates::default();
+    if references.is_empty() {
+        return Ok(candidates);
     }
-    let texts: Vec<&str> = embedded.iter().copied().collect();
-    let known = c::table.filter(c::reference.eq_any(texts)).select((c::reference.assume_not_null(), c::id));
-    let mut found: Matches = on_either!(connection, c => known.load(c))?.into_iter().collect();
-    let ids: Vec<i64> = embedded.iter().filter(|text| !found.contains_key(**text)).filter_map(|text| parse_id(text)).collect();
+    let texts: Vec<&str> = references.iter().copied().collect();
+    let known = c::table.filter(c::reference.eq_any(texts));
+    let known = known.select((c::reference.assume_not_null(), c::id, (c::service_type, c::account)));
+    let known: Vec<(String, i64, Scope)> = on_either!(connection, c => known.load(c))?;
+    candidates.by_reference.extend(known.into_iter().map(|(reference, id, scope)| (reference, (id, scope))));
+    let ids: Vec<i64> = references.iter().filter_map(|text| parse_id(text)).collect();
     if !ids.is_empty() {
-        let rows = c::table.filter(c::id.eq_any(&ids)).select(c::id);
-        let existing: Vec<i64> = on_either!(connection, c => rows.load(c))?;
-        found.extend(existing.into_iter().map(|id| (id.to_string(), id)));
+        let rows = c::table.filter(c::id.eq_any(&ids)).select((c::id, (c::service_type, c::account)));
+        candidates.by_id.extend(on_either!(connection, c => rows.load::<(i64, Scope)>(c))?);
     }
-    Ok(found)
+    Ok(candidates)
+}
+
+impl Candidates {
+    /// The message to which a reference in that account's callbacks refers: the one that has it, otherwise the one whose id it is.
+    pub(super) fn find(&self, reference: &str, service_type: &str, account: &str, unscoped: &UnscopedAccounts) -> Option<i64> {
+        let named = self.by_reference.get(reference).filter(|(_, scope)| scope.includes(service_type, account, unscoped));
+        named.map(|(id, _)| *id).or_else(|| {
+            let id = parse_id(reference)?;
+            self.by_id.get(&id).filter(|scope| scope.includes_id(service_type, account, unscoped)).map(|_| id)
+        })
+    }
 }
 
 /// Parses an id in its canonical form.
@@ -48,9 +69,10 @@ fn parse_id(text: &str) -> Option<i64> {
     text.parse().ok().filter(|id: &i64| id.to_string() == text)
 }
 
-/// Matches the message that the embedded reference names.
-pub(crate) fn match_embedded(state: &mut Cow<'_, MessageState>, matches: &Matches) {
-    let message = state.embedded_id.as_ref().and_then(|embedded| matches.get(embedded)).copied();
+/// Matches the message to which the embedded reference refers.
+pub(crate) fn match_embedded(key: &MessageKey, state: &mut Cow<'_, MessageState>, candidates: &Candidates, options: &Options) {
+    let find = |reference: &str| candidates.find(reference, &key.service_type, &key.account, &options.unscoped_accounts);
+    let message = state.embedded_id.as_deref().and_then(find);
     if message.is_some() {
         state.to_mut().set_match(message, Some(Word::Borrowed(EMBEDDED)));
     }
@@ -59,12 +81,20 @@ pub(crate) fn match_embedded(state: &mut Cow<'_, MessageState>, matches: &Matche
 /// Matches the only message on that channel to that recipient at about that time.
 pub(crate) fn match_by_time(
     connection: &mut Connection,
+    key: &MessageKey,
     state: &mut Cow<'_, MessageState>,
     options: &Options,
 ) -> QueryResult<()> {
     if state.message_id.is_none() && options.timestamp_window.is_some() {
         let at = state.status_at.unwrap_or(state.updated_at).naive();
-        let message = find_by_time(connection, state.channel.as_deref(), state.recipient.as_deref(), at, options)?;
+        let sent = Sent {
+            service_type: &key.service_type,
+            account: &key.account,
+            channel: state.channel.as_deref(),
+            recipient: state.recipient.as_deref(),
+            at,
+        };
+        let message = find_by_time(connection, sent, options)?;
         if message.is_some() {
             state.to_mut().set_match(message, Some(Word::Borrowed(TIMESTAMP)));
         }
@@ -110,20 +140,30 @@ fn share_match(
     Ok(())
 }
 
-/// The message on that channel to that recipient that was sent within the window; none if there is more than one.
-pub(crate) fn find_by_time(
-    connection: &mut Connection,
-    channel: Option<&str>,
-    recipient: Option<&str>,
-    at: NaiveDateTime,
-    options: &Options,
-) -> QueryResult<Option<i64>> {
+/// The message of a callback, as far as the application's message can be guessed from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent<'s> {
+    pub(super) service_type: &'s str,
+    pub(super) account: &'s str,
+    pub(super) channel: Option<&'s str>,
+    pub(super) recipient: Option<&'s str>,
+    pub(super) at: NaiveDateTime,
+}
+
+/// The account's message on that channel to that recipient that was sent within the window; none if there is more than one.
+pub(super) fn find_by_time(connection: &mut Connection, sent: Sent<'_>, options: &Options) -> QueryResult<Option<i64>> {
+    let Sent { service_type, account, channel, recipient, at } = sent;
     let window = options.timestamp_window.and_then(|window| TimeDelta::from_std(window).ok());
     let (Some(channel), Some(recipient), Some(window)) = (channel, recipient, window) else { return Ok(None) };
     let from = at.checked_sub_signed(window).unwrap_or(NaiveDateTime::MIN);
     let to = at.checked_add_signed(window).unwrap_or(NaiveDateTime::MAX);
-    let sent = c::table.filter(c::recipient.eq(recipient)).filter(c::channel.eq(channel)).filter(c::sent_at.between(from, to));
-    let found: Vec<i64> = on_either!(connection, c => sent.limit(2).select(c::id).load(c))?;
+    let found = c::table
+        .filter(c::recipient.eq(recipient))
+        .filter(c::channel.eq(channel))
+        .filter(c::sent_at.between(from, to))
+        .filter(c::service_type.is_null().or(c::service_type.eq(service_type)))
+        .filter(c::account.eq_any(options.unscoped_accounts.accounts_of(service_type, account)));
+    let found: Vec<i64> = on_either!(connection, c => found.limit(2).select(c::id).load(c))?;
     Ok(match found.as_slice() {
         [only] => Some(*only),
         _ => None,

@@ -3,4 +3,5 @@
 pub(crate) mod link;
 pub(crate) mod matching;
 pub(crate) mod registration;
+pub(crate) mod scope;
 pub(crate) mod sweep;

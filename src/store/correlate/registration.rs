@@ -9,6 +9,7 @@ use diesel::{ExpressionMethods, Insertable, QueryResult, RunQueryDsl, dsl::case_
 
 use super::{
     link::{self, LinkRow},
+    scope::Scope,
     sweep,
 };
 use crate::{
@@ -35,6 +36,7 @@ pub struct Registration {
     pub reference: String,
     /// Provider.
     pub service_type: &'static str,
+    /// The account through which it is sent. Only its callbacks may refer to the message.
     pub account: String,
     /// The provider's id, if already known.
     pub external_id: Option<ExternalId>,
@@ -51,6 +53,7 @@ struct NewMetric {
     reference: String,
     channel: Option<&'static str>,
     service_type: &'static str,
+    account: String,
     recipient: Option<String>,
     sent_at: Option<NaiveDateTime>,
 }
@@ -68,9 +71,9 @@ impl Store {
     /// Registers messages of the application; returns their ids in the given order. Batches before a failed one are committed, and
     /// registering a message again is safe.
     pub async fn register(&self, registrations: Vec<Registration>) -> Result<Vec<i64>, StoreError> {
-        let options = self.options;
         let mut ids = Vec::with_capacity(registrations.len());
         for batch in batches(registrations) {
+            let options = self.options.clone();
             ids.extend(self.write(move |connection| register(connection, &batch, &options)).await?);
         }
         Ok(ids)
@@ -92,8 +95,10 @@ fn register(connection: &mut Connection, registrations: &[Registration], options
             let id = upsert_metric(connection, &registration.row())?;
             ids.insert(*index, id);
             if options.matches_embedded {
-                let carrying = link::link_rows_by_reference(connection, &[&registration.reference])?;
-                matches.extend(carrying.into_iter().map(|(_, row)| (row, (id, EMBEDDED))));
+                let scope = registration.scope();
+                let carrying = link::link_rows_by_reference(connection, &[&registration.reference])?.into_iter();
+                let carrying = carrying.map(|(_, row)| row).filter(|row| row.is_in(&scope, options));
+                matches.extend(carrying.map(|row| (row, (id, EMBEDDED))));
             }
             mappings.extend(registration.key().map(|key| (key, id)));
         }
@@ -118,9 +123,14 @@ impl Registration {
             reference: self.reference.clone(),
             channel: self.channel.map(Into::into),
             service_type: self.service_type,
+            account: self.account.clone(),
             recipient: self.recipient.clone(),
             sent_at: self.sent_at.map(Timestamp::naive),
         }
+    }
+
+    fn scope(&self) -> Scope {
+        Scope { service_type: Some(self.service_type.to_owned()), account: self.account.clone() }
     }
 
     fn key(&self) -> Option<MessageKey> {
@@ -148,7 +158,7 @@ fn upsert_metric(connection: &mut Connection, row: &NewMetric) -> QueryResult<i6
             .values(row)
             .on_conflict(c::reference)
             .do_update()
-            .set((set_if_registered!(c::channel), set_if_registered!(c::service_type), set_if_registered!(c::recipient), set_if_registered!(c::sent_at)))
+            .set((set_if_registered!(c::channel), set_if_registered!(c::service_type), set_if_registered!(c::account), set_if_registered!(c::recipient), set_if_registered!(c::sent_at)))
             .returning(c::id)
             .get_result(c)
     })

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{
     link::{self, LinkRow},
-    matching,
+    matching::{self, Sent},
 };
 use crate::store::{
     Options,
@@ -35,8 +35,26 @@ const FIRST_SPAN: i64 = 100_000;
 /// Messages that each further sweep scans again, because ids are assigned before their transactions commit.
 const OVERLAP: i64 = 5_000;
 
-/// An unmatched message: id, channel, recipient, reference, time.
-type UnmatchedRow = (i64, Option<String>, Option<String>, Option<String>, Option<NaiveDateTime>);
+/// An unmatched message.
+#[derive(diesel::Queryable, diesel::Selectable)]
+#[diesel(table_name = m)]
+struct UnmatchedRow {
+    id: i64,
+    service_type: String,
+    account: String,
+    channel: Option<String>,
+    recipient: Option<String>,
+    embedded_id: Option<String>,
+    status_at: Option<NaiveDateTime>,
+}
+
+impl UnmatchedRow {
+    fn sent(&self) -> Option<Sent<'_>> {
+        let Self { service_type, account, channel, recipient, status_at, .. } = self;
+        let (channel, recipient) = (channel.as_deref(), recipient.as_deref());
+        Some(Sent { service_type, account, channel, recipient, at: (*status_at)? })
+    }
+}
 
 /// Progress of one gateway's sweeps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,7 +108,7 @@ pub(crate) fn link_new_messages(connection: &mut Connection, after: i64, options
     if options.matches_embedded {
         let ids = metrics.iter().map(|(id, _)| id.to_string());
         let references = metrics.iter().filter_map(|(_, reference)| reference.clone());
-        link_embedded(connection, &ids.chain(references).collect())?;
+        link_embedded(connection, &ids.chain(references).collect(), options)?;
     }
     Ok((last, is_full(metrics.len())))
 }
@@ -101,10 +119,10 @@ pub(crate) fn match_unmatched(connection: &mut Connection, before: Option<i64>, 
     let first = before - SCAN_SPAN;
     let rows = unmatched(connection, first, before, options)?;
     if options.matches_embedded {
-        link_embedded(connection, &rows.iter().filter_map(|(.., reference, _)| reference.clone()).collect())?;
+        link_embedded(connection, &rows.iter().filter_map(|row| row.embedded_id.clone()).collect(), options)?;
     }
     match_all_by_time(connection, &rows, options)?;
-    let last = if is_full(rows.len()) { rows.last().map_or(first, |(id, ..)| *id) } else { first };
+    let last = if is_full(rows.len()) { rows.last().map_or(first, |row| row.id) } else { first };
     Ok((last > 0).then_some(last))
 }
 
@@ -128,9 +146,8 @@ fn next_id(connection: &mut Connection) -> QueryResult<Option<i64>> {
 fn unmatched(connection: &mut Connection, first: i64, before: i64, options: &Options) -> QueryResult<Vec<UnmatchedRow>> {
     let in_range = m::table.filter(m::id.ge(first)).filter(m::id.lt(before)).filter(m::message_id.is_null());
     let matchable = in_range.filter(m::embedded_id.is_not_null().or(options.timestamp_window.is_some().into_sql::<Bool>()));
-    let rows =
-        matchable.order(m::id.desc()).limit(BATCH_SIZE).select((m::id, m::channel, m::recipient, m::embedded_id, m::status_at));
-    on_either!(connection, c => rows.load(c))
+    let rows = matchable.order(m::id.desc()).limit(BATCH_SIZE);
+    on_either!(connection, c => rows.select(UnmatchedRow::as_select()).load(c))
 }
 
 fn match_all_by_time(connection: &mut Connection, rows: &[UnmatchedRow], options: &Options) -> QueryResult<()> {
@@ -138,11 +155,9 @@ fn match_all_by_time(connection: &mut Connection, rows: &[UnmatchedRow], options
         return Ok(());
     }
     let mut matches: BTreeMap<i64, i64> = BTreeMap::new();
-    for (id, channel, recipient, _, at) in rows {
-        let find_by_time =
-            |at: &NaiveDateTime| matching::find_by_time(connection, channel.as_deref(), recipient.as_deref(), *at, options);
-        let message = at.as_ref().map(find_by_time).transpose()?.flatten();
-        matches.extend(message.map(|message| (*id, message)));
+    for row in rows {
+        let Some(sent) = row.sent() else { continue };
+        matches.extend(matching::find_by_time(connection, sent, options)?.map(|message| (row.id, message)));
     }
     matches.into_iter().try_for_each(|(id, message)| set_match_by_time(connection, id, message))
 }
@@ -155,17 +170,20 @@ fn set_match_by_time(connection: &mut Connection, row: i64, message: i64) -> Que
 }
 
 /// Matches rows that carry one of these references, in the order of their keys.
-fn link_embedded(connection: &mut Connection, texts: &BTreeSet<String>) -> QueryResult<()> {
+fn link_embedded(connection: &mut Connection, texts: &BTreeSet<String>, options: &Options) -> QueryResult<()> {
     let carried: BTreeSet<String> = rows_carrying(connection, texts)?.into_iter().map(|(text, _)| text).collect();
     if carried.is_empty() {
         return Ok(());
     }
     connection.transaction(|connection| {
         advisory_locks::take(connection, &carried.iter().map(|text| Lock::reference(text)).collect())?;
-        let messages = matching::find_by_references(connection, &carried.iter().map(String::as_str).collect())?;
-        let rows = rows_carrying(connection, texts)?;
-        let rows = rows.into_iter().filter_map(|(text, row)| Some((row, *messages.get(&text)?)));
-        for (row, message) in rows.collect::<BTreeMap<LinkRow, i64>>() {
+        let candidates = matching::find_candidates(connection, &carried.iter().map(String::as_str).collect())?;
+        let mut matches: BTreeMap<LinkRow, i64> = BTreeMap::new();
+        for (text, row) in rows_carrying(connection, texts)? {
+            let message = candidates.find(&text, &row.service_type, &row.account, &options.unscoped_accounts);
+            matches.extend(message.map(|message| (row, message)));
+        }
+        for (row, message) in matches {
             if row.message_id != Some(message) {
                 link::set_match(connection, &row, message, EMBEDDED)?;
             }

@@ -33,6 +33,7 @@ diesel::table! {
         recipient -> Nullable<Text>,
         sent_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+        account -> Text,
     }
 }
 

@@ -29,11 +29,11 @@ impl Store {
     }
 
     async fn link_messages(&self) -> Result<(), StoreError> {
-        let options = self.options;
         while self.write(sweep::propagate_mappings).await? {}
         let mut progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let mut after = self.write(move |connection| sweep::first_id(connection, progress)).await?;
         loop {
+            let options = self.options.clone();
             let (last, has_more) = self.write(move |connection| sweep::link_new_messages(connection, after, &options)).await?;
             after = last;
             if !has_more {
@@ -42,7 +42,9 @@ impl Store {
         }
         // The newest unmatched rows, and some of the others in turn.
         let oldest = progress.unmatched;
+        let options = self.options.clone();
         self.write(move |connection| sweep::match_unmatched(connection, None, &options)).await?;
+        let options = self.options.clone();
         progress.unmatched = self.write(move |connection| sweep::match_unmatched(connection, oldest, &options)).await?;
         progress.metric = Some(after);
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;

@@ -40,7 +40,7 @@ pub type ReparsedRequest = (i64, Option<Record>);
 impl Store {
     /// Replaces what was derived from stored callbacks by what is derived now. A dry run is rolled back.
     pub async fn rederive(&self, requests: Vec<ReparsedRequest>, is_dry_run: bool) -> Result<RederiveOutcome, StoreError> {
-        let options = self.options;
+        let options = self.options.clone();
         self.write(move |connection| rederive(connection, &requests, &options, is_dry_run)).await
     }
 }

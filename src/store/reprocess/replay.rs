@@ -36,7 +36,7 @@ pub struct ReplayOutcome {
 impl Store {
     /// Applies a quarantined request as parsed now; `None` if it is no longer quarantined. A dry run is rolled back.
     pub async fn apply(&self, id: i64, record: Record, is_dry_run: bool) -> Result<Option<ReplayOutcome>, StoreError> {
-        let options = self.options;
+        let options = self.options.clone();
         self.write(move |connection| apply(connection, id, &record, &options, is_dry_run)).await
     }
 

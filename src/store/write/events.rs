@@ -15,7 +15,7 @@ use super::{
 };
 use crate::store::{
     Options,
-    correlate::matching::{self, Matches},
+    correlate::matching::{self, Candidates},
     db::{
         connection::Connection,
         key::{MessageKey, ShortKey},
@@ -198,19 +198,17 @@ fn messages<'r>(
     options: &Options,
 ) -> QueryResult<(Messages<'r>, BTreeSet<MessageKey>)> {
     let contributions = || new.iter().filter_map(|new| new.event.contribution());
-    let references = if options.matches_embedded {
-        matching::find_by_references(
-            connection,
-            &contributions().filter_map(|contribution| contribution.state.embedded_id.as_deref()).collect(),
-        )?
+    let candidates = if options.matches_embedded {
+        let references = contributions().filter_map(|contribution| contribution.state.embedded_id.as_deref()).collect();
+        matching::find_candidates(connection, &references)?
     } else {
-        Matches::new()
+        Candidates::default()
     };
     let mut messages: Messages<'r> = BTreeMap::new();
     let mut shared: BTreeSet<MessageKey> = BTreeSet::new();
     for contribution in contributions() {
         let mut state = Cow::Borrowed(&contribution.state);
-        matching::match_embedded(&mut state, &references);
+        matching::match_embedded(&contribution.key, &mut state, &candidates, options);
         match messages.get_mut(&contribution.key) {
             Some(existing) => existing.to_mut().absorb(state.into_owned()),
             None => drop(messages.insert(&contribution.key, state)),
@@ -220,7 +218,7 @@ fn messages<'r>(
         }
     }
     matching::share_matches(connection, &mut messages, &shared)?;
-    messages.values_mut().try_for_each(|state| matching::match_by_time(connection, state, options))?;
+    messages.iter_mut().try_for_each(|(key, state)| matching::match_by_time(connection, key, state, options))?;
     Ok((messages, shared))
 }
 

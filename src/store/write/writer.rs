@@ -141,7 +141,7 @@ impl Writer {
     }
 
     fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, ErrorKind> {
-        let (options, started) = (self.options, Instant::now());
+        let (options, started) = (self.options.clone(), Instant::now());
         let CommitOutcome { committed, new } = self.run_transaction(|connection| commit(connection, records, &options))?;
         self.metrics.observe_commit(records.len(), started.elapsed());
         for (record, event) in new {

@@ -36,7 +36,7 @@ pub fn statistics_of(database: &Database, write: impl FnOnce(&Store)) -> BTreeMa
         let open = format!("SELECT count(*)::text AS row FROM pg_stat_activity WHERE application_name = '{schema}'");
         wait_until("the end of the gateway's sessions", || database.query(&open) == ["0"]);
     };
-    Store::open(&url, options).expect("a store").close();
+    Store::open(&url, options.clone()).expect("a store").close();
     wait_for_sessions();
     let before = tables(database);
     let store = Store::attach(&url, options).expect("a store");

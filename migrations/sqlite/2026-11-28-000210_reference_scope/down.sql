@@ -1,0 +1,1 @@
+ALTER TABLE communication_metrics DROP COLUMN account;

@@ -31,6 +31,17 @@ impl Account {
         Self(Self::UNNAMED.to_owned())
     }
 
+    /// The account of requests to accounts that do not exist. No path has its name.
+    pub fn unknown() -> Self {
+        Self("?".to_owned())
+    }
+
+    /// Returns true if the name in a path could be an account's.
+    pub fn may_be_named(name: &str) -> bool {
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        is_plain && Self::from_str(&name.to_uppercase().replace('-', "_")).is_ok()
+    }
+
     /// The name in paths and in the store.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -129,12 +140,12 @@ impl Endpoint {
     /// Counts a verified callback, by the scheme and the secret that verified it.
     pub fn count_verified(&self, callback: &VerifiedCallback<'_>) {
         let proof = callback.proof();
-        self.metrics.count_verified(proof.scheme().name, proof.secret_index(), callback.received_at);
+        self.metrics.count_verified(proof.scheme().name, proof.secret_index(), callback.as_received().received_at);
     }
 
     /// Counts a verified callback against the limits.
     pub fn admit(&self, callback: &VerifiedCallback<'_>) -> Result<Admission<'_>, RateLimited> {
-        self.limiter.admit(callback.received_at)
+        self.limiter.admit(callback.as_received().received_at)
     }
 }
 
@@ -169,9 +180,9 @@ impl EndpointConfig {
         networks.is_empty() || ip::is_allowed(head, networks)
     }
 
-    /// Returns false if no request with this head can be verified.
-    pub fn may_verify(&self, head: &Callback) -> bool {
-        self.unverified.is_some() || head.url_token.is_some() || self.provider.may_verify(head)
+    /// Fails if no request with this head can be verified.
+    pub fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
+        if self.unverified.is_some() || head.url_token.is_some() { Ok(()) } else { self.provider.check_head(head) }
     }
 
     pub fn verify<'c>(&self, callback: &'c Callback) -> Result<VerifiedCallback<'c>, VerifyError> {

@@ -20,7 +20,8 @@ const USUAL_FIELDS: usize = 16;
 #[derive(Debug, Default)]
 pub struct Form<'b>(Vec<Pair<'b>>);
 
-type Pair<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
+/// A name and its value.
+pub type Pair<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
 
 impl<'b> Form<'b> {
     /// Decodes `+` and `%XX`. `None` if there are more than 2,000 fields.
@@ -36,6 +37,15 @@ impl<'b> Form<'b> {
             pairs.push((decode_component(name), decode_component(value)));
         }
         Some(Self(pairs))
+    }
+
+    /// A form of decoded pairs.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = Pair<'b>>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    pub fn into_pairs(self) -> impl Iterator<Item = Pair<'b>> {
+        self.0.into_iter()
     }
 
     /// The scalar members of a JSON object, for senders that use the same fields in both forms. Null counts as missing.

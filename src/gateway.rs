@@ -66,7 +66,8 @@ impl Gateway {
             let metrics = metrics.endpoint(&labels(&endpoint));
             Endpoint::new(endpoint, metrics)
         });
-        let router = Arc::new(Router::new(configured.collect(), fallback.clone()));
+        let unknown = config.unknown_accounts.into_iter().map(EndpointConfig::build).collect();
+        let router = Arc::new(Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown));
         Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
             router,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    endpoint::Endpoint,
+    endpoint::{Account, Endpoint},
     public_url::PublicUrl,
     url_token::{self, Grant},
 };
@@ -14,6 +14,9 @@ pub const HEALTH_PATH: &str = "/webhooks/health";
 /// The configured endpoints, ready for requests.
 pub struct Router {
     all: Vec<Endpoint>,
+    /// For each provider with named accounts an endpoint that answers for those that do not exist, so that names cannot be guessed. Its
+    /// secrets are random.
+    unknown: Vec<Endpoint>,
     /// The endpoint's index and the route's name, by path.
     routes: HashMap<String, (usize, &'static str)>,
     /// The public listener's own address.
@@ -36,7 +39,14 @@ impl Router {
         let all: Vec<Endpoint> = endpoints.into_iter().map(|endpoint| endpoint.with_public_urls(&listener)).collect();
         let routes = all.iter().enumerate();
         let routes = routes.flat_map(|(place, endpoint)| endpoint.paths().map(move |(path, route)| (path, (place, route))));
-        Self { routes: routes.collect(), all, listener }
+        Self { routes: routes.collect(), all, unknown: Vec::new(), listener }
+    }
+
+    /// Adds the endpoints that answer for unknown accounts.
+    #[must_use]
+    pub fn with_unknown_accounts(mut self, endpoints: Vec<Endpoint>) -> Self {
+        self.unknown = endpoints.into_iter().map(|endpoint| endpoint.with_public_urls(&self.listener)).collect();
+        self
     }
 
     /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
@@ -44,10 +54,22 @@ impl Router {
         if let Some(route) = self.route_without_token(path) {
             return Some(route);
         }
-        let (path, token) = path.rsplit_once(url_token::SEGMENT)?;
+        let Some((path, token)) = path.rsplit_once(url_token::SEGMENT) else { return self.unknown_account(path) };
         let route = self.route_without_token(path)?;
         let url_token = Some(route.endpoint.grant(token)?);
         Some(Route { url_token, ..route })
+    }
+
+    /// The route of an account that does not exist, at a provider with named accounts.
+    fn unknown_account(&self, path: &str) -> Option<Route<'_>> {
+        self.unknown.iter().find_map(|endpoint| {
+            let below = path.strip_prefix(endpoint.base_path.as_str())?.strip_prefix('/')?;
+            let (account, route) = match below.split_once('/') {
+                None => (below, ""),
+                Some((account, route)) => (account, *endpoint.spec.routes.iter().find(|known| **known == route)?),
+            };
+            Account::may_be_named(account).then_some(Route { endpoint, route, url_token: None })
+        })
     }
 
     /// The route of a path without a token at its end.

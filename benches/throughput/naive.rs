@@ -30,7 +30,7 @@ impl Row {
             external_id: event.external_id.as_ref().expect("an id").as_str().to_owned(),
             status: event.status.map(Into::into),
             recipient: event.facts.recipient.clone(),
-            body: verified.body.to_vec(),
+            body: verified.as_received().body.to_vec(),
         }
     }
 }

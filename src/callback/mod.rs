@@ -1,5 +1,6 @@
 //! One HTTP request from a provider, not verified yet.
 
+pub(crate) mod flat_json;
 mod headers;
 mod payload;
 
@@ -7,9 +8,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 
+pub(crate) use self::payload::with_values;
 pub use self::{
     headers::{Headers, Repeated},
-    payload::{Document, Payload, PayloadKind},
+    payload::{Document, Parameter, Payload, PayloadKind, parameters, query_as_json},
 };
 use crate::{form, public_url::PublicUrl, time::Timestamp, url_token::Grant};
 

@@ -34,8 +34,9 @@ pub(super) struct Shared {
     pub(super) per_minute: usize,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> Vec<EndpointConfig> {
-    let mut endpoints: Vec<EndpointConfig> = Vec::new();
+/// The endpoints, and those that answer for unknown accounts.
+pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> (Vec<EndpointConfig>, Vec<EndpointConfig>) {
+    let (mut endpoints, mut unknown): (Vec<EndpointConfig>, _) = (Vec::new(), Vec::new());
     for spec in providers::ALL {
         let mut accounts = accounts_of(reader, spec);
         if shared.unverified.is_some() {
@@ -43,6 +44,9 @@ pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> Vec<EndpointConf
         }
         warn_of_shared_secrets(reader, spec, &accounts);
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
+        if shared.unverified.is_none() {
+            unknown.extend(unknown_account(reader, spec, &accounts, &unnamed, shared));
+        }
         for (account, given) in accounts {
             if let Some(endpoint) = connect(reader, spec, account, &given, &unnamed, shared) {
                 let taken: Vec<String> = endpoints.iter().flat_map(EndpointConfig::paths).map(|(path, _)| path).collect();
@@ -57,7 +61,24 @@ pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> Vec<EndpointConf
         let proofs: Vec<String> = providers::ALL.iter().flat_map(|spec| spec.proofs()).collect();
         reader.warning(&proofs.join(", "), "none is set, so all providers are off");
     }
-    endpoints
+    (endpoints, unknown)
+}
+
+/// An account with the settings of a named one and random secrets. It answers like that account, and takes as long.
+fn unknown_account(
+    reader: &Reader<'_>,
+    spec: &'static Spec,
+    accounts: &BTreeMap<Account, Given>,
+    unnamed: &Given,
+    shared: &Shared,
+) -> Option<EndpointConfig> {
+    let (_, mut given) = accounts.iter().find(|(account, _)| !account.is_unnamed()).map(|(name, given)| (name, given.clone()))?;
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).ok()?;
+    for (setting, value) in (spec.generate)(&random) {
+        given.entry(setting.to_owned()).and_modify(|(_, secret)| *secret = value);
+    }
+    connect(&mut Reader::new(reader.env), spec, Account::unknown(), &given, unnamed, shared)
 }
 
 /// The provider's variables by account.

@@ -59,6 +59,8 @@ pub struct Config {
     pub shutdown_delay: Duration,
     pub log: LogConfig,
     pub endpoints: Vec<EndpointConfig>,
+    /// One for each provider with named accounts; see [`crate::router::Router`].
+    pub unknown_accounts: Vec<EndpointConfig>,
 }
 
 /// The log's level and format.
@@ -130,7 +132,7 @@ impl Config {
             unverified: unverified(reader, listen, &database),
             per_minute: reader.parsed(&variables::WEBHOOK_RATE_LIMIT, "a whole number"),
         };
-        let endpoints = endpoints::read(reader, &shared);
+        let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
         let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
         if signed_urls.into_iter().any(|url| url.host().contains('_')) {
             reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio rejects (error 21609)");
@@ -155,6 +157,7 @@ impl Config {
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,
+            unknown_accounts,
         }
     }
 }

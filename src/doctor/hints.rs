@@ -21,7 +21,7 @@ pub(super) fn hint(router: &Router, endpoint: &Endpoint, callback: &Callback, ca
             "callbacks are not verified here (VERIFY_WEBHOOK_SIGNATURES=false); WEBHOOK_ALLOW_TUNNEL=true permits a tunnel"
         }
         VerifyError::Unsigned => "it was answered 503, so that the provider retries it with a signature",
-        VerifyError::Probe => "nothing is wrong",
+        VerifyError::Probe | VerifyError::Challenged => "nothing is wrong",
         VerifyError::Shape => "unknown request shape, or re-encoded parameters; no setting fixes this",
         VerifyError::SchemeOff | VerifyError::UnknownKey | VerifyError::OtherAccount => "no near miss matches",
         VerifyError::NotCovered => {

@@ -43,7 +43,10 @@ pub fn examine(router: &Router, endpoint: &Endpoint, callback: &Callback, cause:
 
 /// Causes that no near miss can explain better.
 fn is_conclusive(cause: VerifyError) -> bool {
-    matches!(cause, VerifyError::Repeated | VerifyError::Forwarded | VerifyError::Probe | VerifyError::Unsigned)
+    matches!(
+        cause,
+        VerifyError::Repeated | VerifyError::Forwarded | VerifyError::Probe | VerifyError::Challenged | VerifyError::Unsigned
+    )
 }
 
 /// The signature is valid except for its time.

@@ -47,14 +47,20 @@ impl From<RequestError> for Outcome {
     }
 }
 
+impl From<VerifyError> for Outcome {
+    fn from(cause: VerifyError) -> Self {
+        if cause.is_failure() { Self::Rejected(RejectedCause::NotVerified(cause.into())) } else { Self::Ignored }
+    }
+}
+
 impl From<&Result<Received, ReceiveError>> for Outcome {
     fn from(result: &Result<Received, ReceiveError>) -> Self {
         match result {
-            Ok(Received { reply: Reply::Document(_), .. }) | Err(ReceiveError::Rejected(VerifyError::Probe)) => Self::Ignored,
+            Ok(Received { reply: Reply::Document(_), .. }) => Self::Ignored,
             Ok(Received { committed, .. }) if committed.is_duplicate() => Self::Duplicate,
             Ok(Received { committed, .. }) if committed.is_quarantined() => Self::Quarantined,
             Ok(_) => Self::Accepted,
-            Err(ReceiveError::Rejected(rejected)) => Self::Rejected(RejectedCause::NotVerified(rejected.into())),
+            Err(ReceiveError::Rejected(cause)) => (*cause).into(),
             Err(ReceiveError::Limited(_)) => Self::Failed(FailedCause::RateLimited),
             Err(ReceiveError::NotStored(StoreError::Busy)) => Self::Failed(FailedCause::Busy),
             Err(ReceiveError::NotStored(_)) => Self::Failed(FailedCause::Database),
@@ -89,7 +95,9 @@ pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpRe
         // An empty probe: there is nothing to store, and the response claims no success.
         ReceiveError::Rejected(VerifyError::Probe) => json(StatusCode::OK).body(PROBE),
         ReceiveError::Rejected(cause) => {
-            tracing::warn!(provider, account, cause = <&str>::from(cause), "verification failed: {cause}");
+            if cause.is_failure() {
+                tracing::warn!(provider, account, cause = <&str>::from(cause), "verification failed: {cause}");
+            }
             if *cause == VerifyError::Unsigned { unavailable() } else { invalid_signature(endpoint.provider.challenge()) }
         }
         ReceiveError::Limited(limited) => {

@@ -75,9 +75,9 @@ async fn respond(
             guard.set_outcome(error.into());
             return response::request_error(error);
         }
-        Err(ReadError::Unsigned(head)) => {
-            guard.set_outcome(Outcome::Rejected(RejectedCause::NotVerified(VerifyError::Missing.into())));
-            return response::close_after(reject(gateway, endpoint, *head, VerifyError::Missing, guard));
+        Err(ReadError::Unsigned(head, cause)) => {
+            guard.set_outcome(cause.into());
+            return response::close_after(reject(gateway, endpoint, *head, cause, guard));
         }
     };
     let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
@@ -109,8 +109,8 @@ fn reject(
 /// Reason for which a request did not become a callback.
 enum ReadError {
     Request(RequestError),
-    /// The request has no signature; its body was not read.
-    Unsigned(Box<Callback>),
+    /// The request has no proof; its body was not read.
+    Unsigned(Box<Callback>, VerifyError),
 }
 
 impl From<RequestError> for ReadError {
@@ -142,8 +142,8 @@ async fn read_callback<'g>(
         return Err(RequestError::Forbidden.into());
     }
     check_head(request, endpoint.spec)?;
-    if !endpoint.may_verify(&callback) {
-        return Err(ReadError::Unsigned(Box::new(callback)));
+    if let Err(cause) = endpoint.check_head(&callback) {
+        return Err(ReadError::Unsigned(Box::new(callback), cause));
     }
     callback.body = body::read(payload, &gateway.body_room, body_permit).await?;
     callback.received_at = gateway.clock.now();

@@ -12,7 +12,7 @@ pub enum Outcome {
     Duplicate,
     /// Verified and stored, but not applied.
     Quarantined,
-    /// Nothing to apply: a probe, or a document that was fetched.
+    /// Nothing to apply: a probe, a challenge, or a document that was fetched.
     Ignored,
     /// Not verified.
     Rejected(RejectedCause),

@@ -246,9 +246,9 @@ impl NearMiss {
 
 /// One account at a provider, with what verifies its callbacks. Pure: no async, no input or output, no clock, no global.
 pub trait Provider: Send + Sync {
-    /// Returns false if no request with this head can be verified, so that its body is not read.
-    fn may_verify(&self, _head: &Callback) -> bool {
-        true
+    /// Fails if no request with this head can be verified, so that its body is not read.
+    fn check_head(&self, _head: &Callback) -> Result<(), VerifyError> {
+        Ok(())
     }
 
     /// Verifies a callback over the bytes received.
@@ -293,7 +293,7 @@ pub trait Provider: Send + Sync {
         &[]
     }
 
-    /// The `WWW-Authenticate` header of a 401.
+    /// The `WWW-Authenticate` header of a 401. A callback without the credentials is then [`VerifyError::Challenged`].
     fn challenge(&self) -> Option<&'static str> {
         None
     }

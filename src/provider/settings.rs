@@ -127,6 +127,10 @@ impl<'s> Settings<'s> {
         text
     }
 
+    pub fn is_set(&self, name: &str) -> bool {
+        self.given.get(name).is_some_and(|(_, value)| !value.is_empty())
+    }
+
     /// A text that may be unset. A placeholder is a problem.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let (variable, value) = self.given.get(name)?;

@@ -80,8 +80,8 @@ fn header(settings: &mut Settings<'_>) -> String {
 }
 
 impl Provider for SignedBody {
-    fn may_verify(&self, head: &Callback) -> bool {
-        self.is_signed(head)
+    fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
+        if self.is_signed(head) { Ok(()) } else { Err(VerifyError::Missing) }
     }
 
     /// A signature that is present must verify, even if the URL has a token.

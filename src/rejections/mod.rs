@@ -68,10 +68,10 @@ impl Rejections {
         Self { networks, over_limit, jobs, thread: Mutex::new(thread) }
     }
 
-    /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Probes are not
-    /// counted.
+    /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Requests that are
+    /// part of a provider's protocol are not counted.
     pub fn record(&self, endpoint: &Endpoint, callback: Callback, cause: VerifyError) -> Result<(), RateLimited> {
-        if cause == VerifyError::Probe {
+        if !cause.is_failure() {
             return Ok(());
         }
         if let Err(limited) = self.networks.charge(callback.client, 1, callback.received_at) {

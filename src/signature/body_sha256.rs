@@ -1,9 +1,9 @@
 //! Scheme `body-sha256`: the hex HMAC-SHA256 of the raw body, keyed by the secret's text, with or without the prefix `sha256=`.
 //!
 //! Used by the senders of the integration guides ("Webhook Handlers", "Webhook Integration Guide") and by any sender that signs its
-//! body this way in a header.
+//! body this way in a header. The key is often one that also signs tokens, so a body that has the form of a token is rejected.
 
-use super::{HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, matching, request_key};
+use super::{HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, jwt, matching, request_key};
 use crate::callback::{Callback, PayloadKind};
 
 /// Covers the body; neither the URL nor the time.
@@ -40,8 +40,9 @@ pub fn verify<'c>(
     keys: &[HmacSha256Key],
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
-    // Without a body the payload is the query, which is not covered.
-    if callback.body.is_empty() {
+    // Without a body the payload is the query, which is not covered. The signed part of a token is no body: Twilio signs tokens with the
+    // same key, and their holders have its MAC.
+    if callback.body.is_empty() || jwt::is_signing_input(&callback.body) {
         return Err(VerifyError::NotCovered);
     }
     let digits = match (value.strip_prefix(PREFIX), prefix) {

@@ -17,7 +17,7 @@ pub static SCHEME: Scheme = Scheme {
     leaves_open: "the boundaries between parameters; URL of a POST, method, headers; time, unless `VONAGE_SIGNATURE_TOLERANCE` is set",
     covers_url: false,
     covers_payload: true,
-    payload: PayloadKind::Declared,
+    payload: PayloadKind::Parameters,
     tolerance: None,
 };
 

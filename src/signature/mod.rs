@@ -6,7 +6,6 @@
 pub mod basic;
 pub mod body_only;
 pub mod body_sha256;
-mod flat_json;
 pub mod ip;
 pub mod jwt;
 mod mac;
@@ -152,16 +151,26 @@ pub enum VerifyError {
     SchemeOff,
     #[error("no shared key of that name and algorithm is configured")]
     UnknownKey,
-    #[error("it arrived through a proxy or from a browser while verification is off")]
+    #[error("it arrived through a proxy, from a browser or for another host while verification is off")]
     Forwarded,
     #[error("the payload belongs to another account")]
     OtherAccount,
+    /// The provider sends the password of the URL only after a challenge.
+    #[error("the credentials of the URL are missing, which the provider sends after a challenge")]
+    Challenged,
     /// An empty request, by which the provider tests the URL.
     #[error("an empty request, which tests the URL")]
     Probe,
     /// The provider signs callbacks of this kind, and retries an unsigned one with a signature.
     #[error("a callback of a signed kind has no signature")]
     Unsigned,
+}
+
+impl VerifyError {
+    /// Returns false for requests that a provider sends as part of its protocol. They are neither counted nor diagnosed.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Probe | Self::Challenged)
+    }
 }
 
 impl From<Repeated> for VerifyError {

@@ -1,14 +1,13 @@
 //! Requests with the signature among their parameters, which are those of a query, a form, or a flat JSON object.
 
-use serde_json::Value;
+use memchr::memmem;
 
-use super::{
-    Outgoing, Proof, RequestKey, Scheme, VerifyError,
-    flat_json::{Members, Scalar},
-    md5_plain, sms,
-};
+use super::{Outgoing, Proof, RequestKey, Scheme, VerifyError, md5_plain, sms};
 use crate::{
-    callback::{Callback, Payload},
+    callback::{
+        self, Callback, Parameter, Payload,
+        flat_json::{Members, Scalar},
+    },
     form::Form,
     secret::Secret,
 };
@@ -19,9 +18,7 @@ const SIGNATURE: &[u8] = b"sig";
 /// The parameters of a request with `sig` among them, decoded once for every scheme that may have signed them.
 pub struct SignedParameters<'c> {
     callback: &'c Callback,
-    payload: Payload<'c>,
-    /// The members of a document.
-    members: Vec<(String, Scalar<'c>)>,
+    all: Vec<Parameter<'c>>,
 }
 
 /// The scheme that gives the signature, the index of the secret, and the request's key.
@@ -30,17 +27,11 @@ pub(super) type Match = (&'static Scheme, usize, RequestKey);
 impl<'c> SignedParameters<'c> {
     /// Decodes the parameters; `None` if there is no `sig` among them.
     pub fn decode(callback: &'c Callback) -> Option<Self> {
-        let payload = sms::SCHEME.payload.decode(callback);
-        let (is_signed, members) = match &payload {
-            Payload::Form(form) => (form.pairs().any(|(name, _)| name == SIGNATURE), Vec::new()),
-            Payload::Document(document) => {
-                let Members(members) = serde_json::from_slice(document.bytes()).ok()?;
-                let scalars = members.into_iter().map(|(name, value)| Some((name, Scalar::parse(value)?)));
-                let members = scalars.collect::<Option<Vec<_>>>()?;
-                (members.iter().any(|(name, _)| name.as_bytes() == SIGNATURE), members)
-            }
-        };
-        is_signed.then_some(Self { callback, payload, members })
+        // Most documents have none, and need not be parsed. No sender escapes the name.
+        let encoded = if callback.body.is_empty() { callback.query().as_bytes() } else { &callback.body };
+        memmem::find(encoded, SIGNATURE)?;
+        let all = callback::parameters(callback)?;
+        all.iter().any(|(name, _)| name.as_ref() == SIGNATURE).then_some(Self { callback, all })
     }
 
     /// Verifies `sig` by the first scheme that gives it: `sms`, if its keys are passed, and `md5-plain`, if its secrets are. Their
@@ -66,23 +57,15 @@ impl<'c> SignedParameters<'c> {
         };
         let (scheme, index, request_key) = found?;
         drop(parameters);
-        let members = self.members.into_iter().map(|(name, value)| (name, value.into_json()));
-        let payload = match self.payload {
-            Payload::Document(document) => Payload::Document(document.with_json(Value::Object(members.collect()))),
-            form @ Payload::Form(_) => form,
-        };
+        // Signed as a form or as a document, they are read in the same way.
+        let payload = Payload::Form(callback::with_values(self.all));
         Ok(Proof::new(self.callback, scheme, index, request_key).with_payload(payload))
     }
 
     /// Separates the signature from the parameters. Names with a delimiter could be re-encoded, and repeated names are ambiguous;
     /// neither is ever sent.
     pub(super) fn sorted(&self) -> Result<Parameters<'_>, VerifyError> {
-        let mut pairs: Vec<Pair<'_>> = match &self.payload {
-            Payload::Form(form) => form.pairs().map(|(name, value)| (name, Some(value))).collect(),
-            Payload::Document(_) => {
-                self.members.iter().map(|(name, value)| (name.as_bytes(), value.text().map(str::as_bytes))).collect()
-            }
-        };
+        let mut pairs: Vec<Pair<'_>> = self.all.iter().map(|(name, value)| (name.as_ref(), value.as_deref())).collect();
         pairs.sort_unstable();
         let is_plain = |name: &[u8]| !name.is_empty() && !name.iter().any(|byte| b"&=".contains(byte));
         if !pairs.iter().all(|(name, _)| is_plain(name)) {
@@ -159,7 +142,8 @@ pub(super) fn to_sign(outgoing: &Outgoing) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
         Form::decode(encoded)?.pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
     } else {
         let Members(members) = serde_json::from_slice(&outgoing.body).ok()?;
-        let pair = |(name, value): (String, _)| Some((name.into_bytes(), Scalar::parse(value)?.text()?.as_bytes().to_vec()));
+        let pair =
+            |(name, value): (String, _)| Some((name.into_bytes(), Scalar::parse(value)?.into_text()?.into_owned().into_bytes()));
         members.into_iter().filter_map(pair).collect()
     };
     pairs.sort();
@@ -184,36 +168,31 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{callback::Headers, json, signature::Outgoing, time::Timestamp};
+    use crate::{callback::Headers, time::Timestamp};
 
-    #[test]
-    fn payload_of_signed_json_is_the_parsed_body() {
-        let secret = Secret::new("Zx81-signature-secret-q7");
-        let body = br#"{"a":"\u00e9\"","b":"","c":null,"d":1.50,"e":-0,"f":1E5,"g":true,"timestamp":"1"}"#;
-        let mut outgoing = Outgoing {
-            public_url: None,
-            method: "POST".to_owned(),
-            target: "/".to_owned(),
-            headers: Vec::new(),
-            body: body.to_vec(),
-            id: String::new(),
-            seconds: 0,
-        };
-        md5_plain::sign(&secret, &mut outgoing);
+    fn payload(content_type: &str, target: &str, body: &'static str) -> Vec<(String, String)> {
         let callback = Callback {
-            method: outgoing.method,
-            target: outgoing.target,
+            method: "POST".to_owned(),
+            target: target.to_owned(),
             route: "",
             url_token: None,
             client: None,
             public_urls: Arc::from([]),
-            headers: Headers::default(),
-            body: Bytes::from(outgoing.body),
+            headers: [("content-type", content_type)].into_iter().collect::<Headers>(),
+            body: Bytes::from_static(body.as_bytes()),
             received_at: Timestamp::from_seconds(0).expect("an instant"),
         };
-        let signed = SignedParameters::decode(&callback).expect("a signature");
-        let proof = signed.verify(None, Some(&[secret]), None).expect("a proof");
-        let Payload::Document(document) = proof.payload() else { panic!("a form") };
-        assert_eq!(document.json(), Ok(&json::parse(&callback.body).expect("JSON")));
+        let Payload::Form(form) = sms::SCHEME.payload.decode(&callback) else { panic!("a document") };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        form.pairs().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    #[test]
+    fn query_form_and_json_have_the_same_payload() {
+        let query = payload("", "/x?a=%C3%A9%22&b=&d=1.50&e=-0&f=1E5&g=true", "");
+        let form = payload(crate::form::MEDIA_TYPE, "/x?h=1", "a=%C3%A9%22&b=&d=1.50&e=-0&f=1E5&g=true");
+        let json = payload("application/json", "/x?h=1", r#"{"a":"\u00e9\"","b":"","c":null,"d":1.50,"e":-0,"f":1E5,"g":true}"#);
+        assert_eq!(query.len(), 6);
+        assert_eq!((&form, &json), (&query, &query));
     }
 }

@@ -1,7 +1,5 @@
 //! A callback that was verified.
 
-use std::ops::Deref;
-
 use serde_json::Value;
 
 use super::Proof;
@@ -37,20 +35,28 @@ impl<'c> VerifiedCallback<'c> {
 
     /// The raw query, if the scheme signs the URL.
     pub fn signed_query(&self) -> Option<&str> {
-        self.proof.scheme().covers_url.then(|| self.query())
+        self.proof.scheme().covers_url.then(|| self.as_received().query())
+    }
+
+    /// The raw query, unless the scheme signs the payload and not the URL: then anyone may have written it.
+    pub fn query(&self) -> &str {
+        let scheme = self.proof.scheme();
+        if scheme.covers_url || !scheme.covers_payload { self.as_received().query() } else { "" }
+    }
+
+    /// The route of the endpoint to which it was sent.
+    pub fn route(&self) -> &'static str {
+        self.as_received().route
+    }
+
+    /// The whole request, for the store. A parser reads only what the proof covers.
+    pub fn as_received(&self) -> &'c Callback {
+        self.proof.callback()
     }
 }
 
 impl<'c> From<Proof<'c>> for VerifiedCallback<'c> {
     fn from(proof: Proof<'c>) -> Self {
         Self { proof }
-    }
-}
-
-impl Deref for VerifiedCallback<'_> {
-    type Target = Callback;
-
-    fn deref(&self) -> &Callback {
-        self.proof.callback()
     }
 }

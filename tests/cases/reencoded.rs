@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use crate::case::TestRequest;
 
 type Pair = (Vec<u8>, Vec<u8>);
@@ -11,8 +13,9 @@ type Pair = (Vec<u8>, Vec<u8>);
 pub(crate) fn variants(request: &TestRequest) -> Vec<(String, TestRequest)> {
     let pairs =
         pairs(if request.body.is_empty() { query(&request.target) } else { std::str::from_utf8(&request.body).unwrap_or("") });
-    let is_form = request.headers.iter().any(|(_, value)| value.starts_with("application/x-www-form-urlencoded"));
+    let is_form = has_type(request, FORM);
     let mut variants = methods(request);
+    variants.extend(in_other_places(request));
     variants.extend(respelled(request));
     variants.extend(query_into_form(request));
     if is_form && !request.body.is_empty() {
@@ -22,6 +25,49 @@ pub(crate) fn variants(request: &TestRequest) -> Vec<(String, TestRequest)> {
         variants.push(("every byte escaped".to_owned(), TestRequest { body: escape_all(&pairs), ..request.clone() }));
     }
     variants
+}
+
+/// The parameters of a query, a form or a flat JSON object in each of the other two places.
+pub(crate) fn in_other_places(request: &TestRequest) -> Vec<(String, TestRequest)> {
+    let is_form = has_type(request, FORM);
+    let pairs: Vec<Pair> = if request.body.is_empty() || is_form {
+        pairs(if is_form { std::str::from_utf8(&request.body).unwrap_or("") } else { query(&request.target) })
+    } else {
+        let Ok(Value::Object(members)) = serde_json::from_slice(&request.body) else { return Vec::new() };
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
+        members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone().into_bytes(), text(value)))
+            .collect()
+    };
+    let path = request.target.split('?').next().unwrap_or_default();
+    let encoded = String::from_utf8(encode(&pairs)).expect("ASCII");
+    let text = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes)).to_string();
+    let members: Vec<String> = pairs.iter().map(|(name, value)| format!("{}:{}", text(name), text(value))).collect();
+    let json = format!("{{{}}}", members.join(","));
+    let with = |method: &str, target: String, media_type: &str, body: String| {
+        let request = TestRequest { method: method.to_owned(), target, body: body.into_bytes(), ..request.clone() };
+        typed(&request, media_type)
+    };
+    vec![
+        ("the parameters in the query".to_owned(), with("GET", format!("{path}?{encoded}"), FORM, String::new())),
+        ("the parameters as a form".to_owned(), with("POST", path.to_owned(), FORM, encoded)),
+        ("the parameters as JSON".to_owned(), with("POST", path.to_owned(), "application/json", json)),
+    ]
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn has_type(request: &TestRequest, media_type: &str) -> bool {
+    request.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("content-type") && value.starts_with(media_type))
+}
+
+fn typed(request: &TestRequest, media_type: &str) -> TestRequest {
+    let mut typed = request.clone();
+    typed.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+    typed.headers.push(("Content-Type".to_owned(), media_type.to_owned()));
+    typed
 }
 
 fn query(target: &str) -> &str {
@@ -157,10 +203,7 @@ fn query_into_form(request: &TestRequest) -> Vec<(String, TestRequest)> {
 }
 
 fn as_form(request: &TestRequest, target: &str, form: &[Pair]) -> TestRequest {
-    let mut moved = TestRequest { method: "POST".to_owned(), target: target.to_owned(), body: encode(form), ..request.clone() };
-    moved.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-    moved.headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
-    moved
+    typed(&TestRequest { method: "POST".to_owned(), target: target.to_owned(), body: encode(form), ..request.clone() }, FORM)
 }
 
 /// The URL in other encodings that providers are known to sign.

@@ -111,6 +111,51 @@ fn url_secret_spelling_is_not_part_of_request_identity() {
     assert_ne!(key("secret=an-old-secret-0123456789&x=2"), plain);
 }
 
+/// A token over a GET hashes its parameters as JSON, so the same token is valid for that document in a body. `sig` signs parameters
+/// wherever they are. Each is read in one way.
+#[test]
+fn query_and_document_of_one_proof_lead_to_the_same_events() {
+    let env: Env = [("VONAGE_SIGNATURE_SECRET", "Zx81mQ3vN8rT2yK7wZ5xB1cD4fG6hJ9k")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
+    let path = "/webhooks/vonage";
+    let fields =
+        [("message_uuid", "u"), ("messageId", "VICTIM"), ("status", "delivered"), ("timestamp", "0"), ("channel", "sms")];
+    let query: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let members: Vec<String> = fields.iter().map(|(name, value)| format!(r#""{name}":"{value}""#)).collect();
+    let (query, document) = (query.join("&"), format!("{{{}}}", members.join(",")));
+    for scheme in ["jwt", "sms", "md5-plain"] {
+        let by_query = signed(&endpoint, scheme, &format!("{path}?{query}"), "", "");
+        let by_body = signed(&endpoint, scheme, path, "application/json", &document);
+        let read = |outgoing: Outgoing| {
+            let callback = callback(&endpoint, outgoing);
+            let verified = endpoint.verify(&callback).unwrap_or_else(|error| panic!("{scheme}: {error}"));
+            (verified.proof().request_key(), format!("{:?}", endpoint.parse(&verified).events))
+        };
+        let moved = Outgoing { headers: by_body.headers.clone(), ..by_query.clone() };
+        assert_eq!(read(by_body.clone()), read(by_query), "{scheme}");
+        if scheme == "jwt" {
+            assert_eq!(read(moved), read(by_body), "the token of the other");
+        }
+    }
+}
+
+/// A request with a token and a `sig` is the same request without its token.
+#[test]
+fn dropped_token_leaves_the_same_request() {
+    let env: Env = [("VONAGE_SIGNATURE_SECRET", "Zx81mQ3vN8rT2yK7wZ5xB1cD4fG6hJ9k")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
+    let body = r#"{"messageId":"m","status":"delivered","timestamp":"0"}"#;
+    let mut by_both = signed(&endpoint, "sms", "/webhooks/vonage", "application/json", body);
+    let by_parameter = by_both.clone();
+    endpoint.sign(endpoint.spec.schemes[1], &mut by_both);
+    assert_eq!(by_both.headers.len(), by_parameter.headers.len() + 1, "a token");
+    let keys = [by_both, by_parameter].map(|outgoing| {
+        let callback = callback(&endpoint, outgoing);
+        endpoint.verify(&callback).expect("signed").proof().request_key()
+    });
+    assert_eq!(keys[0], keys[1]);
+}
+
 /// A bearer token signs the bytes and not the content type: under another type they are the same document.
 #[test]
 fn signed_document_is_not_parsed_as_form() {

@@ -72,6 +72,34 @@ fn unverified_mode_rejects_proxied_requests_unless_tunnel_is_allowed() {
     }
 }
 
+/// A page whose name resolves to this machine (DNS rebinding) sends requests of the same origin, without the headers of a browser.
+#[test]
+fn unverified_mode_rejects_other_hosts_unless_tunnel_is_allowed() {
+    let (closed, open) = (gateway(&[]), gateway(&[("WEBHOOK_ALLOW_TUNNEL", "true")]));
+    let status = |gateway: &Gateway, host: &str| {
+        let request = format!("GET /webhooks/twilio?MessageSid=SM2&Body=Hi HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+        client::exchange(gateway.address(), request.as_bytes()).status
+    };
+    for host in
+        ["localhost", "localhost:8080", "LOCALHOST", "app.localhost:1", "127.0.0.1", "127.0.0.1:9", "127.1.2.3", "[::1]:8080"]
+    {
+        assert_eq!(status(&closed, &format!("Host: {host}\r\n")), 200, "{host}");
+    }
+    for host in [
+        "rebound.example",
+        "rebound.example:8080",
+        "localhost.example",
+        "notlocalhost",
+        "192.0.2.1",
+        "[::1]x",
+        "127.0.0.1.example",
+        "0",
+    ] {
+        assert_eq!(status(&closed, &format!("Host: {host}\r\n")), 401, "{host}");
+        assert_eq!(status(&open, &format!("Host: {host}\r\n")), 200, "{host}");
+    }
+}
+
 #[test]
 fn unverified_mode_starts_only_on_loopback() {
     let loads = |listen: &str, database: &str| {

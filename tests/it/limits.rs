@@ -235,6 +235,27 @@ fn url_credentials_may_be_signed_or_not() {
     }
 }
 
+/// A provider sends the password of its URL after a challenge, so each of its callbacks needs two requests.
+#[test]
+fn request_without_credentials_is_always_challenged_and_no_failure() {
+    let variables = [("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"), ("MIFUMO_WEBHOOK_SECRET", SECRET)];
+    let variables: Vec<(String, String)> =
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let now = Timestamp::from_seconds(1_000).expect("an instant");
+    let gateway = Gateway::limited(Database::new(Backend::Sqlite), now, &variables);
+    let send = |path: &str, headers: &[(String, String)]| client::send(gateway.address(), "POST", path, headers, b"{}");
+    for number in 0..150 {
+        let challenged = send("/webhooks/signalwire", &[]);
+        assert_eq!((challenged.status, challenged.header("WWW-Authenticate").is_some()), (401, true), "request {number}");
+    }
+    assert_eq!(send("/webhooks/mifumo", &[]).status, 401, "no failure was counted");
+    while send("/webhooks/mifumo", &[]).status == 401 {}
+    let challenged = send("/webhooks/signalwire", &[]);
+    assert_eq!((challenged.status, challenged.header("WWW-Authenticate").is_some()), (401, true), "from a limited network");
+    gateway.running().gateway.rejections.settle();
+    assert_eq!(gateway.database.rows("rejected_requests").iter().filter(|row| row["service_type"] == "signalwire").count(), 0);
+}
+
 #[test]
 fn only_basic_endpoints_send_www_authenticate() {
     let gateway = start(&[("SIGNALWIRE_BASIC_AUTH", "waybill:sw-basic-password-01"), ("MIFUMO_WEBHOOK_SECRET", SECRET)]);
@@ -245,4 +266,44 @@ fn only_basic_endpoints_send_www_authenticate() {
     }
     let other = client::send(gateway.address(), "POST", "/webhooks/mifumo", &[], b"{}");
     assert_eq!((other.status, other.header("WWW-Authenticate")), (401, None));
+}
+
+/// A path below a provider's reveals no name: an account that does not exist answers like one that does.
+#[test]
+fn unknown_account_answers_like_a_known_one() {
+    let gateway = start(&[
+        ("TWILIO__ACME__AUTH_TOKEN", "3f1c9a0e5b7d42688c14d2a96f0b7e35"),
+        ("SIGNALWIRE__ACME__BASIC_AUTH", "waybill:sw-basic-password-01"),
+        ("VONAGE__ACME__SIGNATURE_SECRET", "Zx81-signature-secret-q7"),
+        ("MIFUMO_WEBHOOK_SECRET", SECRET),
+    ]);
+    let signed = [("X-Twilio-Signature".to_owned(), "eA==".to_owned()), ("X-Webhook-Signature".to_owned(), "00".to_owned())];
+    let basic = [("Authorization".to_owned(), "Basic d2F5YmlsbDp3cm9uZw==".to_owned())];
+    let answer = |method: &str, path: &str, headers: &[(String, String)], body: &[u8]| {
+        let Response { status, mut headers, body } = client::send(gateway.address(), method, path, headers, body);
+        headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
+        headers.sort();
+        (status, headers, body)
+    };
+    let before = gateway.row_counts();
+    for (path, below) in [("twilio", ""), ("signalwire", ""), ("signalwire", "/swml"), ("vonage", "")] {
+        for (method, headers, body) in [
+            ("POST", &[][..], &b"{}"[..]),
+            ("POST", &signed[..], b"{}"),
+            ("POST", &basic[..], br#"{"message_uuid":"u"}"#),
+            ("GET", &[], b""),
+            ("PUT", &[], b""),
+        ] {
+            let at = |account: &str| answer(method, &format!("/webhooks/{path}/{account}{below}"), headers, body);
+            assert_eq!(at("nobody"), at("acme"), "{method} {path}{below} {headers:?}");
+        }
+    }
+    for path in ["twilio/acme/x", "twilio/Nobody", "twilio/nobody/t/x", "twilio/t", "mifumo/nobody", "vonage/nobody/"] {
+        assert_eq!(
+            answer("POST", &format!("/webhooks/{path}"), &[], b"{}").0,
+            404,
+            "{path} is no account of a provider with names"
+        );
+    }
+    assert_eq!(gateway.row_counts(), before);
 }

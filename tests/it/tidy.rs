@@ -102,6 +102,7 @@ fn providers_are_leaves() {
         {
             assert!(!code_lines(&text).any(|line| line.contains(other)), "{file} knows {other}; a provider is pure and a leaf");
         }
+        assert!(!code_lines(&text).any(|line| line.contains("as_received(")), "{file} parses what the proof may not cover");
     }
 }
 

@@ -115,8 +115,9 @@ fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
 }
 
 impl Provider for Resend {
-    fn may_verify(&self, head: &Callback) -> bool {
-        ["svix-signature", "webhook-signature", SIGNATURE].iter().any(|name| head.headers.has(name))
+    fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
+        let is_signed = ["svix-signature", "webhook-signature", SIGNATURE].iter().any(|name| head.headers.has(name));
+        if is_signed { Ok(()) } else { Err(VerifyError::Missing) }
     }
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {

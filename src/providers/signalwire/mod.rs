@@ -142,8 +142,8 @@ fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
 }
 
 impl Provider for SignalWire {
-    fn may_verify(&self, head: &Callback) -> bool {
-        self.proofs.may_be_present(head)
+    fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
+        self.proofs.check_head(head)
     }
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
@@ -164,7 +164,7 @@ impl Provider for SignalWire {
             Payload::Form(form) => cxml::parse(form, callback.signed_query(), &ERRORS),
             Payload::Document(body) => Parsed::with_json_reply(parse_document(body, callback).map(|event| vec![event])),
         };
-        if callback.route == SWML {
+        if callback.route() == SWML {
             return Parsed { reply: Reply::Document(self.documents.select(payload)), ..parsed };
         }
         parsed

@@ -88,10 +88,17 @@ impl Proofs {
         [&self.signing_keys, &self.credentials, &self.secrets, &self.url_tokens].iter().any(|secrets| !secrets.is_empty())
     }
 
-    /// Returns true if the head has something that could be a proof.
-    pub(super) fn may_be_present(&self, head: &Callback) -> bool {
+    /// Fails if the head has nothing that could be a proof.
+    pub(super) fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
         let is_signed = HEADERS.iter().any(|name| head.headers.has(name));
-        is_signed || basic::is_present(head) || url_secret::is_present(head) || !self.has_secret()
+        let may_be_verified = is_signed || basic::is_present(head) || url_secret::is_present(head) || !self.has_secret();
+        if may_be_verified { Ok(()) } else { Err(self.missing(head)) }
+    }
+
+    /// The error of a callback without a proof. A client that supports Basic sends its credentials only after a challenge.
+    fn missing(&self, callback: &Callback) -> VerifyError {
+        let is_challenged = !self.credentials.is_empty() && !basic::is_present(callback);
+        if is_challenged { VerifyError::Challenged } else { VerifyError::Missing }
     }
 
     /// Verifies by the configured ways, the strongest first.
@@ -107,9 +114,14 @@ impl Proofs {
         ];
         let configured = ways.into_iter().filter(|(secrets, _)| !secrets.is_empty());
         let proofs = configured.map(|(_, verify)| verify(self, callback));
-        match self.require {
-            Require::All => proofs.collect::<Result<Vec<_>, _>>()?.into_iter().next().ok_or(VerifyError::Missing),
-            Require::Any => first_verified(proofs),
+        let verified = match self.require {
+            Require::All => proofs.collect::<Result<Vec<_>, _>>().map(|proofs| proofs.into_iter().next()),
+            Require::Any => first_verified(proofs).map(Some),
+        };
+        match verified {
+            Ok(Some(proof)) => Ok(proof),
+            Ok(None) | Err(VerifyError::Missing) => Err(self.missing(callback)),
+            Err(error) => Err(error),
         }
     }
 

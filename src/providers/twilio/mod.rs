@@ -157,8 +157,8 @@ impl Twilio {
 }
 
 impl Provider for Twilio {
-    fn may_verify(&self, head: &Callback) -> bool {
-        head.headers.has(SIGNATURE)
+    fn check_head(&self, head: &Callback) -> Result<(), VerifyError> {
+        if head.headers.has(SIGNATURE) { Ok(()) } else { Err(VerifyError::Missing) }
     }
 
     fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use strum::VariantArray;
 
 use crate::{
-    callback::{Callback, Payload},
+    callback::{Callback, Payload, PayloadKind},
     event::{Event, EventType, ExternalId},
     form::Form,
     provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings, Spec},
@@ -56,7 +56,7 @@ pub(super) static SPEC: Spec = Spec {
         Setting::url_token("vn-3f5268806e2f4a1c7b9d530c4e1b7a9d"),
         Setting {
             name: "SIGNATURE_METHOD",
-            doc: "Signature method of the account: `md5hash`, `md5`, `sha1`, `sha256` or `sha512`.",
+            doc: "Signature method of the account: `md5hash`, `md5`, `sha1`, `sha256` or `sha512`. With any but `md5hash`, the scheme `md5-plain` is accepted only if VONAGE_SIGNATURE_SCHEMES names it.",
             example: "md5hash",
             kind: SettingKind::Option,
         },
@@ -106,13 +106,18 @@ struct Vonage {
 fn connect(settings: &mut Settings<'_>) -> Option<Box<dyn Provider>> {
     let secrets = settings.secrets("SIGNATURE_SECRET");
     let method = signature_method(settings);
+    let mut schemes = settings.schemes();
+    // The plain hash of the integration guide is no weaker than `md5hash`. An account with a real MAC accepts it only if it is named.
+    if method != Method::Md5Hash && !settings.is_set("SIGNATURE_SCHEMES") {
+        schemes.retain(|scheme| scheme.name != md5_plain::SCHEME.name);
+    }
     let vonage = Vonage {
         sms_keys: sms_keys(&secrets, method),
         jwt_keys: secrets.iter().map(|secret| HmacSha256Key::new(secret.bytes())).collect(),
         secrets,
         api_key: settings.text("API_KEY"),
         tolerance: settings.number("SIGNATURE_TOLERANCE").and_then(|seconds| u64::try_from(seconds).ok()),
-        schemes: settings.schemes(),
+        schemes,
         url_tokens: settings.url_tokens(),
     };
     settings.provider(!vonage.secrets.is_empty() || !vonage.url_tokens.is_empty(), vonage)
@@ -146,12 +151,12 @@ impl Vonage {
                 if !self.is_on(&jwt::SCHEME) {
                     return Err(VerifyError::SchemeOff);
                 }
-                return jwt::verify(callback, &self.jwt_keys, self.api_key.as_deref());
+                let proof = jwt::verify(callback, &self.jwt_keys, self.api_key.as_deref())?;
+                // If its `sig` is valid too, a copy without the token is verified by that, so it is the same request with either.
+                return Ok(self.verify_parameters(callback).and_then(Result::ok).unwrap_or(proof));
             }
-            if let Some(parameters) = SignedParameters::decode(callback) {
-                let sms = self.is_on(&sms_scheme::SCHEME).then_some(self.sms_keys.as_slice());
-                let md5_plain = self.is_on(&md5_plain::SCHEME).then_some(self.secrets.as_slice());
-                return parameters.verify(sms, md5_plain, self.tolerance);
+            if let Some(verified) = self.verify_parameters(callback) {
+                return verified;
             }
         }
         if callback.url_token.is_some() {
@@ -159,6 +164,13 @@ impl Vonage {
         }
         let is_signed_kind = !self.secrets.is_empty() && self.is_on(&jwt::SCHEME) && is_of_signed_family(callback);
         Err(if is_signed_kind { VerifyError::Unsigned } else { VerifyError::Missing })
+    }
+
+    /// Verifies the parameter `sig`, if there is one.
+    fn verify_parameters<'c>(&self, callback: &'c Callback) -> Option<Result<Proof<'c>, VerifyError>> {
+        let sms = self.is_on(&sms_scheme::SCHEME).then_some(self.sms_keys.as_slice());
+        let md5_plain = self.is_on(&md5_plain::SCHEME).then_some(self.secrets.as_slice());
+        SignedParameters::decode(callback).map(|parameters| parameters.verify(sms, md5_plain, self.tolerance))
     }
 
     /// Returns true unless the payload names another account than the configured one. Older callbacks name none.
@@ -171,7 +183,7 @@ impl Vonage {
 
 /// Returns true if an unsigned request belongs to the family that Vonage signs.
 fn is_of_signed_family(callback: &Callback) -> bool {
-    let payload = jwt::SCHEME.payload.decode(callback);
+    let payload = PayloadKind::Sniffed.decode(callback);
     let Ok(Fields { form, document: Some(_) }) = Fields::new(&payload) else { return false };
     ["message_uuid", "request_id", "conversation_uuid"].iter().any(|name| form.has(name))
 }

@@ -132,7 +132,7 @@ pub(crate) fn masked_url(callback: &Callback) -> String {
 
 impl Record {
     /// The record of a verified callback, whether or not it could be parsed.
-    pub fn new(endpoint: &Endpoint, callback: &VerifiedCallback<'_>, parsed: Result<Vec<Event>, ParseError>) -> Self {
+    pub fn new(endpoint: &Endpoint, verified: &VerifiedCallback<'_>, parsed: Result<Vec<Event>, ParseError>) -> Self {
         let (events, reason, response) = match parsed {
             Ok(events) => (events, None, StoredResponse::Success),
             Err(error) => {
@@ -143,7 +143,8 @@ impl Record {
                 (Vec::new(), Some(error.to_string()), response)
             }
         };
-        let (service_type, account, proof) = (endpoint.spec.name, endpoint.account.as_str(), callback.proof());
+        let (service_type, account, proof) = (endpoint.spec.name, endpoint.account.as_str(), verified.proof());
+        let callback = verified.as_received();
         let dedupe_key = proof.stored_key().unwrap_or_else(|| short_key(service_type, account, &proof.request_key()));
         let request = NewRequest {
             service_type,

@@ -3,6 +3,7 @@
 mod reencoded;
 mod rejected;
 mod stored;
+mod uncovered;
 
 use std::collections::BTreeSet;
 
@@ -30,12 +31,13 @@ const fn rejected(name: &'static str, applies: fn(&Fixture) -> bool, holds: fn(&
     Law { name, applies, holds, ends_before_store: true }
 }
 
-const LAWS: [Law; 16] = [
+const LAWS: [Law; 17] = [
     stored("as_recorded", |_| true, stored::as_recorded),
     stored("duplicate_changes_nothing", is_verified, stored::duplicate_changes_nothing),
     stored("clock_at_tolerance_is_accepted", has_tolerance, stored::clock_at_tolerance_is_accepted),
     stored("forgery_makes_no_duplicate", covers_payload, stored::forgery_makes_no_duplicate),
     stored("content_type_is_irrelevant", covers_bytes, stored::content_type_is_irrelevant),
+    stored("uncovered_part_changes_nothing", is_verified, uncovered::changes_nothing),
     stored("blank_parameters_change_nothing", may_have_blanks, stored::blank_parameters_change_nothing),
     stored("reencoded_is_rejected_or_duplicate", covers_decoded, reencoded::is_rejected_or_duplicate),
     stored(

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 /// The members of a JSON object, repeated names included.
-pub(super) struct Members<'b>(pub(super) Vec<(String, &'b RawValue)>);
+pub(crate) struct Members<'b>(pub(crate) Vec<(String, &'b RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,7 +33,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 }
 
 /// A value that is neither an object nor a list.
-pub(super) enum Scalar<'b> {
+pub(crate) enum Scalar<'b> {
     /// Copied only if it has escapes.
     Text(Cow<'b, str>),
     /// A number, `true` or `false`, as written.
@@ -43,7 +43,7 @@ pub(super) enum Scalar<'b> {
 
 impl<'b> Scalar<'b> {
     /// `None` for an object, a list, or text that is not valid.
-    pub(super) fn parse(value: &'b RawValue) -> Option<Self> {
+    pub(crate) fn parse(value: &'b RawValue) -> Option<Self> {
         let json = value.get();
         match json.as_bytes().first()? {
             b'"' => {
@@ -57,20 +57,11 @@ impl<'b> Scalar<'b> {
     }
 
     /// The text that is signed: of a number its digits as written, of null none.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn into_text(self) -> Option<Cow<'b, str>> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Literal(json) => Some(json),
+            Self::Literal(json) => Some(Cow::Borrowed(json)),
             Self::Null => None,
-        }
-    }
-
-    pub(super) fn into_json(self) -> Value {
-        match self {
-            Self::Text(text) => Value::String(text.into_owned()),
-            // A literal of a document that was parsed is valid.
-            Self::Literal(json) => serde_json::from_str(json).unwrap_or_default(),
-            Self::Null => Value::Null,
         }
     }
 }

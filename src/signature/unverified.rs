@@ -59,12 +59,10 @@ impl Permission {
             _ => host,
         };
         let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        match address.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback() || address == self.listen,
-            Err(_) => {
-                let name = name.to_ascii_lowercase();
-                name == "localhost" || name.ends_with(".localhost")
-            }
+        if let Ok(address) = address.parse::<IpAddr>() {
+            return address.is_loopback() || address == self.listen;
         }
+        let name = name.to_ascii_lowercase();
+        name == "localhost" || name.ends_with(".localhost")
     }
 }

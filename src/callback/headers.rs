@@ -32,6 +32,11 @@ impl Headers {
         }
     }
 
+    /// Bytes of all names and values.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.texts().map(|(name, _)| name)
     }

@@ -36,6 +36,7 @@ pub enum Reverified {
 pub async fn reverify(router: &Router, store: &Store, id: i64, dry_run: bool) -> Result<Reverified, StoreError> {
     let Some(rejection) = store.rejection(id)? else { return Ok(Reverified::NotFound) };
     let is_masked = is_masked(&rejection.url);
+    let cut = rejection.is_cut().then(|| format!("{} of the {} bytes", rejection.body.len(), rejection.body_bytes));
     let Some((route, callback)) = rebuild(router, rejection) else { return Ok(Reverified::NoEndpoint) };
     let endpoint = route.endpoint;
     // By the provider itself, so that a request is not accepted because verification is switched off.
@@ -44,6 +45,11 @@ pub async fn reverify(router: &Router, store: &Store, id: i64, dry_run: bool) ->
         Err(cause) if is_masked => {
             let finding = "its URL contained a secret, which is masked and not stored: it cannot be verified again";
             return Ok(Reverified::NotVerified { cause, finding: finding.to_owned() });
+        }
+        Err(cause) if cut.is_some() => {
+            let stored = cut.unwrap_or_default();
+            let finding = format!("only {stored} of its body are stored: have the provider send it again");
+            return Ok(Reverified::NotVerified { cause, finding });
         }
         Err(cause) => {
             let finding = examine(router, endpoint, &callback, cause).sentence;

@@ -1,71 +1,63 @@
-//! Rejected requests: counted by network, and handed to a thread that diagnoses and stores them. Neither delays a verified
-//! callback: a rejected request that does not fit into the queue is dropped.
+//! Rejected requests: limited by network, and handed to a thread that diagnoses and stores them. Neither delays a verified callback: a
+//! rejected request that does not fit into the queue is dropped.
+
+mod recorder;
+mod shares;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
+use self::{
+    recorder::{Job, QueuedRequest, Recorder},
+    shares::Shares,
+};
 use crate::{
     callback::Callback,
-    doctor,
     endpoint::Endpoint,
-    limiter::{Limiter, Limits, RateLimited},
+    limiter::RateLimited,
     log_throttle::LogThrottle,
     network_limiter::NetworkLimiter,
     router::Router,
     signature::VerifyError,
-    store::{DatabaseUrl, Rejection, RingBuffer},
+    store::{DatabaseUrl, RejectedRequest, RingBuffer, STORED_BODY},
     time::Timestamp,
 };
 
-/// Requests that may be queued for the thread.
-const QUEUE: usize = 64;
-
-/// Rows in one transaction, and their approximate size.
-const MAX_BATCH: usize = 16;
-const MAX_BATCH_BYTES: usize = 1 << 20;
-
-/// Requests that the doctor examines in any minute. The others are stored without a finding.
-const EXAMINED: Limits = Limits { per_minute: 60, concurrent: 0 };
-
-/// A job for the thread.
-enum Job {
-    Record(Box<RejectedRequest>),
-    /// Deletes expired rows.
-    Trim(Timestamp),
-    /// Drop the sender once everything before it is stored.
-    Settle(std::sync::mpsc::Sender<()>),
-    Stop,
-}
-
-struct RejectedRequest {
-    /// The path of its endpoint.
-    path: String,
-    callback: Callback,
-    cause: VerifyError,
-}
+/// Requests that may be queued for the thread, and their bytes.
+const QUEUE: usize = 256;
+const QUEUE_BYTES: usize = 8 << 20;
 
 /// The limit on rejected requests, and the recorder that stores them.
 pub struct Rejections {
     networks: NetworkLimiter,
     over_limit: LogThrottle,
+    shares: Arc<Shares>,
+    room: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Rejections {
-    /// Starts the recorder's thread. If that fails, rejected requests are not stored.
+    /// Starts the recorder's thread. If that fails, rejected requests are not stored. With a limit of 0 per network there is also none
+    /// on what is examined and stored.
     pub fn start(per_minute: u64, router: Arc<Router>, database: &DatabaseUrl) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let recorder = Recorder { router, ring: RingBuffer::new(database), examined: Limiter::new(EXAMINED) };
+        let shares = Arc::new(Shares::new(&router, per_minute > 0));
+        let recorder = Recorder { router, ring: RingBuffer::new(database), shares: Arc::clone(&shares) };
         let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || recorder.run(queue));
         let thread = thread.inspect_err(|error| tracing::error!("cannot start rejected-request recorder: {error}")).ok();
-        let (networks, over_limit) = (NetworkLimiter::new(per_minute), LogThrottle::default());
-        Self { networks, over_limit, jobs, thread: Mutex::new(thread) }
+        Self {
+            networks: NetworkLimiter::new(per_minute),
+            over_limit: LogThrottle::default(),
+            shares,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES)),
+            jobs,
+            thread: Mutex::new(thread),
+        }
     }
 
     /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Requests that are
@@ -83,9 +75,25 @@ impl Rejections {
             }
             return Err(limited);
         }
-        // If the queue is full it is dropped: it serves diagnosis, and the next one will do as well.
-        drop(self.jobs.try_send(Job::Record(Box::new(RejectedRequest { path: endpoint.path(), callback, cause }))));
+        self.queue(endpoint.path(), RejectedRequest::new(callback, cause));
         Ok(())
+    }
+
+    /// Queues a request, if its network and its endpoint have room in this minute. It serves diagnosis, so it may be dropped.
+    fn queue(&self, path: String, mut request: RejectedRequest) {
+        let (client, now) = (request.callback.client, request.callback.received_at);
+        let stored = request.size() - request.callback.body.len().saturating_sub(STORED_BODY);
+        if !self.shares.may_store(&path, client, stored, now) {
+            return;
+        }
+        let is_examined = self.shares.may_examine(&path, client, now);
+        if !is_examined {
+            request.cut_body();
+        }
+        let size = u32::try_from(request.size()).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) {
+            drop(self.jobs.try_send(Job::Record(Box::new(QueuedRequest { path, request, is_examined, room }))));
+        }
     }
 
     /// Periodic work: deletes expired rows.
@@ -111,74 +119,5 @@ impl Rejections {
         {
             tracing::error!("rejected-request recorder panicked");
         }
-    }
-}
-
-/// Diagnoses and stores rejected requests, on a thread of its own.
-struct Recorder {
-    router: Arc<Router>,
-    ring: RingBuffer,
-    examined: Limiter,
-}
-
-impl Recorder {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = Batch::default();
-        while let Some(job) = jobs.blocking_recv() {
-            match job {
-                Job::Record(rejected) => {
-                    batch.bytes += rejected.callback.body.len();
-                    batch.now = Some(rejected.callback.received_at);
-                    // The thread must survive a bug in the doctor.
-                    batch.rows.extend(catch_unwind(AssertUnwindSafe(|| self.examine(&rejected))).ok().flatten());
-                    if jobs.is_empty() || batch.is_full() {
-                        self.store(&mut batch);
-                    }
-                }
-                Job::Trim(now) => {
-                    batch.now = Some(now);
-                    self.store(&mut batch);
-                }
-                Job::Settle(sender) => {
-                    self.store(&mut batch);
-                    drop(sender);
-                }
-                Job::Stop => break,
-            }
-        }
-        self.store(&mut batch);
-    }
-
-    fn examine(&self, rejected: &RejectedRequest) -> Option<Rejection> {
-        let RejectedRequest { path, callback, cause } = rejected;
-        let endpoint = self.router.endpoint_at(path)?;
-        let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
-        let finding =
-            self.examined.admit(callback.received_at).ok().map(|_| doctor::examine(&self.router, endpoint, callback, *cause));
-        if let Some(finding) = finding.as_ref().filter(|finding| finding.is_near_miss) {
-            tracing::warn!(provider, account, "a near miss: {}", finding.sentence);
-        }
-        Some(Rejection::new(endpoint, callback, *cause, finding.map(|finding| finding.sentence)))
-    }
-
-    fn store(&mut self, batch: &mut Batch) {
-        let Batch { rows, now: Some(now), .. } = std::mem::take(batch) else { return };
-        if self.ring.insert(&rows, now).is_err() {
-            tracing::debug!(rows = rows.len(), "database busy or unavailable: rejected requests dropped");
-        }
-    }
-}
-
-/// Rows for one transaction.
-#[derive(Default)]
-struct Batch {
-    rows: Vec<Rejection>,
-    bytes: usize,
-    now: Option<Timestamp>,
-}
-
-impl Batch {
-    fn is_full(&self) -> bool {
-        self.rows.len() >= MAX_BATCH || self.bytes >= MAX_BATCH_BYTES
     }
 }

@@ -35,7 +35,8 @@ pub use self::fold::rule::Rule;
 pub use self::maintain::data_subject::DataSubject;
 pub use self::maintain::erase::{ErasedRows, Table};
 pub use self::maintain::prune::{PruneCounts, Retention};
-pub use self::maintain::rejected_requests::{Rejection, RingBuffer, StoredRejection};
+pub use self::maintain::rejected_requests::{RejectedRequest, Rejection, STORED_BODY, StoredRejection};
+pub use self::maintain::ring::RingBuffer;
 pub use self::query::activity::EndpointActivity;
 pub use self::query::backlog::{Backlog, MAX_COUNT};
 pub use self::query::counts::RowCounts;
@@ -58,7 +59,7 @@ use self::{
     db::{
         connection::{self, Connection, ConnectionManager},
         error_kind::{ErrorKind, ErrorLabel},
-        migrations,
+        migrations, rejected_file,
     },
     maintain::derived::{self, Settled},
     query::counts,
@@ -211,6 +212,29 @@ impl Store {
         Ok(body(&mut connection)?)
     }
 
+    /// Runs a query on the rejected requests, which SQLite has in a file of their own. Blocks.
+    fn read_rejected<T: Default>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => read_rejected_file(path, body),
+            DatabaseUrl::Postgres(_) => self.read(body),
+        }
+    }
+
+    /// Runs a write on the rejected requests.
+    async fn write_rejected<T: Default + Send + 'static>(
+        &self,
+        body: impl Fn(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => {
+                let path = path.clone();
+                let write = tokio::task::spawn_blocking(move || read_rejected_file(&path, body));
+                write.await.unwrap_or(Err(StoreError::Unavailable))
+            }
+            DatabaseUrl::Postgres(_) => self.write(body).await,
+        }
+    }
+
     /// The file of a SQLite database.
     pub fn file(&self) -> Option<&std::path::Path> {
         match &self.url {
@@ -222,5 +246,16 @@ impl Store {
     /// Commits all queued jobs and stops the writers. Blocks.
     pub fn close(&self) {
         self.queues.close();
+    }
+}
+
+/// Runs a statement on the file of rejected requests beside a SQLite database. Without the file there are none.
+fn read_rejected_file<T: Default>(
+    database: &std::path::Path,
+    body: impl FnOnce(&mut Connection) -> QueryResult<T>,
+) -> Result<T, StoreError> {
+    match rejected_file::open_existing(database).map_err(|_| StoreError::Unavailable)? {
+        Some(mut connection) => Ok(body(&mut connection)?),
+        None => Ok(T::default()),
     }
 }

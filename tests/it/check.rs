@@ -32,6 +32,7 @@ crate::databases! {
             if matches!(database, Database::Sqlite { .. }) { "x''" } else { "''" },
         );
         let values = [row("'Give the URL a slash.'", 1), row("'Give the URL a slash.'", 2), row("NULL", 3), row("'Use the other token.'", 4)];
+        database.make_rejected();
         database.execute(&format!(
             "INSERT INTO rejected_requests (service_type, account, cause, finding, method, url, headers, body, received_at) VALUES {}",
             values.join(", ")

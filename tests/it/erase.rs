@@ -51,6 +51,7 @@ fn gateway_with_data(database: &Database) -> Running {
         Database::Sqlite { .. } => "CAST('To=%2B15558675310' AS BLOB)",
         Database::Postgres { .. } => "convert_to('To=%2B15558675310', 'UTF8')",
     };
+    database.make_rejected();
     database.execute(&format!(
         "INSERT INTO rejected_requests (service_type, account, cause, method, url, headers, body, received_at) \
          VALUES ('twilio', 'default', 'mismatch', 'POST', '/webhooks/twilio', '{{}}', {body}, '2026-03-14 15:30:00')"
@@ -60,7 +61,7 @@ fn gateway_with_data(database: &Database) -> Running {
 
 fn tables(database: &Database) -> Vec<String> {
     database.query(match database {
-        Database::Sqlite { .. } => "SELECT name AS row FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        Database::Sqlite { .. } => "SELECT name AS row FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
         Database::Postgres { .. } => {
             "SELECT table_name::text AS row FROM information_schema.tables WHERE table_schema = current_schema()"
         }

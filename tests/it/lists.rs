@@ -151,6 +151,7 @@ crate::databases! {
         let raw = bytes(&[0xff, 0]);
         database.execute(&format!("INSERT INTO webhook_bodies VALUES (1, {}, '2026-03-14 10:00:00')", bytes("a=1&b=ü".as_bytes())));
         database.execute(&format!("INSERT INTO webhook_bodies VALUES (2, {raw}, '2026-03-14 11:00:00')"));
+        database.make_rejected();
         database.execute(&format!(
             "INSERT INTO rejected_requests (service_type, account, cause, finding, method, url, headers, body, received_at) \
              VALUES ('twilio', 'default', 'mismatch', 'another scheme', 'POST', '/webhooks/twilio', '{{}}', {raw}, '2026-03-14 13:00:00')"

@@ -30,6 +30,8 @@ type Columns = BTreeMap<String, BTreeMap<String, bool>>;
 fn migrated(backend: Backend) -> Database {
     let database = Database::new(backend);
     migrate(&database.url().parse().expect("a database URL")).expect("migrations");
+    // On SQLite in a file of its own, with the columns that the table has on Postgres.
+    database.make_rejected();
     database
 }
 
@@ -61,9 +63,9 @@ fn unique_keys(database: &Database) -> Vec<String> {
     let sql = match database {
         Database::Sqlite { .. } => {
             "SELECT t.name || ': ' || (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY name)) AS row \
-             FROM pragma_table_list t JOIN pragma_index_list(t.name) i WHERE i.\"unique\" = 1 AND t.schema = 'main' \
+             FROM pragma_table_list t JOIN pragma_index_list(t.name) i WHERE i.\"unique\" = 1 AND t.schema <> 'temp' \
              UNION ALL SELECT t.name || ': ' || c.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c \
-             WHERE c.pk = 1 AND c.type = 'INTEGER' AND t.schema = 'main'"
+             WHERE c.pk = 1 AND c.type = 'INTEGER' AND t.schema <> 'temp'"
                 .to_owned()
         }
         Database::Postgres { schema, .. } => format!(

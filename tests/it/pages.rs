@@ -82,6 +82,7 @@ fn reject(gateway: &Gateway, text: &str) {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let headers = serde_json::json!({ "user-agent": text }).to_string();
     let [text, headers] = [text, &headers].map(quoted);
+    gateway.database.make_rejected();
     gateway.database.execute(&format!(
         "INSERT INTO rejected_requests (service_type, account, cause, finding, method, url, headers, body, received_at) \
          VALUES ('twilio', 'default', {text}, {text}, 'POST', {text}, {headers}, CAST({text} AS {bytes}), '2026-03-14 12:00:00')"

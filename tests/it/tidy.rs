@@ -24,7 +24,7 @@ const RESTRICTED_TERMS: [(&str, &[&str], &str); 11] = [
 ];
 
 /// The files that may name a backend, because the two differ there.
-const BACKENDS: [&str; 26] = [
+const BACKENDS: [&str; 28] = [
     "src/build_info.rs",
     "src/cli/demo/mod.rs",
     "src/config/mod.rs",
@@ -37,11 +37,13 @@ const BACKENDS: [&str; 26] = [
     "src/store/db/migrations.rs",
     "src/store/db/mod.rs",
     "src/store/db/postgres_url.rs",
+    "src/store/db/rejected_file.rs",
     "src/store/db/statement.rs",
     "src/store/db/url.rs",
     "src/store/fold/addresses.rs",
     "src/store/fold/entity.rs",
     "src/store/maintain/prune.rs",
+    "src/store/maintain/ring.rs",
     "src/store/mod.rs",
     "src/store/query/feed.rs",
     "src/store/query/stats.rs",

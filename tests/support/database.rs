@@ -56,10 +56,10 @@ static READY_SCHEMAS: Mutex<Vec<Database>> = Mutex::new(Vec::new());
 static READY_COLUMNS: Mutex<BTreeMap<(&str, String), Vec<String>>> = Mutex::new(BTreeMap::new());
 
 /// Boolean columns, which SQLite stores as numbers.
-const BOOLEANS: [&str; 3] = ["is_final", "has_conflict", "is_partial"];
+const BOOLEANS: [&str; 4] = ["is_final", "has_conflict", "is_partial", "is_near_miss"];
 
 /// Tables with an id, in the order in which they can be emptied: each before those it references.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 9] = [
     "inbound_parts",
     "inbound_sets",
     "inbound_messages",
@@ -69,8 +69,10 @@ const TABLES: [&str; 10] = [
     "communication_metrics",
     "calls",
     "rooms",
-    "rejected_requests",
 ];
+
+/// On SQLite in a file of its own, which exists once a request was rejected.
+const REJECTED: &str = "rejected_requests";
 
 /// Tables without an id.
 const TABLES_WITHOUT_ID: [&str; 5] = ["webhook_bodies", "message_addresses", "positions", "endpoint_activity", "id_ranges"];
@@ -148,13 +150,19 @@ impl Database {
         if !tables.iter().any(|table| table == "webhook_requests") {
             return Ok(());
         }
-        let restart = TABLES.iter().map(|table| format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1, false);"));
-        self.try_execute(&(delete_all_sql() + &restart.collect::<String>()))
+        let restart = TABLES
+            .iter()
+            .chain([&REJECTED])
+            .map(|table| format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1, false);"));
+        self.try_execute(&(delete_all_sql() + ";DELETE FROM rejected_requests;" + &restart.collect::<String>()))
     }
 
     /// Empties every table.
     pub fn clear(&self) {
         self.execute(&delete_all_sql());
+        if !self.columns(REJECTED).is_empty() {
+            self.execute("DELETE FROM rejected_requests");
+        }
     }
 
     /// The value of `DATABASE_URL`.
@@ -173,6 +181,17 @@ impl Database {
             Self::Sqlite { folder, .. } => folder.path().join("waybill.db"),
             Self::Postgres { .. } => panic!("not a file"),
         }
+    }
+
+    /// Where SQLite has the rejected requests.
+    pub fn rejected_file(&self) -> PathBuf {
+        self.file().with_file_name("waybill.db-rejected")
+    }
+
+    /// Makes the table of rejected requests, which SQLite has only after a request was rejected.
+    pub fn make_rejected(&self) {
+        let mut ring = waybill::store::RingBuffer::new(&self.url().parse().expect("a URL"));
+        ring.insert(&[], waybill::time::Timestamp::from_seconds(0).expect("an instant")).expect("an empty ring");
     }
 
     /// Runs statements as an application or an operator would.
@@ -257,6 +276,12 @@ impl Database {
     pub fn sqlite(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(&self.file().to_string_lossy()).expect("the file");
         connection.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON").expect("pragmas");
+        let rejected = self.rejected_file();
+        if rejected.exists() {
+            connection
+                .batch_execute(&format!("ATTACH '{}' AS rejected", rejected.display()))
+                .expect("the file of rejected requests");
+        }
         connection
     }
 

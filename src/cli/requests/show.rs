@@ -45,8 +45,12 @@ fn show(request: &StoredRequest, body: Option<Vec<u8>>) {
     if let Some(finding) = &request.finding {
         print(format_args!("\n{finding}"));
     }
+    let whole = body.as_ref().and_then(|body| request.whole_body(body.len()));
     let body = body.map_or("Its body has expired.".into(), |body| String::from_utf8_lossy(&body).into_owned());
     print(format_args!("\n{body}"));
+    if let Some(bytes) = whole {
+        print(format_args!("(only the beginning of {bytes} bytes is stored)"));
+    }
 }
 
 /// A request with its body, in the API's form.

@@ -201,6 +201,9 @@ diesel::table! {
         headers -> Text,
         body -> Binary,
         received_at -> Timestamp,
+        network -> Text,
+        is_near_miss -> Bool,
+        body_bytes -> BigInt,
     }
 }
 

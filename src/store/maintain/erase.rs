@@ -54,7 +54,7 @@ impl Store {
     ) -> Result<Vec<ErasedRows>, StoreError> {
         let mut erased = Vec::new();
         for &table in <Table as strum::VariantArray>::VARIANTS {
-            let (mut rows, mut next, mut size) = (0, Some(0), AdaptiveBatch::new());
+            let (mut rows, mut next, mut size) = (0, (table != Table::RejectedRequests).then_some(0), AdaptiveBatch::new());
             while let Some(after) = next {
                 let subject = person.clone();
                 let scan = move |c: &mut Connection, limit| Ok((redact::scan(c, table, after, limit, &subject)?, limit));
@@ -66,8 +66,10 @@ impl Store {
                 on_progress(u64::try_from(limit).unwrap_or(0));
                 next = scanned.last;
             }
-            if table == Table::MessageAddresses {
-                rows = self.erase_addresses(person, is_dry_run).await?;
+            match table {
+                Table::MessageAddresses => rows = self.erase_addresses(person, is_dry_run).await?,
+                Table::RejectedRequests => rows = self.erase_rejected(person, is_dry_run).await?,
+                _ => {}
             }
             erased.push(ErasedRows { table, rows });
         }
@@ -84,6 +86,19 @@ impl Store {
             next = last;
         }
         Ok(rows)
+    }
+
+    /// Deletes or counts the rejected requests that mention the person. There are few enough for one step.
+    async fn erase_rejected(&self, person: &DataSubject, is_dry_run: bool) -> Result<u64, StoreError> {
+        let subject = person.clone();
+        let erase = move |c: &mut Connection| {
+            let found = redact::scan(c, Table::RejectedRequests, 0, i64::MAX, &subject)?.found;
+            for row in found.iter().filter(|_| !is_dry_run) {
+                redact::erase(c, Table::RejectedRequests, *row, &subject)?;
+            }
+            Ok(u64::try_from(found.len()).unwrap_or(0))
+        };
+        self.write_rejected(erase).await
     }
 
     async fn erase_row(&self, table: Table, row: i64, person: &DataSubject) -> Result<(), StoreError> {

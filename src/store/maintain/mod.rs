@@ -7,5 +7,7 @@ pub(crate) mod erase;
 pub(crate) mod prune;
 mod redact;
 pub(crate) mod rejected_requests;
+pub(crate) mod ring;
+mod ring_shares;
 mod sweep;
 pub(crate) mod unconfirmed;

@@ -1,25 +1,21 @@
-//! A ring buffer of rejected requests, for diagnosis. It has its own connection and never waits: a row that cannot be written at once
-//! is dropped, so that rejected requests cannot delay the writer.
-
-use std::time::{Duration, Instant};
+//! Rejected requests as they are stored, for diagnosis, and as they are verified again.
 
 use bytes::Bytes;
 use chrono::NaiveDateTime;
-use diesel::{BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl};
 use serde_json::Value;
 
 use crate::{
     callback::{Callback, Headers},
     endpoint::Endpoint,
+    network_limiter::network_of,
     signature::VerifyError,
     store::{
         Store,
         db::{
             connection::{Connection, on_either},
             error::StoreError,
-            error_kind::{ErrorKind, classify},
             schema::rejected_requests as r,
-            url::DatabaseUrl,
         },
         write::record::{STORED_HEADERS, masked_url},
     },
@@ -27,27 +23,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// Limits of the ring: rows, bytes, and age in microseconds.
-const MAX_ROWS: usize = 1_000;
-const MAX_BYTES: usize = 10 << 20;
-const MAX_AGE: i64 = 24 * 60 * 60 * 1_000_000;
-
-/// The interval between attempts to connect to an unavailable database.
-const RECONNECT_INTERVAL: Duration = Duration::from_secs(5);
-
 /// Headers that show how a proxy changed the request.
 const PROXY_HEADERS: [&str; 5] = ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"];
-
-diesel::define_sql_function! {
-    /// Length of a blob in bytes.
-    fn octet_length(bytes: diesel::sql_types::Binary) -> diesel::sql_types::Integer;
-}
-
-diesel::define_sql_function! {
-    /// Length of a text in bytes.
-    #[sql_name = "octet_length"]
-    fn text_length(text: diesel::sql_types::Text) -> diesel::sql_types::Integer;
-}
 
 /// A rejected request as it is stored: without passwords and cookies, and with the secrets in its URL masked.
 #[derive(Clone, Debug, Insertable)]
@@ -62,11 +39,51 @@ pub struct Rejection {
     headers: String,
     body: Vec<u8>,
     received_at: NaiveDateTime,
+    network: String,
+    is_near_miss: bool,
+    body_bytes: i64,
+}
+
+/// The part of a body that is stored, unless the doctor found a near miss.
+pub const STORED_BODY: usize = 1 << 10;
+
+/// A rejected request, and what was found out about it.
+#[derive(Clone, Debug)]
+pub struct RejectedRequest {
+    /// Its body may be cut off.
+    pub callback: Callback,
+    /// Length of the whole body.
+    pub body_bytes: usize,
+    pub cause: VerifyError,
+    pub finding: Option<String>,
+    pub is_near_miss: bool,
+}
+
+impl RejectedRequest {
+    pub fn new(callback: Callback, cause: VerifyError) -> Self {
+        Self { body_bytes: callback.body.len(), callback, cause, finding: None, is_near_miss: false }
+    }
+
+    /// Bytes in memory and, about, in the ring.
+    pub fn size(&self) -> usize {
+        self.callback.body.len() + self.callback.target.len() + self.callback.headers.size()
+    }
+
+    /// Drops all but the beginning of the body.
+    pub fn cut_body(&mut self) {
+        let Some(beginning) = self.callback.body.get(..STORED_BODY) else { return };
+        // The end may fall inside a character.
+        let end = std::str::from_utf8(beginning).err().filter(|error| error.error_len().is_none());
+        let beginning = end.and_then(|error| beginning.get(..error.valid_up_to())).unwrap_or(beginning);
+        // A copy, because a slice would keep the whole body in memory.
+        self.callback.body = Bytes::copy_from_slice(beginning);
+    }
 }
 
 impl Rejection {
-    /// A rejection with the data needed to diagnose it and to verify the request again.
-    pub fn new(endpoint: &Endpoint, callback: &Callback, cause: VerifyError, finding: Option<String>) -> Self {
+    /// A rejection with the data needed to diagnose it and, if its body is whole, to verify the request again.
+    pub fn new(endpoint: &Endpoint, rejected: RejectedRequest) -> Self {
+        let RejectedRequest { callback, body_bytes, cause, finding, is_near_miss } = rejected;
         let proofs = endpoint.provider.proof_headers();
         let known = [&STORED_HEADERS[..], endpoint.spec.stored_headers, &PROXY_HEADERS].concat();
         let is_stored = |name: &str, value: &[u8]| {
@@ -79,15 +96,14 @@ impl Rejection {
             cause: cause.into(),
             finding,
             method: callback.method.clone(),
-            url: text::clean(&masked_url(callback)).into_owned(),
+            url: text::clean(&masked_url(&callback)).into_owned(),
             headers: Value::Object(callback.headers.to_map(is_stored)).to_string(),
             body: callback.body.to_vec(),
             received_at: callback.received_at.naive(),
+            network: callback.client.and_then(network_of).map(|network| network.to_string()).unwrap_or_default(),
+            is_near_miss,
+            body_bytes: i64::try_from(body_bytes).unwrap_or(i64::MAX),
         }
-    }
-
-    fn size(&self) -> usize {
-        self.body.len() + self.url.len() + self.headers.len()
     }
 }
 
@@ -106,81 +122,37 @@ pub struct StoredRejection {
     pub url: String,
     pub headers: Headers,
     pub body: Bytes,
+    /// Length of the whole body.
+    pub body_bytes: usize,
     pub received_at: Timestamp,
 }
 
-/// The writer of `rejected_requests`. Blocks briefly.
-pub struct RingBuffer {
-    url: DatabaseUrl,
-    /// Opened on demand, and reopened after it was lost.
-    connection: Option<Connection>,
-    /// The time of the last failed attempt to open it.
-    failed: Option<Instant>,
-}
-
-impl RingBuffer {
-    pub fn new(url: &DatabaseUrl) -> Self {
-        Self { url: url.clone(), connection: None, failed: None }
-    }
-
-    /// Inserts rows and deletes those that exceed the limits.
-    pub fn insert(&mut self, rows: &[Rejection], now: Timestamp) -> Result<(), StoreError> {
-        if self.connection.is_none() && self.failed.is_none_or(|failed| failed.elapsed() > RECONNECT_INTERVAL) {
-            self.connection = Connection::open_best_effort(&self.url).ok();
-            self.failed = self.connection.is_none().then(Instant::now);
-        }
-        let connection = self.connection.as_mut().ok_or(StoreError::Unavailable)?;
-        insert(connection, rows, now).map_err(|error| {
-            if classify(&error) == ErrorKind::Unavailable {
-                self.connection = None;
-            }
-            StoreError::Unavailable
-        })
+impl StoredRejection {
+    /// True if only the beginning of its body is stored.
+    pub fn is_cut(&self) -> bool {
+        self.body.len() < self.body_bytes
     }
 }
 
-fn insert(connection: &mut Connection, rows: &[Rejection], now: Timestamp) -> QueryResult<()> {
-    // Read before the transaction, to keep that short.
-    let lengths = (r::id, octet_length(r::body), text_length(r::url), text_length(r::headers));
-    let sizes: Vec<(i64, i32, i32, i32)> = on_either!(connection, c => r::table.select(lengths).order(r::id.desc()).load(c))?;
-    let new = rows.iter().map(|row| (None, row.size()));
-    let old = sizes.into_iter().map(|(id, body, url, headers)| (Some(id), [body, url, headers].map(length).iter().sum()));
-    let mut bytes = 0;
-    let last = new.chain(old).enumerate().find_map(|(index, (id, size)): (usize, (Option<i64>, usize))| {
-        bytes += size;
-        id.filter(|_| index >= MAX_ROWS || bytes > MAX_BYTES)
-    });
-    let oldest = Timestamp::from_micros(now.micros() - MAX_AGE).map(Timestamp::naive).unwrap_or_default();
-    connection.transaction(|connection| {
-        on_either!(connection, c => {
-            rows.iter().try_for_each(|row| diesel::insert_into(r::table).values(row).execute(c).map(drop))?;
-            let excess = r::table.filter(r::id.le(last.unwrap_or(0)).or(r::received_at.lt(oldest)));
-            diesel::delete(excess).execute(c).map(drop)
-        })
-    })
-}
-
-fn length(octets: i32) -> usize {
-    usize::try_from(octets).unwrap_or(0)
-}
-
-type StoredRejectionRow = (String, String, String, String, String, Vec<u8>, Timestamp);
+type StoredRejectionRow = (String, String, String, String, String, Vec<u8>, i64, Timestamp);
 
 impl Store {
     /// A rejected request. Blocks.
     pub fn rejection(&self, id: i64) -> Result<Option<StoredRejection>, StoreError> {
-        let columns = (r::service_type, r::account, r::method, r::url, r::headers, r::body, r::received_at);
-        let row: Option<StoredRejectionRow> = self
-            .read(|connection| on_either!(connection, c => r::table.filter(r::id.eq(id)).select(columns).first(c).optional()))?;
-        Ok(row.map(|(service_type, account, method, url, headers, body, received_at)| {
+        let columns = (r::service_type, r::account, r::method, r::url, r::headers, r::body, r::body_bytes, r::received_at);
+        let row: Option<StoredRejectionRow> = self.read_rejected(
+            |connection| on_either!(connection, c => r::table.filter(r::id.eq(id)).select(columns).first(c).optional()),
+        )?;
+        Ok(row.map(|(service_type, account, method, url, headers, body, body_bytes, received_at)| {
             let headers = Headers::from_map(&serde_json::from_str(&headers).unwrap_or_default());
-            StoredRejection { service_type, account, method, url, headers, body: body.into(), received_at }
+            let body_bytes = usize::try_from(body_bytes).unwrap_or(0);
+            StoredRejection { service_type, account, method, url, headers, body: body.into(), body_bytes, received_at }
         }))
     }
 
     /// Deletes a rejected request; returns true if it existed.
     pub async fn discard_rejection(&self, id: i64) -> Result<bool, StoreError> {
         let delete = move |connection: &mut Connection| on_either!(connection, c => diesel::delete(r::table.filter(r::id.eq(id))).execute(c));
-        Ok(self.write(delete).await? > 0)
+        Ok(self.write_rejected(delete).await? > 0)
     }
 }

@@ -34,19 +34,30 @@ pub struct Backlog {
 impl Store {
     /// Counts the rows that need attention, and rejected requests since that time. Blocks.
     pub fn backlog(&self, rejected_since: Timestamp) -> Result<Backlog, StoreError> {
-        self.read(|c| count(c, rejected_since))
+        let rejected = self.read_rejected(|c| rejected_since_then(c, rejected_since));
+        // The other counts do not depend on a file that may be damaged.
+        Ok(Backlog { rejected: rejected.unwrap_or_default(), ..self.read(count)? })
     }
 }
 
-fn count(connection: &mut Connection, since: Timestamp) -> QueryResult<Backlog> {
-    let limit = i64::try_from(MAX_COUNT).unwrap_or(i64::MAX);
+/// The most rows to count.
+fn limit() -> i64 {
+    i64::try_from(MAX_COUNT).unwrap_or(i64::MAX)
+}
+
+fn count(connection: &mut Connection) -> QueryResult<Backlog> {
     on_either!(connection, c => {
         let last: Option<i64> = m::table.select(max(m::id)).first(c)?;
         let recent = m::table.filter(m::id.gt(last.unwrap_or(0) - RECENT_MESSAGES)).filter(m::message_id.is_null());
-        let unmatched: Vec<i64> = recent.select(m::id).limit(limit).load(c)?;
+        let unmatched: Vec<i64> = recent.select(m::id).limit(limit()).load(c)?;
         let unprocessed = r::table.filter(r::state.ne(PROCESSED)).filter(r::state.eq(QUARANTINED));
-        let quarantined: Vec<i64> = unprocessed.select(r::id).limit(limit).load(c)?;
-        let rejected: Vec<i64> = j::table.filter(j::received_at.ge(since.naive())).select(j::id).limit(limit).load(c)?;
-        Ok(Backlog { unmatched: unmatched.len(), quarantined: quarantined.len(), rejected: rejected.len() })
+        let quarantined: Vec<i64> = unprocessed.select(r::id).limit(limit()).load(c)?;
+        Ok(Backlog { unmatched: unmatched.len(), quarantined: quarantined.len(), rejected: 0 })
     })
+}
+
+fn rejected_since_then(connection: &mut Connection, since: Timestamp) -> QueryResult<usize> {
+    let recent = j::table.filter(j::received_at.ge(since.naive())).select(j::id).limit(limit());
+    let ids: Vec<i64> = on_either!(connection, c => recent.load(c))?;
+    Ok(ids.len())
 }

@@ -14,11 +14,13 @@ pub struct Page<T> {
     pub next_cursor: Option<Cursor>,
 }
 
-impl<T> Page<T> {
-    pub(crate) fn empty() -> Self {
+impl<T> Default for Page<T> {
+    fn default() -> Self {
         Self { items: Vec::new(), next_cursor: None }
     }
+}
 
+impl<T> Page<T> {
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(convert).collect(), next_cursor: self.next_cursor }
     }

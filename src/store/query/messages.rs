@@ -87,7 +87,7 @@ pub(crate) fn messages(connection: &mut Connection, filter: &MessageFilter) -> Q
         let id: Option<i64> = on_either!(connection, c => message.select(communication_metrics::id).first(c).optional())?;
         match id {
             Some(id) if message_id.is_none_or(|filtered| filtered == id) => message_id = Some(id),
-            _ => return Ok(Page::empty()),
+            _ => return Ok(Page::default()),
         }
     }
     let candidates = candidates(filter, message_id);

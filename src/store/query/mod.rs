@@ -65,19 +65,25 @@ impl Store {
 
     /// Requests, newest first: verified ones, unless the filter selects rejected ones.
     pub fn requests(&self, filter: &RequestFilter) -> Result<Page<StoredRequest>, StoreError> {
-        self.read(|c| match filter.state {
-            Some(RequestState::Rejected) => requests::rejected(c, filter),
-            _ => requests::requests(c, filter),
-        })
+        match filter.state {
+            Some(RequestState::Rejected) => self.read_rejected(|c| requests::rejected(c, filter)),
+            _ => self.read(|c| requests::requests(c, filter)),
+        }
     }
 
     pub fn request(&self, id: RequestId) -> Result<Option<StoredRequest>, StoreError> {
-        self.read(|c| requests::request(c, id))
+        match id {
+            RequestId::Verified(id) => self.read(|c| requests::verified_request(c, id)),
+            RequestId::Rejected(id) => self.read_rejected(|c| requests::rejected_request(c, id)),
+        }
     }
 
-    /// The exact body of a request, unless it has expired.
+    /// The exact body of a request, unless it has expired; of a rejected one perhaps only the beginning.
     pub fn request_body(&self, id: RequestId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|c| requests::body(c, id))
+        match id {
+            RequestId::Verified(id) => self.read(|c| requests::verified_body(c, id)),
+            RequestId::Rejected(id) => self.read_rejected(|c| requests::rejected_body(c, id)),
+        }
     }
 
     /// Inbound messages, newest first.

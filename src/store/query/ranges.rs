@@ -10,10 +10,7 @@ use diesel::{
 use crate::{
     store::db::{
         connection::{Connection, on_either},
-        schema::{
-            calls, id_ranges as g, inbound_messages as i, message_external_ids as m, rejected_requests as j, rooms,
-            webhook_requests as r,
-        },
+        schema::{calls, id_ranges as g, inbound_messages as i, message_external_ids as m, rooms, webhook_requests as r},
     },
     time::Timestamp,
 };
@@ -33,9 +30,6 @@ pub(crate) enum RangedTable {
     Inbound,
     Calls,
     Rooms,
-    /// Never large enough for a full range.
-    #[strum(serialize = "rejected_requests")]
-    Rejected,
 }
 
 /// Expands a macro for the table and its time column.
@@ -47,7 +41,6 @@ macro_rules! in_table {
             RangedTable::Inbound => $query!(i, received_at, $($arguments)*),
             RangedTable::Calls => $query!(calls, created_at, $($arguments)*),
             RangedTable::Rooms => $query!(rooms, created_at, $($arguments)*),
-            RangedTable::Rejected => $query!(j, received_at, $($arguments)*),
         }
     };
 }

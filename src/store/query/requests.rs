@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
-    JsonText, Page, filter, narrow,
+    Cursor, JsonText, Page, filter, narrow,
     ranges::RangedTable,
     scan::{CANDIDATE_LIMIT, Candidates, scan},
 };
@@ -108,6 +108,15 @@ pub struct StoredRequest {
     pub duplicate_count: i64,
     /// Time of the last duplicate.
     pub last_duplicate_at: Option<Timestamp>,
+    /// Length of the whole body of a rejected one, of which only the first 1,024 bytes may be stored.
+    pub body_bytes: Option<i64>,
+}
+
+impl StoredRequest {
+    /// The length of the whole body, if more than the stored bytes were received.
+    pub fn whole_body(&self, stored: usize) -> Option<i64> {
+        self.body_bytes.filter(|bytes| usize::try_from(*bytes).is_ok_and(|bytes| bytes > stored))
+    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -145,6 +154,7 @@ impl From<RequestRow> for StoredRequest {
             received_at: row.received_at,
             duplicate_count: row.duplicate_count,
             last_duplicate_at: row.last_duplicate_at,
+            body_bytes: None,
         }
     }
 }
@@ -161,6 +171,7 @@ struct RejectedRow {
     url: String,
     headers: JsonText,
     received_at: Timestamp,
+    body_bytes: i64,
 }
 
 impl From<RejectedRow> for StoredRequest {
@@ -180,6 +191,7 @@ impl From<RejectedRow> for StoredRequest {
             received_at: row.received_at,
             duplicate_count: 0,
             last_duplicate_at: None,
+            body_bytes: Some(row.body_bytes),
         }
     }
 }
@@ -211,30 +223,45 @@ fn unprocessed<'f>() -> Candidates<'f> {
     })
 }
 
-/// Rejected requests. The ring buffer is small enough to be scanned.
+/// Rejected requests. There are few enough to be scanned.
 pub(crate) fn rejected(connection: &mut Connection, filter: &RequestFilter) -> QueryResult<Page<StoredRequest>> {
-    let page: Page<RejectedRow> = scan!(connection, filter, j, RejectedRow, received_at, RangedTable::Rejected, None, |query| {
+    let limit = usize::try_from(filter.limit).unwrap_or(0);
+    let mut rows: Vec<RejectedRow> = on_either!(connection, c => {
+        let mut query = j::table.select(RejectedRow::as_select()).order(j::id.desc()).limit(filter.limit + 1).into_boxed();
         narrow!(query, filter, j: service_type, account);
+        if let Some(since) = filter.since {
+            query = query.filter(j::received_at.ge(since.naive()));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(j::received_at.lt(until.naive()));
+        }
+        if let Some(cursor) = &filter.cursor {
+            query = query.filter(j::id.lt(cursor.0));
+        }
+        query.load(c)?
     });
-    Ok(page.map(StoredRequest::from))
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| has_more).map(|row| Cursor(row.id));
+    Ok(Page { items: rows, next_cursor }.map(StoredRequest::from))
 }
 
-pub(crate) fn request(connection: &mut Connection, id: RequestId) -> QueryResult<Option<StoredRequest>> {
-    on_either!(connection, c => match id {
-        RequestId::Verified(id) => {
-            let row: Option<RequestRow> = r::table.find(id).select(RequestRow::as_select()).first(c).optional()?;
-            Ok(row.map(Into::into))
-        }
-        RequestId::Rejected(id) => {
-            let row: Option<RejectedRow> = j::table.find(id).select(RejectedRow::as_select()).first(c).optional()?;
-            Ok(row.map(Into::into))
-        }
-    })
+pub(crate) fn verified_request(connection: &mut Connection, id: i64) -> QueryResult<Option<StoredRequest>> {
+    let row: Option<RequestRow> =
+        on_either!(connection, c => r::table.find(id).select(RequestRow::as_select()).first(c).optional())?;
+    Ok(row.map(Into::into))
 }
 
-pub(crate) fn body(connection: &mut Connection, id: RequestId) -> QueryResult<Option<Vec<u8>>> {
-    on_either!(connection, c => match id {
-        RequestId::Verified(id) => b::table.find(id).select(b::body).first(c).optional(),
-        RequestId::Rejected(id) => j::table.find(id).select(j::body).first(c).optional(),
-    })
+pub(crate) fn rejected_request(connection: &mut Connection, id: i64) -> QueryResult<Option<StoredRequest>> {
+    let row: Option<RejectedRow> =
+        on_either!(connection, c => j::table.find(id).select(RejectedRow::as_select()).first(c).optional())?;
+    Ok(row.map(Into::into))
+}
+
+pub(crate) fn verified_body(connection: &mut Connection, id: i64) -> QueryResult<Option<Vec<u8>>> {
+    on_either!(connection, c => b::table.find(id).select(b::body).first(c).optional())
+}
+
+pub(crate) fn rejected_body(connection: &mut Connection, id: i64) -> QueryResult<Option<Vec<u8>>> {
+    on_either!(connection, c => j::table.find(id).select(j::body).first(c).optional())
 }

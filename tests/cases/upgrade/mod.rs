@@ -45,7 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn upgrade_from_version_1_preserves_rows(backend: Backend) {
     let mut database = version_1(backend);
     let before = database.rows("message_external_ids");
-    assert_eq!(migrate(&database.url().parse().expect("a URL")).expect("migrations").len(), 1);
+    assert!(!migrate(&database.url().parse().expect("a URL")).expect("migrations").is_empty());
     assert_eq!(database.rows("message_external_ids"), before, "every message's row is unchanged");
     let unlinked = "SELECT external_id AS row FROM webhook_events AS e WHERE (event_type LIKE 'message.%' AND event_type <> 'message.received') \
                     <> EXISTS (SELECT 1 FROM message_external_ids AS m WHERE m.id = e.mapping_id AND m.external_id = e.external_id)";

@@ -3,12 +3,18 @@
 //! An IPv4 client is counted by its /24. Networks of IPv6 are assigned as /64, /56 or /48, so that a client is counted by all three at
 //! once, and charged only if each of them has room. All clients of unknown address count as one network.
 
+mod window;
+
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
+use ipnet::IpNet;
+
+pub use self::window::MinuteLimiter;
+use self::window::Window;
 use crate::{limiter::RateLimited, time::Timestamp};
 
 /// Networks that are counted.
@@ -17,12 +23,10 @@ const MAX_NETWORKS: usize = 4_096;
 /// Networks that are forgotten together once the table is full, so that a new network costs one step on average.
 const FORGOTTEN: usize = MAX_NETWORKS / 4;
 
-/// The length of a window, in microseconds.
-const MINUTE: i64 = 60_000_000;
-
 /// The prefix lengths of the networks of a client, and the limit of each as a multiple of the smallest one's.
 const V4_PREFIX: u8 = 24;
-const V6_PREFIXES: [(u8, u64); 3] = [(64, 1), (56, 2), (48, 4)];
+const V6_GROUP: u8 = 48;
+const V6_PREFIXES: [(u8, u64); 3] = [(64, 1), (56, 2), (V6_GROUP, 4)];
 
 /// The prefix length and the leading bits of a network.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,64 +56,11 @@ impl Network {
     }
 }
 
-/// The use of the last minute by two counters: the use of the previous window counts by the share of it that lies in this minute.
-#[derive(Clone, Copy)]
-struct Window {
-    start: i64,
-    previous: u64,
-    current: u64,
-    /// The time of the last request, charged or not.
-    last: i64,
-}
-
-impl Window {
-    fn new(now: i64) -> Self {
-        Self { start: now, previous: 0, current: 0, last: now }
-    }
-
-    /// Moves to the window of that time. Concurrent requests may be a little out of order; a clock that was set back by more must not
-    /// lock the network.
-    fn advance(&mut self, now: i64) {
-        match now.saturating_sub(self.start).div_euclid(MINUTE) {
-            0 | -1 => {}
-            1 => *self = Self { start: self.start + MINUTE, previous: self.current, current: 0, ..*self },
-            _ => *self = Self::new(now),
-        }
-        self.last = self.last.max(now);
-    }
-
-    fn elapsed(&self, now: i64) -> u64 {
-        u64::try_from(now.saturating_sub(self.start)).unwrap_or(0).min(MINUTE.unsigned_abs())
-    }
-
-    fn used(&self, now: i64) -> u64 {
-        let remaining = MINUTE.unsigned_abs() - self.elapsed(now);
-        self.current.saturating_add(scale(self.previous, remaining, MINUTE.unsigned_abs()))
-    }
-
-    /// Microseconds until a cost fits below the limit; 0 if it does.
-    fn wait(&self, cost: u64, limit: u64, now: i64) -> u64 {
-        if self.used(now).saturating_add(cost) <= limit {
-            return 0;
-        }
-        let (minute, elapsed, room) = (MINUTE.unsigned_abs(), self.elapsed(now), limit.saturating_sub(cost));
-        // The time in a window at which its previous one has decayed to the rest of the limit.
-        let decayed = |previous: u64, rest: u64| minute - scale_down(rest, minute, previous).min(minute);
-        match room.checked_sub(self.current) {
-            Some(rest) => decayed(self.previous, rest).saturating_sub(elapsed),
-            None => minute - elapsed + decayed(self.current, room),
-        }
-    }
-}
-
-/// `value * part / whole`, rounded up.
-fn scale(value: u64, part: u64, whole: u64) -> u64 {
-    u64::try_from((u128::from(value) * u128::from(part)).div_ceil(u128::from(whole.max(1)))).unwrap_or(u64::MAX)
-}
-
-/// `value * part / whole`, rounded down.
-fn scale_down(value: u64, part: u64, whole: u64) -> u64 {
-    u64::try_from(u128::from(value) * u128::from(part) / u128::from(whole.max(1))).unwrap_or(u64::MAX)
+/// The network by which stored data of a client is grouped: an IPv4 /24 or an IPv6 /48.
+pub fn network_of(client: IpAddr) -> Option<IpNet> {
+    let client = client.to_canonical();
+    let prefix = if client.is_ipv4() { V4_PREFIX } else { V6_GROUP };
+    IpNet::new(client, prefix).ok().map(|network| network.trunc())
 }
 
 /// Limits what the clients of a network may use in a minute: requests, bytes, attempts.
@@ -143,7 +94,7 @@ impl NetworkLimiter {
             return Err(RateLimited { budget: None, retry_after: wait.div_ceil(1_000_000) });
         }
         for (network, _) in networks {
-            windows.entry(network).or_insert_with(|| Window::new(now)).current += cost;
+            windows.entry(network).or_insert_with(|| Window::new(now)).add(cost);
         }
         Ok(())
     }
@@ -154,7 +105,7 @@ impl NetworkLimiter {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for (network, _) in Network::of(client) {
             if let Some(window) = windows.get_mut(&network) {
-                window.current = window.current.saturating_sub(cost);
+                window.refund(cost);
             }
         }
     }

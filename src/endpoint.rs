@@ -4,7 +4,7 @@ use std::{fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use crate::{
     callback::Callback,
-    limiter::{Admission, Limiter, Limits, RateLimited},
+    limiter::{Limiter, Limits},
     metrics::EndpointMetrics,
     provider::{InvalidPayload, Parsed, Provider, Spec, UrlProofs},
     public_url::PublicUrl,
@@ -104,7 +104,10 @@ pub struct EndpointConfig {
 /// An endpoint that receives callbacks: its configuration, and what it counts.
 pub struct Endpoint {
     config: EndpointConfig,
-    limiter: Limiter,
+    /// Counts new requests.
+    pub limiter: Limiter,
+    /// Counts copies of known ones.
+    pub copy_limiter: Limiter,
     pub metrics: EndpointMetrics,
 }
 
@@ -118,7 +121,8 @@ impl Deref for Endpoint {
 
 impl Endpoint {
     pub fn new(config: EndpointConfig, metrics: EndpointMetrics) -> Self {
-        Self { limiter: Limiter::new(config.limits), config, metrics }
+        let [limiter, copy_limiter] = [config.limits; 2].map(Limiter::new);
+        Self { config, limiter, copy_limiter, metrics }
     }
 
     /// Completes the public URLs for which callbacks are signed: its own, else `fallback`.
@@ -141,11 +145,6 @@ impl Endpoint {
     pub fn count_verified(&self, callback: &VerifiedCallback<'_>) {
         let proof = callback.proof();
         self.metrics.count_verified(proof.scheme().name, proof.secret_index(), callback.as_received().received_at);
-    }
-
-    /// Counts a verified callback against the limits.
-    pub fn admit(&self, callback: &VerifiedCallback<'_>) -> Result<Admission<'_>, RateLimited> {
-        self.limiter.admit(callback.as_received().received_at)
     }
 }
 

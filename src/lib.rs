@@ -5,6 +5,7 @@
 //! `ARCHITECTURE.md` has the diagram, the layers and the invariants.
 
 pub mod address;
+pub mod admission;
 pub mod build_info;
 pub mod callback;
 pub mod cli;

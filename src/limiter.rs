@@ -1,4 +1,4 @@
-//! Rate and concurrency limits of an endpoint. Only verified callbacks are counted, so that no other client can use them up.
+//! Rate and concurrency limits.
 
 use std::{
     collections::VecDeque,
@@ -40,9 +40,9 @@ pub struct RateLimited {
     pub retry_after: u64,
 }
 
-/// The admission of one callback; its permit is released when it is dropped.
+/// One callback within the limits; its permit is released when it is dropped.
 #[derive(Debug)]
-pub struct Admission<'l> {
+pub struct Admitted<'l> {
     pub budget: Option<Budget>,
     _permit: Option<SemaphorePermit<'l>>,
 }
@@ -65,20 +65,38 @@ impl Limiter {
     }
 
     /// Admits one callback at that instant, if the limits allow it.
-    pub fn admit(&self, now: Timestamp) -> Result<Admission<'_>, RateLimited> {
+    pub fn admit(&self, now: Timestamp) -> Result<Admitted<'_>, RateLimited> {
         let permit = match (self.limits.concurrent, self.permits.try_acquire()) {
             (0, _) => None,
             (_, Ok(permit)) => Some(permit),
-            (_, Err(_)) => return Err(RateLimited { budget: self.budget(now.micros(), false).1, retry_after: 1 }),
+            (_, Err(_)) => return Err(RateLimited { budget: self.budget(now), retry_after: 1 }),
         };
-        match self.budget(now.micros(), true) {
-            (true, budget) => Ok(Admission { budget, _permit: permit }),
+        match self.count(now.micros(), true) {
+            (true, budget) => Ok(Admitted { budget, _permit: permit }),
             (false, budget) => Err(RateLimited { budget, retry_after: budget.map_or(1, |budget| budget.reset.max(1)) }),
         }
     }
 
+    /// Returns true if there is nothing to count.
+    pub fn is_unlimited(&self) -> bool {
+        self.limits == Limits::default()
+    }
+
+    /// The remaining budget at that instant.
+    pub fn budget(&self, now: Timestamp) -> Option<Budget> {
+        self.count(now.micros(), false).1
+    }
+
+    /// Takes back the count of a callback that was admitted at that instant.
+    pub fn refund(&self, at: Timestamp) {
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = admitted.iter().rposition(|instant| *instant == at.micros()) {
+            admitted.remove(index);
+        }
+    }
+
     /// Returns if one more fits into the minute before `now`, and the remaining budget; counts it if `admit` is set and it fits.
-    fn budget(&self, now: i64, admit: bool) -> (bool, Option<Budget>) {
+    fn count(&self, now: i64, admit: bool) -> (bool, Option<Budget>) {
         let limit = self.limits.per_minute;
         if limit == 0 {
             return (true, None);
@@ -117,6 +135,15 @@ mod tests {
         let error = limiter.admit(at(250)).expect_err("no room");
         assert_eq!(error, RateLimited { budget: Some(Budget { limit: 2, remaining: 0, reset: 50 }), retry_after: 50 });
         assert!(limiter.admit(at(0)).is_ok(), "a clock that was set back");
+    }
+
+    #[test]
+    fn refund_takes_back_one_count() {
+        let limiter = Limiter::new(Limits { per_minute: 2, concurrent: 0 });
+        let _both = [limiter.admit(at(0)).expect("room"), limiter.admit(at(0)).expect("room")];
+        limiter.refund(at(0));
+        limiter.refund(at(5));
+        assert_eq!(limiter.budget(at(0)), Some(Budget { limit: 2, remaining: 1, reset: 60 }));
     }
 
     #[test]

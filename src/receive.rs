@@ -5,9 +5,10 @@ use std::time::Duration;
 use tracing::{Level, debug, warn};
 
 use crate::{
+    admission::Admission,
     callback::Callback,
     endpoint::Endpoint,
-    limiter::{Admission, Budget, RateLimited},
+    limiter::{Budget, RateLimited},
     provider::{Parsed, Reply},
     signature::VerifyError,
     store::{Committed, Record, Store, StoreError},
@@ -43,9 +44,9 @@ pub async fn receive(
     callback: &Callback,
     timeout: Duration,
 ) -> Result<Received, ReceiveError> {
-    let (record, reply, admission) = verify_and_parse(endpoint, callback)?;
+    let (record, reply, mut admission) = prepare(store, endpoint, callback)?;
     let summary = (record.quarantine_reason().is_some() || tracing::enabled!(Level::DEBUG)).then(|| record.summary());
-    let committed = tokio::time::timeout(timeout, store.append(record)).await.map_err(|_| ReceiveError::Late)??;
+    let committed = tokio::time::timeout(timeout, admission.append(record)).await.map_err(|_| ReceiveError::Late)??;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     match summary {
         Some(summary) if summary.is_quarantined => warn!(provider, account, "verified but not parsable: quarantined"),
@@ -61,18 +62,18 @@ pub async fn receive(
         ),
         None => {}
     }
-    if committed.is_unmatched()
-        && let Some(count) = endpoint.metrics.count_unmatched()
-    {
+    if let Some(count) = committed.is_unmatched().then(|| endpoint.metrics.count_unmatched()).flatten() {
         warn!(count, "stored callbacks for messages that are not registered; logged at most once a minute");
     }
     Ok(Received { committed, reply, budget: admission.budget })
 }
 
-fn verify_and_parse<'e>(endpoint: &'e Endpoint, callback: &Callback) -> Result<(Record, Reply, Admission<'e>), ReceiveError> {
+type Prepared<'e> = (Record, Reply, Admission<'e>);
+
+fn prepare<'e>(store: &'e Store, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
     let verified = endpoint.verify(callback)?;
     endpoint.count_verified(&verified);
-    let admission = endpoint.admit(&verified)?;
+    let admission = Admission::new(store, endpoint, &verified)?;
     let Parsed { reply, events } = endpoint.parse(&verified);
     Ok((Record::new(endpoint, &verified, events), reply, admission))
 }

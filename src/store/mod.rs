@@ -52,6 +52,7 @@ pub use self::reprocess::raw_request::RawRequest;
 pub use self::reprocess::rederive::{RederiveOutcome, ReparsedRequest};
 pub use self::reprocess::replay::ReplayOutcome;
 pub use self::write::committed::Committed;
+pub use self::write::recent::{Recent, RecentRequests};
 pub use self::write::record::{Record, StoredResponse};
 
 use self::{
@@ -114,6 +115,8 @@ pub struct Store {
     url: DatabaseUrl,
     queues: Queues,
     readers: Pool<ConnectionManager>,
+    /// Requests at endpoints with limits.
+    pub recent: RecentRequests,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
     metrics: StoreMetrics,
@@ -162,6 +165,7 @@ impl Store {
             url: url.clone(),
             queues: Queues::new(writers),
             readers: connection::reader_pool(url),
+            recent: RecentRequests::default(),
             health: Mutex::new(None),
             options,
             metrics,

@@ -1,13 +1,92 @@
 //! Copies of captured callbacks, and references of other accounts.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
+use waybill::{signature::Outgoing, time::Timestamp};
 
 use crate::support::{
-    client,
+    client::{self, Response},
     database::{BACKENDS, Database},
     gateway::{Gateway, OPS_TOKEN},
     twilio,
 };
+
+/// The endpoint allows 100 callbacks a minute, and 10 at once. The clock stands still.
+const LIMITED: &str = "/webhooks/conversation";
+
+fn limited(database: Database) -> Gateway {
+    let secret = ("CONVERSATION_WEBHOOK_SECRET".to_owned(), "conversation-webhook-secret-01234".to_owned());
+    Gateway::start_on(database, Timestamp::from_seconds(1_000).expect("an instant"), &[secret])
+}
+
+fn message(gateway: &Gateway, id: &str) -> Outgoing {
+    let endpoint = gateway.endpoint(LIMITED);
+    let body = json!({ "conversation_id": "c", "data": { "id": id, "type": "BOT", "status": "PROCESSED" } });
+    let mut outgoing = endpoint.outgoing("POST", LIMITED, "application/json", body.to_string());
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    outgoing
+}
+
+/// The number of new callbacks that are accepted.
+fn accepted(gateway: &Gateway, name: &str, count: usize) -> usize {
+    (0..count).filter(|number| gateway.send(&message(gateway, &format!("{name}-{number}"))).status == 200).count()
+}
+
+fn is_duplicate(response: &Response) -> bool {
+    (response.status, response.json()) == (200, json!({ "success": true, "duplicate": true }))
+}
+
+/// Before, 99 copies of one captured callback used up the minute.
+#[test]
+fn copies_use_up_no_limit() {
+    for backend in BACKENDS {
+        let gateway = limited(Database::new(backend));
+        let captured = message(&gateway, "captured");
+        assert_eq!(gateway.send(&captured).status, 200);
+        assert!((0..300).all(|_| is_duplicate(&gateway.send(&captured))));
+        assert_eq!(accepted(&gateway, "first", 100), 99, "the captured callback itself was new");
+        let counted = gateway.database.query("SELECT CAST(max(duplicate_count) AS TEXT) AS row FROM webhook_requests");
+        assert_eq!(counted, ["100"], "copies within their own limit are counted");
+
+        // After a restart the gateway learns from the store that a request is a copy.
+        let gateway = limited(gateway.stop());
+        let old = |number: usize| message(&gateway, &format!("first-{number}"));
+        assert!((0..99).all(|number| is_duplicate(&gateway.send(&old(number)))));
+        assert!((0..300).all(|_| is_duplicate(&gateway.send(&captured))));
+        assert_eq!(accepted(&gateway, "second", 101), 100);
+    }
+}
+
+/// Copies of a callback that has not arrived yet are sent from many connections at once, and hung up on.
+#[test]
+fn copies_in_progress_use_up_no_limit() {
+    for backend in BACKENDS {
+        let gateway = limited(Database::new(backend));
+        let captured = message(&gateway, "captured");
+        let headers: Vec<String> = captured.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = captured.body.len();
+        let head = format!("POST {LIMITED} HTTP/1.1\r\nHost: h\r\n{}Content-Length: {length}\r\n\r\n", headers.concat());
+        let request = [head.as_bytes(), &captured.body].concat();
+        let honest = std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let mut hung_up = client::connect(gateway.address());
+                        hung_up.write_all(&request).expect("an open connection");
+                        drop(hung_up);
+                        // Beyond the limits of copies, one whose original is still in progress is refused.
+                        assert!([200, 429].contains(&gateway.send(&captured).status));
+                    }
+                });
+            }
+            accepted(&gateway, "honest", 99)
+        });
+        assert_eq!(honest, 99);
+        assert!(is_duplicate(&gateway.send(&captured)), "it is stored once");
+        assert_eq!(gateway.database.rows("message_external_ids").len(), 100);
+    }
+}
 
 /// A status callback of an account, with a reference in its signed URL.
 fn status(gateway: &Gateway, path: &str, id: &str, reference: &str) {

@@ -36,13 +36,13 @@ pub(super) static SPEC: Spec = Spec {
         Setting::allowed_ips(),
         Setting {
             name: "RATE_LIMIT",
-            doc: "Verified callbacks in any 60 seconds; 0 = no limit.",
+            doc: "New verified callbacks in any 60 seconds; 0 = no limit.",
             example: "100",
             kind: SettingKind::Option,
         },
         Setting {
             name: "MAX_CONCURRENT",
-            doc: "Verified callbacks in progress at once; 0 = no limit.",
+            doc: "New verified callbacks in progress at once; 0 = no limit.",
             example: "10",
             kind: SettingKind::Option,
         },

@@ -9,7 +9,7 @@ use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::{
     batch::{self, KnownRequest},
-    committed::Committed,
+    committed::{Committed, Novelty},
     events::{InsertedRecord, RecordEffects, Trigger, write_events},
     record::{PendingEvent, Record, StoredResponse, Target},
     rows::{Duplicates, NewRequest},
@@ -66,11 +66,11 @@ pub(crate) fn commit<'r>(
     })?;
     let outcome = |record: &Record| {
         let quarantined = record.is_quarantined();
-        let fallback = Committed { response: record.response(), duplicate: false, unmatched: false, quarantined };
+        let fallback = Committed { response: record.response(), novelty: Novelty::New, unmatched: false, quarantined };
         let outcome = outcomes.get(&record.request.dedupe_key).copied().unwrap_or(fallback);
         // A copy in the same batch is a duplicate, like one that arrives a day later.
         let is_copy = distinct.get(&record.request.dedupe_key).is_some_and(|request| !std::ptr::eq(request.first, record));
-        Committed { duplicate: outcome.duplicate || is_copy, ..outcome }
+        if is_copy { outcome.as_copy() } else { outcome }
     };
     Ok(CommitOutcome { committed: records.iter().map(outcome).collect(), new })
 }
@@ -128,7 +128,8 @@ fn write<'r>(connection: &mut Connection, batch: &DistinctRequests<'r>, options:
         let response =
             written.responses.get(&known.dedupe_key).map_or(request.first.response(), |code| StoredResponse::from_code(*code));
         let quarantined = request.first.is_quarantined();
-        outcomes.insert(known.dedupe_key, Committed { response, duplicate: true, unmatched: false, quarantined });
+        let committed = Committed { response, novelty: Novelty::KnownRequest, unmatched: false, quarantined };
+        outcomes.insert(known.dedupe_key, committed);
     }
     let (mut not_found, mut new) = (Vec::new(), Vec::new());
     for (InsertedRecord { inserted, record }, RecordEffects { all_known, new: indexes, unmatched }) in
@@ -141,7 +142,9 @@ fn write<'r>(connection: &mut Connection, batch: &DistinctRequests<'r>, options:
             not_found.push(inserted.id);
         }
         let quarantined = record.is_quarantined();
-        outcomes.insert(record.request.dedupe_key, Committed { response, duplicate: all_known, unmatched, quarantined });
+        let novelty = if all_known { Novelty::KnownEvents } else { Novelty::New };
+        let committed = Committed { response, novelty, unmatched, quarantined };
+        outcomes.insert(record.request.dedupe_key, committed);
     }
     if !not_found.is_empty() {
         let requests = r::table.filter(r::id.eq_any(&not_found));

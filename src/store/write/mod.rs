@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod outcomes;
 mod postgres;
 pub(crate) mod queue;
+pub(crate) mod recent;
 pub(crate) mod record;
 pub(crate) mod rows;
 pub(crate) mod sqlite;

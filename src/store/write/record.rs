@@ -12,7 +12,7 @@ use crate::{
     form::Form,
     metrics::Unmapped,
     provider::{InvalidPayload, ParseError},
-    signature::VerifiedCallback,
+    signature::{StoredKey, VerifiedCallback},
     status::{ErrorCategory, Status},
     store::{
         db::key::{MessageKey, short_key},
@@ -131,6 +131,13 @@ pub(crate) fn masked_url(callback: &Callback) -> String {
 }
 
 impl Record {
+    /// The key of a verified callback's request.
+    pub fn key(endpoint: &Endpoint, callback: &VerifiedCallback<'_>) -> StoredKey {
+        let proof = callback.proof();
+        let derived = || short_key(endpoint.spec.name, endpoint.account.as_str(), &proof.request_key());
+        proof.stored_key().unwrap_or_else(derived)
+    }
+
     /// The record of a verified callback, whether or not it could be parsed.
     pub fn new(endpoint: &Endpoint, verified: &VerifiedCallback<'_>, parsed: Result<Vec<Event>, ParseError>) -> Self {
         let (events, reason, response) = match parsed {
@@ -145,7 +152,7 @@ impl Record {
         };
         let (service_type, account, proof) = (endpoint.spec.name, endpoint.account.as_str(), verified.proof());
         let callback = verified.as_received();
-        let dedupe_key = proof.stored_key().unwrap_or_else(|| short_key(service_type, account, &proof.request_key()));
+        let dedupe_key = Self::key(endpoint, verified);
         let request = NewRequest {
             service_type,
             account: account.to_owned(),

@@ -1,0 +1,84 @@
+//! Admission of verified callbacks at endpoints with limits. Only new requests use up the limits: a client that has captured a request
+//! can send any number of copies, and these must not take the provider's room. Copies have the same limits once more. Beyond these, a
+//! copy of a committed request gets its response without the store.
+//!
+//! A request is known to be new only once the store says so. Until then it counts as new, once; a copy is refunded.
+
+use crate::{
+    endpoint::Endpoint,
+    limiter::{Admitted, Budget, Limiter, RateLimited},
+    signature::{StoredKey, VerifiedCallback},
+    store::{Committed, Recent, Record, Store, StoreError},
+    time::Timestamp,
+};
+
+/// The admission of one callback, until it is answered.
+pub struct Admission<'a> {
+    /// The remaining budget of the endpoint, if it has a limit per minute.
+    pub budget: Option<Budget>,
+    store: &'a Store,
+    /// `None` at an endpoint without limits.
+    limited: Option<Limited<'a>>,
+}
+
+struct Limited<'a> {
+    key: StoredKey,
+    kind: Kind<'a>,
+    /// Its permit is released with the admission.
+    _admitted: Option<Admitted<'a>>,
+}
+
+enum Kind<'a> {
+    /// A request that counted as new at that instant.
+    New(&'a Limiter, Timestamp),
+    Copy,
+    /// A copy beyond the limits of copies.
+    Answered(Committed),
+}
+
+impl<'a> Admission<'a> {
+    /// Admits a callback, if the endpoint's limits allow it.
+    pub fn new(store: &'a Store, endpoint: &'a Endpoint, callback: &VerifiedCallback<'_>) -> Result<Self, RateLimited> {
+        let now = callback.as_received().received_at;
+        if endpoint.limiter.is_unlimited() {
+            return Ok(Self { budget: None, store, limited: None });
+        }
+        let key = Record::key(endpoint, callback);
+        let Some(recent) = store.recent.begin(key) else {
+            let admitted = endpoint.limiter.admit(now).inspect_err(|_| store.recent.forget(key))?;
+            let budget = admitted.budget;
+            let limited = Limited { key, kind: Kind::New(&endpoint.limiter, now), _admitted: Some(admitted) };
+            return Ok(Self { budget, store, limited: Some(limited) });
+        };
+        let budget = endpoint.limiter.budget(now);
+        let (kind, admitted) = match (endpoint.copy_limiter.admit(now), recent) {
+            (Ok(admitted), _) => (Kind::Copy, Some(admitted)),
+            (Err(_), Recent::Committed(committed)) => (Kind::Answered(committed.as_copy()), None),
+            (Err(limited), Recent::InProgress) => return Err(RateLimited { budget, ..limited }),
+        };
+        Ok(Self { budget, store, limited: Some(Limited { key, kind, _admitted: admitted }) })
+    }
+
+    /// Commits the callback's record, unless its response is known. If this is dropped, the request remains in progress, because it may
+    /// still be committed.
+    pub async fn append(&mut self, record: Record) -> Result<Committed, StoreError> {
+        let Some(Limited { key, kind, .. }) = &self.limited else { return self.store.append(record).await };
+        if let Kind::Answered(committed) = kind {
+            return Ok(*committed);
+        }
+        let result = self.store.append(record).await;
+        if let Ok(committed) = &result {
+            self.store.recent.finish(*key, *committed);
+        }
+        if let Kind::New(limiter, at) = kind
+            && !result.as_ref().is_ok_and(Committed::is_new_request)
+        {
+            if result.is_err() {
+                self.store.recent.forget(*key);
+            }
+            limiter.refund(*at);
+            self.budget = limiter.budget(*at);
+        }
+        result
+    }
+}

@@ -2,12 +2,14 @@
 //!
 //! Loading opens no socket and writes nothing; it reads only the files that a provider's setting names.
 
+mod connections;
 mod endpoints;
 mod reader;
 pub mod variables;
 
 use std::{net::SocketAddr, time::Duration};
 
+pub use connections::{ConnectionLimits, Connections};
 use ipnet::IpNet;
 use reader::Reader;
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Rejected requests that each network may send in any 60 seconds; 0 = no limit. Not a variable.
     pub rejections_per_minute: u64,
+    /// Limits of connections. Not a variable.
+    pub connections: Connections,
     /// Time for which a stopping gateway still accepts requests before it closes its listeners.
     pub shutdown_delay: Duration,
     pub log: LogConfig,
@@ -154,6 +158,7 @@ impl Config {
             store: store_options(reader, &endpoints),
             trusted_proxies: trusted_proxies(reader),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
+            connections: Connections::default(),
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,

@@ -4,6 +4,7 @@ mod api;
 mod api_error;
 mod background;
 mod body;
+mod connection;
 mod credentials;
 mod health;
 mod isolation;

@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use super::{
-    api, api_error,
+    api, api_error, connection,
     credentials::{Credentials, credentials},
     health, isolation, metrics, openapi, pages,
 };
@@ -48,7 +48,10 @@ async fn require_bearer(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     match denial(&gateway, request.headers(), request.method(), false) {
-        None => Ok(next.call(request).await?.map_into_left_body()),
+        None => {
+            connection::note_login(&request);
+            Ok(next.call(request).await?.map_into_left_body())
+        }
         Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }
 }
@@ -60,7 +63,10 @@ async fn require_bearer_or_password(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     match denial(&gateway, request.headers(), request.method(), true) {
-        None => Ok(next.call(request).await?.map_into_left_body()),
+        None => {
+            connection::note_login(&request);
+            Ok(next.call(request).await?.map_into_left_body())
+        }
         Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }
 }

@@ -11,16 +11,15 @@ use std::{
 };
 
 use actix_web::{
-    App, HttpServer,
     dev::ServerHandle,
-    web::{self, Data},
+    web::{self, Data, ServiceConfig},
 };
 use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{background, health, ops, webhooks};
+use super::{background, connection::Listener, health, ops, webhooks};
 use crate::{
-    config::Config,
+    config::{Config, Connections},
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
@@ -29,15 +28,9 @@ use crate::{
     time::Clock,
 };
 
-/// ARCHITECTURE.md, "Limits".
-const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
-const SHUTDOWN_SECONDS: u64 = 10;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 const DERIVE_INTERVAL: Duration = Duration::from_secs(1);
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
-const MAX_CONNECTIONS: usize = 8_192;
-const MAX_OPS_CONNECTIONS: usize = 256;
 
 /// Reason for which the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +76,7 @@ impl Server {
         let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);
         let (public, ops) = (address(&public_listener)?, address(&ops_listener)?);
         let fallback = PublicUrl::from_listener(public);
+        let limits = config.connections;
         let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback));
         let (sender, receiver) = mpsc::channel();
         let (alive, ended) = oneshot::channel();
@@ -92,7 +86,7 @@ impl Server {
             .spawn(move || {
                 // Dropped when the thread ends, also by a panic.
                 let _alive: oneshot::Sender<()> = alive;
-                serve(public_listener, ops_listener, &shared, sender)
+                serve(public_listener, ops_listener, &limits, &shared, sender)
             })
             .map_err(StartError::Thread)?;
         let Ok(handles) = receiver.recv() else {
@@ -129,44 +123,30 @@ fn listen(variable: &'static str, address: SocketAddr) -> Result<TcpListener, St
     TcpListener::bind(address).map_err(|cause| StartError::Listen { variable, address, cause })
 }
 
+/// The routes of the public listener.
+fn public_routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource(HEALTH_PATH)
+                .route(web::get().to(health::webhooks_health))
+                .route(web::head().to(health::webhooks_health))
+                .default_service(web::to(health::method_not_allowed)),
+        )
+        .default_service(web::to(webhooks::handle));
+}
+
 fn serve(
     public: TcpListener,
     ops: TcpListener,
+    limits: &Connections,
     gateway: &Data<Gateway>,
     started: mpsc::Sender<[ServerHandle; 2]>,
 ) -> io::Result<()> {
-    // actix counts connections per worker.
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let public = Listener { name: "public", socket: public, workers, limits: limits.public, routes: public_routes };
+    let ops = Listener { name: "operations", socket: ops, workers: 1, limits: limits.ops, routes: ops::routes };
     actix_web::rt::System::new().block_on(async {
-        let shared = gateway.clone();
-        let public = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .service(
-                    web::resource(HEALTH_PATH)
-                        .route(web::get().to(health::webhooks_health))
-                        .route(web::head().to(health::webhooks_health))
-                        .default_service(web::to(health::method_not_allowed)),
-                )
-                .default_service(web::to(webhooks::handle))
-        })
-        .workers(workers)
-        .client_request_timeout(HEADER_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(MAX_CONNECTIONS / workers)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .listen(public)?
-        .run();
-        let shared = gateway.clone();
-        let ops = HttpServer::new(move || App::new().app_data(shared.clone()).configure(ops::routes))
-            .workers(1)
-            .max_connections(MAX_OPS_CONNECTIONS)
-            .client_request_timeout(HEADER_TIMEOUT)
-            .shutdown_timeout(SHUTDOWN_SECONDS)
-            .disable_signals()
-            .listen(ops)?
-            .run();
+        let (public, ops) = (public.serve(gateway)?, ops.serve(gateway)?);
         if started.send([public.handle(), ops.handle()]).is_err() {
             return Ok(());
         }

@@ -17,6 +17,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::{
     body::{self, MAX_BODY},
+    connection,
     response::{self, RequestError},
 };
 use crate::{
@@ -33,7 +34,7 @@ use crate::{
 /// ARCHITECTURE.md, "Limits".
 const MAX_TARGET: usize = 8 << 10;
 const MAX_HEADERS: usize = 96;
-const MAX_HEADER_BYTES: usize = 32 << 10;
+const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// Handles every request of the public listener except health checks.
 pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
@@ -146,6 +147,7 @@ async fn read_callback<'g>(
         return Err(ReadError::Unsigned(Box::new(callback), cause));
     }
     callback.body = body::read(payload, &gateway.body_room, body_permit).await?;
+    connection::note_body_received(request);
     callback.received_at = gateway.clock.now();
     Ok(callback)
 }

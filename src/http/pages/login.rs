@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    http::credentials::{Credentials, credentials},
+    http::{
+        connection,
+        credentials::{Credentials, credentials},
+    },
 };
 
 /// Session cookie, set by a login link.
@@ -44,6 +47,7 @@ pub(super) async fn require(
     let Some(login) = login(&gateway, request.headers()) else {
         return Ok(request.into_response(ErrorPage::unauthorized().error_response()).map_into_right_body());
     };
+    connection::note_login(&request);
     request.extensions_mut().insert(login);
     Ok(next.call(request).await?.map_into_left_body())
 }

@@ -1,0 +1,51 @@
+//! Limits of connections. They are constants of the gateway; tests set others.
+
+use std::time::Duration;
+
+/// Limits of the connections of one listener.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Connections at once.
+    pub max: usize,
+    /// Connections of one network, except of trusted proxies.
+    pub max_of_network: usize,
+    /// Time to receive a head, from its first byte on; also the time from the connection to its first byte.
+    pub head: Duration,
+    /// Time between two requests.
+    pub idle: Duration,
+    /// Time from the head of a request to its response.
+    pub request: Duration,
+    /// Time in which a client must accept what was written to it.
+    pub write: Duration,
+    /// Time for the rest of a body after its response.
+    pub rest: Duration,
+    /// A connection whose request is in progress may be evicted as well, unless it has shown a token.
+    pub evicts_requests: bool,
+}
+
+/// Limits of both listeners.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    pub public: ConnectionLimits,
+    pub ops: ConnectionLimits,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let public = ConnectionLimits {
+            max: 8_192,
+            max_of_network: 4_096,
+            head: Duration::from_secs(2),
+            idle: Duration::from_secs(5),
+            // More than the 5 s of a body and the 4 s of a commit.
+            request: Duration::from_secs(15),
+            write: Duration::from_secs(10),
+            rest: Duration::from_secs(2),
+            evicts_requests: false,
+        };
+        // A replay of many requests takes minutes.
+        let ops =
+            ConnectionLimits { max: 256, max_of_network: 128, request: Duration::from_mins(10), evicts_requests: true, ..public };
+        Self { public, ops }
+    }
+}

@@ -1,0 +1,128 @@
+//! The connections of one worker by the network of their peer: a share for each network, and eviction in favor of new ones.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::IpAddr,
+    rc::Rc,
+};
+
+use super::state::Connection;
+use crate::config::ConnectionLimits;
+
+/// A network of peers. Trusted proxies, which carry the connections of all clients, are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Network {
+    Proxies,
+    /// An IPv4 /24.
+    V4(u32),
+    /// An IPv6 /48, the greatest network that one client usually has.
+    V6(u64),
+}
+
+/// How many times more connections than other networks the trusted proxies may have before theirs are evicted first.
+const WEIGHT_OF_PROXIES: usize = 8;
+
+impl Network {
+    fn of(peer: IpAddr, is_trusted: bool) -> Self {
+        match peer {
+            _ if is_trusted => Self::Proxies,
+            IpAddr::V4(address) => Self::V4(address.to_bits() >> 8),
+            IpAddr::V6(address) => {
+                let [first, second, third, ..] = address.segments();
+                Self::V6([first, second, third].into_iter().fold(0, |bits, segment| bits << 16 | u64::from(segment)))
+            }
+        }
+    }
+}
+
+pub(super) struct Registry {
+    limits: ConnectionLimits,
+    networks: RefCell<HashMap<Network, Vec<Rc<Connection>>>>,
+    total: Cell<usize>,
+}
+
+impl Registry {
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
+        Self { limits, networks: RefCell::default(), total: Cell::new(0) }
+    }
+
+    /// Admits a connection. If there is no room, another one is evicted: of its own network if that has used up its share, otherwise of
+    /// the network with most connections. `None` if all of those are being served.
+    pub(super) fn admit(registry: &Rc<Self>, peer: IpAddr, is_trusted: bool) -> Option<Member> {
+        let network = Network::of(peer, is_trusted);
+        let limits = registry.limits;
+        let of_network = registry.networks.borrow().get(&network).map_or(0, Vec::len);
+        let has_room = (is_trusted || of_network < limits.max_of_network || registry.evict_from(network))
+            && (registry.total.get() < limits.max || registry.evict());
+        has_room.then(|| {
+            let connection = Rc::new(Connection::new(network, limits));
+            registry.insert(&connection);
+            Member { registry: Rc::clone(registry), connection }
+        })
+    }
+
+    fn insert(&self, connection: &Rc<Connection>) {
+        let mut networks = self.networks.borrow_mut();
+        let members = networks.entry(connection.network).or_default();
+        connection.place.set(Some(members.len()));
+        members.push(Rc::clone(connection));
+        self.total.set(self.total.get() + 1);
+    }
+
+    fn remove(&self, connection: &Connection) {
+        let Some(place) = connection.place.take() else { return };
+        let mut networks = self.networks.borrow_mut();
+        let Some(members) = networks.get_mut(&connection.network) else { return };
+        drop(members.swap_remove(place));
+        if let Some(moved) = members.get(place) {
+            moved.place.set(Some(place));
+        }
+        if members.is_empty() {
+            networks.remove(&connection.network);
+        }
+        self.total.set(self.total.get() - 1);
+    }
+
+    fn evict(&self) -> bool {
+        let weight = |network: &Network| if *network == Network::Proxies { WEIGHT_OF_PROXIES } else { 1 };
+        let networks = self.networks.borrow();
+        let largest =
+            networks.iter().max_by_key(|(network, members)| members.len() / weight(network)).map(|(network, _)| *network);
+        drop(networks);
+        largest.is_some_and(|network| self.evict_from(network))
+    }
+
+    /// Evicts the connection that has waited longest without a complete request.
+    fn evict_from(&self, network: Network) -> bool {
+        let networks = self.networks.borrow();
+        let members = networks.get(&network).into_iter().flatten();
+        let ranked = members.filter_map(|connection| Some((connection.eviction_rank()?, connection)));
+        let victim = ranked.min_by_key(|(rank, _)| *rank).map(|(_, connection)| Rc::clone(connection));
+        drop(networks);
+        victim
+            .inspect(|connection| {
+                self.remove(connection);
+                connection.evict();
+            })
+            .is_some()
+    }
+}
+
+/// The place of a connection in the registry, until it is dropped.
+pub(super) struct Member {
+    registry: Rc<Registry>,
+    connection: Rc<Connection>,
+}
+
+impl Member {
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.registry.remove(&self.connection);
+    }
+}

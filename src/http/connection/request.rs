@@ -1,0 +1,76 @@
+//! The requests of a connection: when one begins, when its body is complete, when its response is.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use actix_http::{Payload, Request, Response};
+use actix_web::{
+    Error, HttpRequest,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse},
+};
+use bytes::Bytes;
+
+use super::state::Connection;
+
+/// Calls the application, and reports the stages of the request to its connection.
+pub(super) fn track<S>(mut request: Request, app: &S) -> impl Future<Output = Result<Response<Answer>, Error>> + use<S>
+where
+    S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    let connection = request.conn_data::<Rc<Connection>>().map(Rc::clone);
+    if let Some(connection) = &connection {
+        connection.begin(!matches!(request.payload(), Payload::None));
+    }
+    let response = app.call(request);
+    async move {
+        let response: Response<BoxBody> = response.await.map_or_else(Into::into, Into::into);
+        if let Some(connection) = &connection {
+            connection.answered();
+        }
+        Ok(response.map_body(|_, body| Answer { body, connection }))
+    }
+}
+
+/// The handler of the request has read the body to its end.
+pub(in crate::http) fn note_body_received(request: &HttpRequest) {
+    if let Some(connection) = request.conn_data::<Rc<Connection>>() {
+        connection.body_received();
+    }
+}
+
+/// The request has a valid token, so that its connection is not evicted in favor of those without.
+pub(in crate::http) fn note_login(request: &ServiceRequest) {
+    if let Some(connection) = request.conn_data::<Rc<Connection>>() {
+        connection.token_shown();
+    }
+}
+
+/// The body of a response. The server drops it when it is complete.
+pub(super) struct Answer {
+    body: BoxBody,
+    connection: Option<Rc<Connection>>,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.finished();
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The state of a connection and its deadline.
+
+use std::{
+    cell::{Cell, RefCell},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use super::registry::Network;
+use crate::config::ConnectionLimits;
+
+/// ARCHITECTURE.md, "Limits". What follows a head in the same read may be counted with it.
+const MAX_HEAD: usize = 16 << 10;
+
+/// Bytes that are read while a complete request is in progress: the start of the next ones.
+const MAX_AHEAD: usize = 16 << 10;
+
+/// Bytes of an unread body that are discarded after its response.
+const MAX_REST: usize = 512 << 10;
+
+/// Bytes that a connection reads at once, before other connections have their turn.
+const MAX_READ: usize = 16 << 10;
+
+/// A response that is being written has no deadline as long as the client accepts it.
+const NONE: Duration = Duration::from_hours(24 * 365);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Between two requests, or in a head.
+    Head,
+    /// A request is in progress, and its body is incomplete.
+    Body,
+    /// A complete request is in progress.
+    Request,
+    /// The response is written. With `is_unread`, the body was not read to its end.
+    Response { is_unread: bool },
+    /// The rest of an unread body is discarded.
+    Rest,
+}
+
+/// Reason for which a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Late,
+    LargeHead,
+    LargeRest,
+    Evicted,
+}
+
+/// A connection, shared by its stream, its watch, its requests and the registry of its worker.
+pub(in crate::http) struct Connection {
+    pub(super) network: Network,
+    /// Its place among the connections of its network.
+    pub(super) place: Cell<Option<usize>>,
+    limits: ConnectionLimits,
+    phase: Cell<Phase>,
+    deadline: Cell<Instant>,
+    /// The deadline of what was written and not yet accepted.
+    write_deadline: Cell<Option<Instant>>,
+    /// The end of the last request, or the start of the connection.
+    waiting_since: Cell<Instant>,
+    /// Bytes received in this phase, and since the task was last polled.
+    received: Cell<usize>,
+    received_in_poll: Cell<usize>,
+    /// Reading waits for the end of the request or of a write.
+    is_paused: Cell<bool>,
+    has_token: Cell<bool>,
+    verdict: Cell<Option<Verdict>>,
+    task: RefCell<Option<Waker>>,
+}
+
+impl Connection {
+    pub(super) fn new(network: Network, limits: ConnectionLimits) -> Self {
+        let now = Instant::now();
+        Self {
+            network,
+            place: Cell::new(None),
+            limits,
+            phase: Cell::new(Phase::Head),
+            deadline: Cell::new(now + limits.head),
+            write_deadline: Cell::new(None),
+            waiting_since: Cell::new(now),
+            received: Cell::new(0),
+            received_in_poll: Cell::new(0),
+            is_paused: Cell::new(false),
+            has_token: Cell::new(false),
+            verdict: Cell::new(None),
+            task: RefCell::new(None),
+        }
+    }
+
+    fn enter(&self, phase: Phase, deadline: Instant) {
+        self.phase.set(phase);
+        self.deadline.set(deadline);
+        self.received.set(0);
+    }
+
+    /// A request begins: its head is complete.
+    pub(super) fn begin(&self, has_body: bool) {
+        let phase = if has_body { Phase::Body } else { Phase::Request };
+        self.enter(phase, Instant::now() + self.limits.request);
+    }
+
+    /// The handler has read the body to its end.
+    pub(super) fn body_received(&self) {
+        if self.phase.get() == Phase::Body {
+            self.enter(Phase::Request, self.deadline.get());
+        }
+    }
+
+    /// The client has shown a valid token.
+    pub(super) fn token_shown(&self) {
+        self.has_token.set(true);
+    }
+
+    /// The handler has answered. What follows is limited by the time in which the client accepts what is written.
+    pub(super) fn answered(&self) {
+        let is_unread = self.phase.get() == Phase::Body;
+        self.enter(Phase::Response { is_unread }, self.deadline.get() + NONE);
+    }
+
+    /// The response is complete, though perhaps not yet written.
+    pub(super) fn finished(&self) {
+        let now = Instant::now();
+        self.waiting_since.set(now);
+        if self.phase.get() == (Phase::Response { is_unread: true }) {
+            self.enter(Phase::Rest, now + self.limits.rest);
+        } else {
+            self.enter(Phase::Head, now + self.limits.idle);
+        }
+        self.resume();
+    }
+
+    fn resume(&self) {
+        if self.is_paused.take() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(task) = self.task.borrow().as_ref() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// The task is polled.
+    pub(super) fn polled(&self, context: &Context<'_>) {
+        self.received_in_poll.set(0);
+        let mut task = self.task.borrow_mut();
+        if !task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            *task = Some(context.waker().clone());
+        }
+    }
+
+    /// Ready if the connection may read now.
+    pub(super) fn poll_may_read(&self, context: &Context<'_>) -> Poll<()> {
+        let (received, in_poll) = (self.received.get(), self.received_in_poll.get());
+        match self.phase.get() {
+            _ if self.verdict.get().is_some() => return Poll::Pending,
+            // What was received in this poll is parsed first: it may be a complete head and its body.
+            Phase::Head if received >= MAX_HEAD && in_poll == 0 => return self.condemn(Verdict::LargeHead),
+            Phase::Rest if received >= MAX_REST => return self.condemn(Verdict::LargeRest),
+            Phase::Request | Phase::Response { .. } if received >= MAX_AHEAD => {
+                self.is_paused.set(true);
+                return Poll::Pending;
+            }
+            _ => {}
+        }
+        // A client that reads no response gets no further ones.
+        if self.write_deadline.get().is_some() {
+            self.is_paused.set(true);
+            return Poll::Pending;
+        }
+        if in_poll >= MAX_READ || (in_poll > 0 && received >= MAX_HEAD && self.phase.get() == Phase::Head) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn received(&self, count: usize) {
+        if count > 0 && self.received.get() == 0 && self.phase.get() == Phase::Head {
+            self.deadline.set(Instant::now() + self.limits.head);
+        }
+        self.received.set(self.received.get() + count);
+        self.received_in_poll.set(self.received_in_poll.get() + count);
+    }
+
+    /// The client accepts no more bytes for now.
+    pub(super) fn write_blocked(&self) {
+        if self.write_deadline.get().is_none() {
+            self.write_deadline.set(Some(Instant::now() + self.limits.write));
+        }
+    }
+
+    /// The client has accepted everything that was written.
+    pub(super) fn flushed(&self) {
+        if self.write_deadline.take().is_some() {
+            if self.phase.get() == Phase::Head && self.received.get() == 0 {
+                self.deadline.set(Instant::now() + self.limits.idle);
+            }
+            self.resume();
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        match (self.write_deadline.get(), self.phase.get()) {
+            (None, _) => self.deadline.get(),
+            (Some(deadline), Phase::Head | Phase::Rest) => deadline,
+            (Some(deadline), _) => deadline.min(self.deadline.get()),
+        }
+    }
+
+    /// Closes the connection if its deadline has passed. Returns true if it is to be closed, for whatever reason.
+    pub(super) fn is_over(&self) -> bool {
+        if self.verdict.get().is_none() && self.deadline() <= Instant::now() {
+            self.verdict.set(Some(Verdict::Late));
+        }
+        self.verdict.get().is_some()
+    }
+
+    pub(super) fn is_condemned(&self) -> bool {
+        self.verdict.get().is_some()
+    }
+
+    fn condemn(&self, verdict: Verdict) -> Poll<()> {
+        self.verdict.set(Some(verdict));
+        Poll::Pending
+    }
+
+    /// Closes the connection in favor of another.
+    pub(super) fn evict(&self) {
+        self.verdict.set(Some(Verdict::Evicted));
+        self.wake();
+    }
+
+    /// The rank in which it may be evicted, lowest first, and since when it waits; `None` if it must be served.
+    pub(super) fn eviction_rank(&self) -> Option<(u8, Instant)> {
+        let is_served =
+            matches!(self.phase.get(), Phase::Request | Phase::Response { .. }) && self.write_deadline.get().is_none();
+        let rank = match (is_served, self.has_token.get()) {
+            (false, false) => 0,
+            (true, false) if self.limits.evicts_requests => 1,
+            (false, true) => 2,
+            (true, _) => return None,
+        };
+        Some((rank, self.waiting_since.get()))
+    }
+
+    /// A response for a connection that is closed in the middle of a request, if no other response has been started.
+    pub(super) fn last_words(&self) -> Option<&'static [u8]> {
+        let is_within = match self.phase.get() {
+            Phase::Head => self.received.get() > 0,
+            Phase::Body => true,
+            Phase::Request | Phase::Response { .. } | Phase::Rest => false,
+        };
+        if !is_within || self.write_deadline.get().is_some() {
+            return None;
+        }
+        match self.verdict.get()? {
+            Verdict::Late => Some(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+            Verdict::LargeHead => {
+                Some(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            }
+            Verdict::Evicted => {
+                Some(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            }
+            Verdict::LargeRest => None,
+        }
+    }
+}

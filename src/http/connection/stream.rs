@@ -1,0 +1,76 @@
+//! The socket of a connection, which reports to its state what is read and written.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::state::Connection;
+
+/// Bytes that are discarded before a connection is closed, because closing with unread bytes would discard the response.
+const DISCARD: usize = 128 << 10;
+
+pub(super) struct Stream {
+    socket: TcpStream,
+    connection: Rc<Connection>,
+}
+
+impl Stream {
+    pub(super) fn new(socket: TcpStream, connection: Rc<Connection>) -> Self {
+        Self { socket, connection }
+    }
+
+    pub(super) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.connection.poll_may_read(context));
+        let before = buffer.filled().len();
+        let result = ready!(Pin::new(&mut self.socket).poll_read(context, buffer));
+        self.connection.received(buffer.filled().len() - before);
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(context, bytes);
+        if result.is_pending() {
+            self.connection.write_blocked();
+        }
+        result
+    }
+
+    /// Called by the dispatcher once all of its buffer is written.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.flushed();
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let Some(response) = self.connection.last_words() else { return };
+        // Neither waits: a client that does not take it gets nothing.
+        if self.socket.try_write(response).is_ok() {
+            let (mut scratch, mut discarded) = ([0; 4096], 0);
+            while discarded < DISCARD
+                && let Ok(count @ 1..) = self.socket.try_read(&mut scratch)
+            {
+                discarded += count;
+            }
+        }
+    }
+}

@@ -13,7 +13,9 @@ pub struct ConnectionLimits {
     pub head: Duration,
     /// Time between two requests.
     pub idle: Duration,
-    /// Time from the head of a request to its response.
+    /// Time to receive a body.
+    pub body: Duration,
+    /// Time from a complete request to its response.
     pub request: Duration,
     /// Time in which a client must accept what was written to it.
     pub write: Duration,
@@ -37,8 +39,9 @@ impl Default for Connections {
             max_of_network: 4_096,
             head: Duration::from_secs(2),
             idle: Duration::from_secs(5),
-            // More than the 5 s of a body and the 4 s of a commit.
-            request: Duration::from_secs(15),
+            // Callbacks have shorter deadlines, which are answered with 408 and 503.
+            body: Duration::from_secs(10),
+            request: Duration::from_secs(10),
             write: Duration::from_secs(10),
             rest: Duration::from_secs(2),
             evicts_requests: false,

@@ -143,8 +143,16 @@ fn serve(
     started: mpsc::Sender<[ServerHandle; 2]>,
 ) -> io::Result<()> {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let public = Listener { name: "public", socket: public, workers, limits: limits.public, routes: public_routes };
-    let ops = Listener { name: "operations", socket: ops, workers: 1, limits: limits.ops, routes: ops::routes };
+    let public = Listener {
+        name: "public",
+        socket: public,
+        workers,
+        limits: limits.public,
+        is_body_tracked: false,
+        routes: public_routes,
+    };
+    let ops =
+        Listener { name: "operations", socket: ops, workers: 1, limits: limits.ops, is_body_tracked: true, routes: ops::routes };
     actix_web::rt::System::new().block_on(async {
         let (public, ops) = (public.serve(gateway)?, ops.serve(gateway)?);
         if started.send([public.handle(), ops.handle()]).is_err() {

@@ -1,65 +1,14 @@
 //! The gateway process: start, signals, exit codes. At shutdown every accepted request is answered and durable.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    io::Write,
+    process::{Command, Stdio},
 };
 
 use waybill::{config::Config, fixture::Fixture, time::Timestamp};
 
-use crate::support::{client, database::Database, twilio::TOKEN};
-
-/// `waybill serve`, with its log.
-struct Process {
-    child: Child,
-    log: mpsc::Receiver<String>,
-    public: SocketAddr,
-}
-
-impl Process {
-    fn start(database: &Database, more: &[(&str, &str)]) -> Self {
-        let mut child = command()
-            .arg("serve")
-            .env("DATABASE_URL", database.url())
-            .env("LISTEN", "127.0.0.1:0")
-            .env("OPS_LISTEN", "127.0.0.1:0")
-            .env("OPS_TOKEN", "test-ops-token-0123456789")
-            .env("WEBHOOK_BASE_URL", "https://hooks.example.com")
-            .env("TWILIO_AUTH_TOKEN", TOKEN)
-            .env("SHUTDOWN_DELAY", "0")
-            .envs(more.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, log) = mpsc::channel();
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let ready = log.iter().find(|line| line.contains("callbacks: http://")).expect("the line with its addresses");
-        let address = ready.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
-        Self { public: address.parse().expect("an address"), child, log }
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(status.expect("kill").success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// The binary with an empty environment, in a folder without a `.env`.
-pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
-    command.env_clear().current_dir(std::env::temp_dir());
-    command
-}
+pub(crate) use crate::support::process::command;
+use crate::support::{client, database::Database, process::Process, twilio::TOKEN};
 
 fn signed(case: &str) -> (Vec<(String, String)>, Vec<u8>) {
     let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();

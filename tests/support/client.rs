@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -49,6 +49,19 @@ pub fn exchange(address: SocketAddr, request: &[u8]) -> Response {
 
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the gateway listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream
+}
+
+/// Connects from another address of the machine, such as 127.0.9.1, which is another network's.
+pub fn connect_from(source: impl Into<IpAddr>, address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(source.into(), 0)).expect("an address of the machine");
+        socket.connect(address).await.expect("the gateway listens").into_std().expect("a socket")
+    });
+    stream.set_nonblocking(false).expect("a socket");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     stream
 }

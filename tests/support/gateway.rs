@@ -45,6 +45,13 @@ impl Gateway {
         Self { running: Some(running), database }
     }
 
+    /// Starts a gateway on a new database with a changed configuration.
+    pub fn configured(now: Timestamp, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Self {
+        let database = Database::new(Backend::Sqlite);
+        let running = start_changed(&database.url(), Clock::Manual(ManualClock::new(now)), variables, change);
+        Self { running: Some(running), database }
+    }
+
     pub fn running(&self) -> &Running {
         self.running.as_ref().expect("still running")
     }
@@ -133,6 +140,12 @@ pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -
 
 /// Starts a gateway with the given limit of rejected requests, or with the default one.
 pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<u64>) -> Running {
+    start_changed(database_url, clock, variables, |config| {
+        config.rejections_per_minute = limit.unwrap_or(config.rejections_per_minute);
+    })
+}
+
+fn start_changed(database_url: &str, clock: Clock, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Running {
     super::timing::start();
     let mut all: Vec<(String, String)> = [
         ("DATABASE_URL", database_url),
@@ -146,6 +159,6 @@ pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, Str
     all.extend(variables.iter().cloned());
     let env: Env = all.into_iter().collect();
     let mut config = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}")).config;
-    config.rejections_per_minute = limit.unwrap_or(config.rejections_per_minute);
+    change(&mut config);
     Server::start(config, clock).unwrap_or_else(|error| panic!("{error}"))
 }

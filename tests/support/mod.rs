@@ -6,6 +6,7 @@ pub mod client;
 pub mod database;
 pub mod gateway;
 pub mod metrics;
+pub mod process;
 pub mod timing;
 pub mod twilio;
 

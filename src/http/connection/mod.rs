@@ -43,13 +43,15 @@ pub(super) struct Listener {
     pub(super) workers: usize,
     /// For all workers together.
     pub(super) limits: ConnectionLimits,
+    /// The end of each body is observed. Otherwise the handlers report it.
+    pub(super) is_body_tracked: bool,
     pub(super) routes: fn(&mut ServiceConfig),
 }
 
 impl Listener {
     /// Starts the server of the listener, which runs while the result is polled.
     pub(super) fn serve(self, gateway: &Data<Gateway>) -> io::Result<Server> {
-        let Self { name, socket, workers, limits, routes } = self;
+        let Self { name, socket, workers, limits, is_body_tracked, routes } = self;
         // Connections are distributed evenly among the workers, each of which counts its own.
         let limits = ConnectionLimits {
             max: limits.max.div_ceil(workers),
@@ -76,7 +78,7 @@ impl Listener {
                     async move { stop.notified().await }
                 })
                 .on_connect_ext(|stream: &Stream, data| drop(data.insert(Rc::clone(stream.connection()))))
-                .h1(apply_fn_factory(app, |request: Request, app: &_| request::track(request, app)));
+                .h1(apply_fn_factory(app, move |request: Request, app: &_| request::track(request, app, is_body_tracked)));
             let (gateway, registry) = (gateway.clone(), Rc::new(Registry::new(limits)));
             apply_fn_factory(http, move |stream: TcpStream, http: &_| {
                 let peer = stream.peer_addr().ok();

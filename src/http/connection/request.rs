@@ -3,27 +3,39 @@
 use std::{
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use actix_http::{Payload, Request, Response};
+use actix_http::{BoxedPayloadStream, Payload, Request, Response, error::PayloadError};
 use actix_web::{
     Error, HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse},
 };
 use bytes::Bytes;
+use futures_util::Stream;
 
 use super::state::Connection;
 
-/// Calls the application, and reports the stages of the request to its connection.
-pub(super) fn track<S>(mut request: Request, app: &S) -> impl Future<Output = Result<Response<Answer>, Error>> + use<S>
+/// Calls the application, and reports the stages of the request to its connection. The end of a body is reported by
+/// [`note_body_received`], unless `is_body_tracked`, which costs an allocation.
+pub(super) fn track<S>(
+    mut request: Request,
+    app: &S,
+    is_body_tracked: bool,
+) -> impl Future<Output = Result<Response<Answer>, Error>> + use<S>
 where
     S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
 {
     let connection = request.conn_data::<Rc<Connection>>().map(Rc::clone);
     if let Some(connection) = &connection {
-        connection.begin(!matches!(request.payload(), Payload::None));
+        let has_body = !matches!(request.payload(), Payload::None);
+        connection.begin(has_body);
+        if has_body && is_body_tracked {
+            let body = TrackedBody { payload: request.take_payload(), connection: Rc::clone(connection) };
+            let body: BoxedPayloadStream = Box::pin(body);
+            request = request.replace_payload(Payload::Stream { payload: body }).0;
+        }
     }
     let response = app.call(request);
     async move {
@@ -32,6 +44,23 @@ where
             connection.answered();
         }
         Ok(response.map_body(|_, body| Answer { body, connection }))
+    }
+}
+
+struct TrackedBody {
+    payload: Payload,
+    connection: Rc<Connection>,
+}
+
+impl Stream for TrackedBody {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let chunk = ready!(Pin::new(&mut self.payload).poll_next(context));
+        if chunk.is_none() {
+            self.connection.body_received();
+        }
+        Poll::Ready(chunk)
     }
 }
 

@@ -97,14 +97,14 @@ impl Connection {
 
     /// A request begins: its head is complete.
     pub(super) fn begin(&self, has_body: bool) {
-        let phase = if has_body { Phase::Body } else { Phase::Request };
-        self.enter(phase, Instant::now() + self.limits.request);
+        let (phase, time) = if has_body { (Phase::Body, self.limits.body) } else { (Phase::Request, self.limits.request) };
+        self.enter(phase, Instant::now() + time);
     }
 
-    /// The handler has read the body to its end.
+    /// The body was read to its end.
     pub(super) fn body_received(&self) {
         if self.phase.get() == Phase::Body {
-            self.enter(Phase::Request, self.deadline.get());
+            self.enter(Phase::Request, Instant::now() + self.limits.request);
         }
     }
 

@@ -1,0 +1,94 @@
+//! Every state of a connection ends by itself.
+
+use std::{
+    io::{ErrorKind, Write},
+    time::Duration,
+};
+
+use super::{get, now, open, read_to_end, variables};
+use crate::support::{
+    client,
+    database::Backend,
+    gateway::{Gateway, OPS_TOKEN},
+};
+
+const GET: &str = "GET /webhooks/unknown HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const CHUNKED: &str = "Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
+
+/// With the default limits. Before there were deadlines for every state, all but four of these stayed open for ever.
+#[test]
+fn every_state_has_a_deadline() {
+    let gateway = Gateway::start(Backend::Sqlite, now(), &variables());
+    let (public, ops) = (gateway.address(), gateway.running().ops);
+    let signed = "Host: localhost\r\nX-Twilio-Signature: x";
+    let states = [
+        (public, "before the first byte", String::new(), ""),
+        (public, "in the first head", "GET / HT".to_owned(), "408"),
+        (public, "between two requests", GET.to_owned(), "404"),
+        (public, "in the second head", format!("{GET}G"), "404"),
+        (public, "in a body", format!("POST /webhooks/twilio HTTP/1.1\r\n{signed}\r\nContent-Length: 10\r\n\r\nabc"), "408"),
+        (public, "in a chunked body", format!("POST /webhooks/twilio HTTP/1.1\r\nX-Twilio-Signature: x\r\n{CHUNKED}"), "408"),
+        (public, "in an unread body of an unknown path", format!("POST /webhooks/unknown HTTP/1.1\r\n{CHUNKED}"), "404"),
+        (public, "in an unread body without a signature", format!("POST /webhooks/twilio HTTP/1.1\r\n{CHUNKED}"), "401"),
+        (public, "in an unread body of a wrong method", format!("PUT /webhooks/twilio HTTP/1.1\r\n{CHUNKED}"), "405"),
+        (ops, "in an unread body without a token", format!("POST /api/messages HTTP/1.1\r\n{CHUNKED}"), "401"),
+        (ops, "in an unread body of a probe", format!("GET /livez HTTP/1.1\r\n{CHUNKED}"), "200"),
+        (ops, "in the second head of the operations listener", format!("{GET}G"), "401"),
+    ];
+    let streams: Vec<_> = states.iter().map(|(address, _, bytes, _)| open(1, *address, bytes.as_bytes())).collect();
+    for ((_, state, _, status), mut stream) in states.iter().zip(streams) {
+        let received = read_to_end(state, &mut stream);
+        let received = String::from_utf8_lossy(&received);
+        assert_eq!(received.get(9..12).unwrap_or_default(), *status, "{state}: {received}");
+    }
+    assert_eq!(get(1, public, "/webhooks/health"), 200);
+}
+
+#[test]
+fn body_with_a_valid_token_has_a_deadline() {
+    let gateway = Gateway::configured(now(), &variables(), |config| config.connections.ops.body = Duration::from_millis(300));
+    let head =
+        format!("PUT /api/messages HTTP/1.1\r\nAuthorization: Bearer {OPS_TOKEN}\r\nContent-Type: application/json\r\n{CHUNKED}");
+    let mut stream = open(1, gateway.running().ops, head.as_bytes());
+    read_to_end("in a body", &mut stream);
+}
+
+/// A client that sends requests and reads no response gets no further ones, and is closed.
+#[test]
+fn unread_responses_have_a_deadline() {
+    let gateway = Gateway::configured(now(), &variables(), |config| config.connections.ops.write = Duration::from_millis(300));
+    let request = format!("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPS_TOKEN}\r\n\r\n");
+    let mut stream = open(1, gateway.running().ops, b"");
+    stream.set_write_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    // Without reading anything, until the gateway has closed the connection.
+    let error = loop {
+        if let Err(error) = stream.write_all(request.repeat(50).as_bytes()) {
+            break error;
+        }
+    };
+    assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()), "still open: {error}");
+}
+
+/// A body that is still arriving when its request is rejected is read and discarded for a short time: the response is not lost, and the
+/// connection stays usable if the body ends.
+#[test]
+fn unread_body_that_ends_keeps_the_connection() {
+    let gateway = Gateway::start(Backend::Sqlite, now(), &variables());
+    let mut stream = open(1, gateway.address(), format!("POST /webhooks/unknown HTTP/1.1\r\n{CHUNKED}").as_bytes());
+    assert_eq!(client::read(&mut stream).status, 404);
+    stream.write_all(b"cde\r\n0\r\n\r\n").expect("open");
+    stream.write_all(GET.as_bytes()).expect("open");
+    assert_eq!(client::read(&mut stream).status, 404);
+}
+
+#[test]
+fn pipelining_and_expectations_work() {
+    let gateway = Gateway::start(Backend::Sqlite, now(), &variables());
+    let mut stream = open(1, gateway.address(), GET.repeat(40).as_bytes());
+    let post = "POST /webhooks/twilio HTTP/1.1\r\nHost: localhost\r\nX-Twilio-Signature: x\r\nConnection: close\r\n";
+    stream.write_all(format!("{post}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n").as_bytes()).expect("open");
+    stream.write_all(b"a=b").expect("open");
+    let received = String::from_utf8_lossy(&read_to_end("after the last request", &mut stream)).into_owned();
+    assert_eq!(received.matches("HTTP/1.1 404").count(), 40, "{received}");
+    assert!(received.contains("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401"), "{received}");
+}

@@ -1,0 +1,68 @@
+//! `waybill serve` as a process of its own.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+};
+
+use super::{database::Database, gateway, twilio};
+
+/// `waybill serve`, with its log.
+pub struct Process {
+    pub child: Child,
+    pub log: mpsc::Receiver<String>,
+    pub public: SocketAddr,
+}
+
+impl Process {
+    pub fn start(database: &Database, more: &[(&str, &str)]) -> Self {
+        let mut child = command()
+            .arg("serve")
+            .env("DATABASE_URL", database.url())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("OPS_LISTEN", "127.0.0.1:0")
+            .env("OPS_TOKEN", gateway::OPS_TOKEN)
+            .env("WEBHOOK_BASE_URL", gateway::PUBLIC_URL)
+            .env("TWILIO_AUTH_TOKEN", twilio::TOKEN)
+            .env("SHUTDOWN_DELAY", "0")
+            .envs(more.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let ready = log.iter().find(|line| line.contains("callbacks: http://")).expect("the line with its addresses");
+        let address = ready.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+        Self { public: address.parse().expect("an address"), child, log }
+    }
+
+    /// The most memory that the process has used, in MiB.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") >> 10
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The binary with an empty environment, in a folder without a `.env`.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+    command.env_clear().current_dir(std::env::temp_dir());
+    command
+}

@@ -158,7 +158,7 @@ impl Config {
             store: store_options(reader, &endpoints),
             trusted_proxies: trusted_proxies(reader),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
-            connections: Connections::default(),
+            connections: connections(reader),
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,
@@ -257,6 +257,16 @@ fn unverified(reader: &mut Reader<'_>, listen: SocketAddr, database: &DatabaseUr
         ),
     }
     permission
+}
+
+fn connections(reader: &mut Reader<'_>) -> Connections {
+    let mut connections = Connections::default();
+    let seconds: u64 = reader.parsed(&variables::WEBHOOK_KEEP_ALIVE, "seconds, a whole number from 1");
+    if seconds == 0 {
+        reader.problem("WEBHOOK_KEEP_ALIVE", "seconds, a whole number from 1");
+    }
+    connections.public.idle = Duration::from_secs(seconds).clamp(Duration::from_secs(1), MAX_SECONDS);
+    connections
 }
 
 fn timeout(reader: &mut Reader<'_>) -> Duration {

@@ -29,6 +29,7 @@ variables! {
     VERIFY_WEBHOOK_SIGNATURES = "true", "Verify the signatures of callbacks. `false` is for development only: every provider is enabled without secrets, rows are marked `none`, LISTEN must be loopback, and the database must be SQLite.";
     WEBHOOK_ALLOW_TUNNEL = "false", "With `VERIFY_WEBHOOK_SIGNATURES=false`: accept callbacks that arrive through a proxy or tunnel.";
     WEBHOOK_TIMEOUT = "4", "Seconds that a response may wait for its commit. A value over 4 counts as 4.";
+    WEBHOOK_KEEP_ALIVE = "5", "Seconds for which the public listener keeps a connection open between two requests, from 1. Set it higher than your proxy's.";
     WRITERS = "2", "Number of connections that write to Postgres at the same time, 1 to 255. SQLite always uses one.";
     WEBHOOK_MAX_RETRIES = "3", "Number of retries of a transaction after a serialization failure.";
     MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "Strategies for matching a callback with the application's message, in order: `database`, `embedded`, `timestamp`. A comma-separated list.";

@@ -20,7 +20,7 @@ pub(super) enum Network {
     V6(u64),
 }
 
-/// How many times more connections than other networks the trusted proxies may have before theirs are evicted first.
+/// Trusted proxies count as this many networks when connections are evicted.
 const WEIGHT_OF_PROXIES: usize = 8;
 
 impl Network {

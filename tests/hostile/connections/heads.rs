@@ -28,13 +28,12 @@ fn head_is_limited_on_every_request() {
     assert_eq!(client::read(&mut stream).status, 404, "an unknown path, and not a large head");
 }
 
-/// Before, each of these held 130 kB for as long as it stayed open.
+/// Before, each of these held 130 kB for as long as it stayed open, which took more than 200 MiB.
 #[test]
 fn unfinished_heads_take_little_memory() {
     let process = Process::start(&Database::new(Backend::Sqlite), &[]);
-    let before = process.peak_memory();
     let head = format!("{GET}\r\n{GET}X: {}", "a".repeat(130_000));
-    let streams: Vec<_> = (0..400)
+    let streams: Vec<_> = (0..800)
         .map(|number| {
             let mut stream = client::connect_from(source((number % 40) as u8 + 1), process.public);
             drop(stream.write_all(head.as_bytes()));
@@ -43,6 +42,6 @@ fn unfinished_heads_take_little_memory() {
         .collect();
     let mut honest = open(99, process.public, format!("{GET}\r\n").as_bytes());
     assert_eq!(client::read(&mut honest).status, 404);
-    let growth = process.peak_memory() - before;
-    assert!(growth < 24, "{growth} MiB for {} heads", streams.len());
+    let peak = process.peak_memory();
+    assert!(peak < 120, "{peak} MiB with {} heads", streams.len());
 }

@@ -33,9 +33,11 @@ fn head_is_limited_on_every_request() {
 fn unfinished_heads_take_little_memory() {
     let process = Process::start(&Database::new(Backend::Sqlite), &[]);
     let head = format!("{GET}\r\n{GET}X: {}", "a".repeat(130_000));
-    let streams: Vec<_> = (0..800)
-        .map(|number| {
-            let mut stream = client::connect_from(source((number % 40) as u8 + 1), process.public);
+    let streams: Vec<_> = (1..=40)
+        .cycle()
+        .take(800)
+        .map(|network| {
+            let mut stream = client::connect_from(source(network), process.public);
             drop(stream.write_all(head.as_bytes()));
             stream
         })

@@ -25,6 +25,7 @@ pub mod json;
 pub mod limiter;
 pub mod log_throttle;
 pub mod login_link;
+pub mod mask;
 pub mod metrics;
 pub mod network_limiter;
 pub mod ops_token;

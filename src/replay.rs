@@ -56,7 +56,8 @@ pub async fn replay(store: &Store, router: &Router, id: RequestId, dry_run: bool
     }
 }
 
-/// Discards a request: a quarantined one stays stored as `discarded`, a rejected one is deleted. Returns `false` if it was neither.
+/// Discards a request: a quarantined one stays stored as `discarded`, a rejected one is deleted, so that a
+/// retry of it is accepted. Returns `false` if it was neither.
 pub async fn discard(store: &Store, id: RequestId) -> Result<bool, StoreError> {
     match id {
         RequestId::Verified(id) => store.discard(id).await,

@@ -138,6 +138,7 @@ fn authorization_matrix_of_pages() {
 
 /// The token that the forms of the ops token's holder have.
 fn csrf_token(gateway: &Gateway) -> String {
+    gateway.database.make_rejected();
     gateway.database.execute(
         "INSERT INTO rejected_requests (service_type, account, cause, method, url, headers, body, received_at) \
          VALUES ('twilio', 'default', 'mismatch', 'POST', '/', '{}', x'', '2026-03-14 12:00:00')",

@@ -84,7 +84,7 @@ pub(in crate::http) struct Discarded {
     discarded: bool,
 }
 
-/// Discards a request: a quarantined request becomes `discarded`, a rejected request is deleted.
+/// Discards a request: a quarantined request becomes `discarded`, a rejected request is deleted, and a retry of it is accepted.
 #[utoipa::path(post, path = "/api/requests/{id}/discard", operation_id = "discard_request", tag = "requests",
     params(("id" = String, Path, description = "`12`, or `r12` for a rejected request", example = "12")),
     responses((status = 200, description = "The request is discarded", body = Discarded), NotDoneResponses, ErrorResponses))]

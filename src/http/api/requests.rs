@@ -43,7 +43,7 @@ pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::http) enum BodyEncoding {
-    /// UTF-8, unchanged.
+    /// UTF-8.
     Text,
     /// Base64.
     Base64,
@@ -54,7 +54,7 @@ pub(in crate::http) enum BodyEncoding {
 pub(in crate::http) struct RequestWithBody {
     /// The request.
     request: StoredRequest,
-    /// The exact body; null once it has expired.
+    /// The body; null once it has expired. Secrets and signatures are masked as `***`; all other bytes are as received.
     body: Option<String>,
     /// The encoding of the body.
     body_encoding: Option<BodyEncoding>,

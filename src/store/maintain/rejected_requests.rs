@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     callback::{Callback, Headers},
     endpoint::Endpoint,
+    mask,
     network_limiter::network_of,
     signature::VerifyError,
     store::{
@@ -17,14 +18,11 @@ use crate::{
             error::StoreError,
             schema::rejected_requests as r,
         },
-        write::record::{STORED_HEADERS, masked_url},
+        write::record::{PROXY_HEADERS, STORED_HEADERS},
     },
     text,
     time::Timestamp,
 };
-
-/// Headers that show how a proxy changed the request.
-const PROXY_HEADERS: [&str; 5] = ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"];
 
 /// A rejected request as it is stored: without passwords and cookies, and with the secrets in its URL masked.
 #[derive(Clone, Debug, Insertable)]
@@ -96,7 +94,7 @@ impl Rejection {
             cause: cause.into(),
             finding,
             method: callback.method.clone(),
-            url: text::clean(&masked_url(&callback)).into_owned(),
+            url: text::clean_owned(url(endpoint, &callback)),
             headers: Value::Object(callback.headers.to_map(is_stored)).to_string(),
             body: callback.body.to_vec(),
             received_at: callback.received_at.naive(),
@@ -105,6 +103,14 @@ impl Rejection {
             body_bytes: i64::try_from(body_bytes).unwrap_or(i64::MAX),
         }
     }
+}
+
+/// The URL with its secrets masked. What a signature may cover is stored, so that the request can be verified again: the URL, if the
+/// provider signs it, and otherwise the parameters of a request without a body.
+fn url(endpoint: &Endpoint, callback: &Callback) -> String {
+    let may_be_signed = endpoint.spec.signs_url() || callback.body.is_empty();
+    let masked = if may_be_signed { mask::signed_url } else { mask::stored_url };
+    masked(&callback.target, callback.url_token.is_some())
 }
 
 /// Returns true if an `Authorization` header contains a signed token, which is useless elsewhere, instead of a password.

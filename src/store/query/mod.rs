@@ -78,7 +78,7 @@ impl Store {
         }
     }
 
-    /// The exact body of a request, unless it has expired; of a rejected one perhaps only the beginning.
+    /// The body of a request with its secrets and signatures masked, unless it has expired; of a rejected one perhaps only the beginning.
     pub fn request_body(&self, id: RequestId) -> Result<Option<Vec<u8>>, StoreError> {
         match id {
             RequestId::Verified(id) => self.read(|c| requests::verified_body(c, id)),

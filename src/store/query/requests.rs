@@ -1,6 +1,6 @@
 //! The lists of verified requests (`webhook_requests`) and of rejected ones (`rejected_requests`).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable, SelectableHelper};
 use serde::{Serialize, Serializer};
@@ -12,12 +12,13 @@ use super::{
     scan::{CANDIDATE_LIMIT, Candidates, scan},
 };
 use crate::{
+    mask, providers,
     store::{
         db::{
             connection::{Connection, on_either},
             schema::{rejected_requests as j, webhook_bodies as b, webhook_requests as r},
         },
-        write::record::PROCESSED,
+        write::record::{PROCESSED, PROXY_HEADERS, STORED_HEADERS},
     },
     time::Timestamp,
 };
@@ -81,7 +82,7 @@ impl Serialize for RequestId {
     }
 }
 
-/// A stored request. Secrets and tokens in its URL are masked, and only headers of an allow-list are stored.
+/// A stored request as it is shown. Secrets and signatures in its URL and headers are masked, so that a reader cannot send it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct StoredRequest {
     /// `12`, or `r12` for a rejected one.
@@ -137,10 +138,23 @@ struct RequestRow {
     last_duplicate_at: Option<Timestamp>,
 }
 
+/// Headers that hold no proof are shown, and of all others only the names: a header that held a signature under another configuration
+/// is among them.
+fn shown_headers(JsonText(mut headers): JsonText, service_type: &str) -> JsonText {
+    let of_provider = providers::find(service_type).map_or(&[][..], |spec| spec.stored_headers);
+    let known = [&STORED_HEADERS[..], &PROXY_HEADERS, of_provider].concat();
+    match headers.as_object_mut() {
+        Some(headers) => mask::headers(headers, |name| known.contains(&name)),
+        None => headers = mask::MASK.into(),
+    }
+    JsonText(headers)
+}
+
 impl From<RequestRow> for StoredRequest {
     fn from(row: RequestRow) -> Self {
         Self {
             id: RequestId::Verified(row.id),
+            headers: shown_headers(row.headers, &row.service_type),
             state: row.state,
             service_type: row.service_type,
             account: row.account,
@@ -149,8 +163,7 @@ impl From<RequestRow> for StoredRequest {
             answer: Some(row.answer),
             verified_by: Some(row.verified_by),
             method: row.method,
-            url: row.url,
-            headers: row.headers,
+            url: mask::url(&row.url),
             received_at: row.received_at,
             duplicate_count: row.duplicate_count,
             last_duplicate_at: row.last_duplicate_at,
@@ -178,6 +191,7 @@ impl From<RejectedRow> for StoredRequest {
     fn from(row: RejectedRow) -> Self {
         Self {
             id: RequestId::Rejected(row.id),
+            headers: shown_headers(row.headers, &row.service_type),
             state: RequestState::Rejected.as_ref().to_owned(),
             service_type: row.service_type,
             account: row.account,
@@ -186,8 +200,7 @@ impl From<RejectedRow> for StoredRequest {
             answer: None,
             verified_by: None,
             method: row.method,
-            url: row.url,
-            headers: row.headers,
+            url: mask::url(&row.url),
             received_at: row.received_at,
             duplicate_count: 0,
             last_duplicate_at: None,
@@ -259,9 +272,19 @@ pub(crate) fn rejected_request(connection: &mut Connection, id: i64) -> QueryRes
 }
 
 pub(crate) fn verified_body(connection: &mut Connection, id: i64) -> QueryResult<Option<Vec<u8>>> {
-    on_either!(connection, c => b::table.find(id).select(b::body).first(c).optional())
+    let body: Option<Vec<u8>> = on_either!(connection, c => b::table.find(id).select(b::body).first(c).optional())?;
+    Ok(body.map(masked))
 }
 
 pub(crate) fn rejected_body(connection: &mut Connection, id: i64) -> QueryResult<Option<Vec<u8>>> {
-    on_either!(connection, c => j::table.find(id).select(j::body).first(c).optional())
+    let body: Option<Vec<u8>> = on_either!(connection, c => j::table.find(id).select(j::body).first(c).optional())?;
+    Ok(body.map(masked))
+}
+
+/// A body as it is shown.
+fn masked(body: Vec<u8>) -> Vec<u8> {
+    match mask::body(&body) {
+        Cow::Owned(masked) => masked,
+        Cow::Borrowed(_) => body,
+    }
 }

@@ -6,10 +6,9 @@ use bytes::Bytes;
 
 use super::rows::{NewEvent, NewRequest};
 use crate::{
-    callback::Callback,
     endpoint::{Endpoint, UnknownMessage},
     event::{Effect, Event, EventType, ExternalId},
-    form::Form,
+    mask,
     metrics::Unmapped,
     provider::{InvalidPayload, ParseError},
     signature::{StoredKey, VerifiedCallback},
@@ -20,7 +19,7 @@ use crate::{
             call::CallRow, inbound_message::InboundRow, message::MessageState, parts::PartRow, room::RoomRow, source::Source,
         },
     },
-    text, url_token,
+    text,
 };
 
 /// States of a request.
@@ -107,28 +106,9 @@ pub struct Summary {
 /// Headers stored for all providers, in addition to each provider's list. Never credentials, signatures or cookies.
 pub(crate) const STORED_HEADERS: [&str; 2] = ["content-type", "user-agent"];
 
-/// The path and query with URL tokens and credentials of the operator masked.
-pub(crate) fn masked_url(callback: &Callback) -> String {
-    let (path, query) =
-        callback.target.split_once('?').map_or((callback.target.as_str(), None), |(path, query)| (path, Some(query)));
-    let path = match path.rsplit_once(url_token::SEGMENT) {
-        Some((path, _)) if callback.url_token.is_some() => format!("{path}{}***", url_token::SEGMENT),
-        _ => path.to_owned(),
-    };
-    let Some(query) = query else { return path };
-    // Decoded, because the name may be percent-encoded.
-    let is_credential = |pair: &str| {
-        let names = ["secret", "token"];
-        Form::decode(pair.as_bytes()).is_some_and(|pair| {
-            pair.pairs().any(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())))
-        })
-    };
-    let mask = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_credential(pair) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    format!("{path}?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))
-}
+/// Headers that show how a proxy changed the request; stored with a rejected one.
+pub(crate) const PROXY_HEADERS: [&str; 5] =
+    ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"];
 
 impl Record {
     /// The key of a verified callback's request.
@@ -162,7 +142,7 @@ impl Record {
             answer: response.code(),
             verified_by: proof.verified_by(),
             method: callback.method.clone(),
-            url: text::clean_owned(masked_url(callback)),
+            url: text::clean_owned(mask::stored_url(&callback.target, callback.url_token.is_some())),
             headers: callback.headers.to_json(&STORED_HEADERS, endpoint.spec.stored_headers),
             received_at: callback.received_at,
             event_count: i64::try_from(events.len()).unwrap_or(i64::MAX),

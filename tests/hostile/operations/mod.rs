@@ -1,3 +1,4 @@
 //! The operations listener: tokens, files, pages.
 
 mod browsers;
+mod proofs;

@@ -25,7 +25,7 @@ use crate::{
     secret::Secret,
     signature::{VerifyError, unverified},
     status::Status,
-    store::{EndpointActivity, Gauges, Store, StoreError},
+    store::{self, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
 };
 
@@ -34,6 +34,32 @@ const MAX_BODY_KIB: usize = 128 << 10;
 
 /// Event streams that may be open at once: each queries the database once a second.
 const MAX_STREAMS: usize = 32;
+
+/// Queries that run at once on behalf of tokens, by class. One class cannot take the connections of another.
+const MAX_LIST_QUERIES: usize = 3;
+const MAX_STATISTICS_QUERIES: usize = 2;
+const MAX_STREAM_QUERIES: usize = 1;
+
+// A query that may run finds a connection.
+const _: () = assert!(MAX_LIST_QUERIES + MAX_STATISTICS_QUERIES + MAX_STREAM_QUERIES <= store::MAX_QUERIES as usize);
+
+/// Queries that may still be started, by class.
+pub struct QueryLimits {
+    /// Lists, and anything about one message or request.
+    pub lists: Arc<Semaphore>,
+    /// Statistics of a period.
+    pub statistics: Arc<Semaphore>,
+    /// The polls of all event streams, which take turns.
+    pub streams: Arc<Semaphore>,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        let [lists, statistics, streams] =
+            [MAX_LIST_QUERIES, MAX_STATISTICS_QUERIES, MAX_STREAM_QUERIES].map(|max| Arc::new(Semaphore::new(max)));
+        Self { lists, statistics, streams }
+    }
+}
 
 /// A running gateway.
 pub struct Gateway {
@@ -56,6 +82,9 @@ pub struct Gateway {
     pub body_room: Semaphore,
     /// Event streams that may still be opened.
     pub streams: Arc<Semaphore>,
+    pub queries: QueryLimits,
+    /// Held while a check of health reads the database, so that any number of them uses one thread.
+    pub(crate) health_turn: Semaphore,
 }
 
 impl Gateway {
@@ -83,6 +112,8 @@ impl Gateway {
             timeout: config.timeout,
             body_room: Semaphore::new(MAX_BODY_KIB),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            queries: QueryLimits::default(),
+            health_turn: Semaphore::new(1),
         }
     }
 

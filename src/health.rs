@@ -99,8 +99,10 @@ impl Gateway {
     /// Runs the checks, on state that is at most a second old.
     pub async fn check(self: Arc<Self>) -> Checks {
         let gateway = Arc::clone(&self);
+        let turn = self.health_turn.acquire().await;
         let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.endpoint_statuses()));
         let (is_reachable, statuses) = read.await.unwrap_or_default();
+        drop(turn);
         let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
         let is_ok = |one: &EndpointStatus| *one == EndpointStatus::Unverified || !one.is_warning();
         Checks::from([
@@ -112,18 +114,15 @@ impl Gateway {
         ])
     }
 
-    pub async fn health(self: Arc<Self>) -> Health {
-        let checks = Arc::clone(&self).check().await;
-        let gateway = Arc::clone(&self);
-        let read = tokio::task::spawn_blocking(move || (gateway.endpoints_health(), gateway.backlog().ok()));
-        let (endpoints, backlog) = read.await.unwrap_or_default();
+    /// The report with these checks. Blocks.
+    pub fn health(&self, checks: Checks) -> Health {
         Health {
             status: summary(&checks),
             version: env!("CARGO_PKG_VERSION"),
             timestamp: self.clock.now(),
             checks,
-            endpoints,
-            backlog,
+            endpoints: self.endpoints_health(),
+            backlog: self.backlog().ok(),
         }
     }
 

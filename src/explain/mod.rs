@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     event::EventType,
     status::ErrorCategory,
-    store::{HistoryEvent, MAX_EVENTS, Message, MessageHistory, RequestSummary, Rule, StoredEvent},
+    store::{HistoryEvent, Message, MessageHistory, RequestSummary, Rule, StoredEvent},
 };
 
 /// The history of a message.
@@ -241,9 +241,9 @@ fn error(message: &Message) -> Option<ErrorExplanation> {
 }
 
 fn warnings(history: &MessageHistory, timeline: &[TimelineEntry]) -> Vec<String> {
-    let MessageHistory { message, .. } = history;
+    let message = &history.message;
     let last = timeline.last().map(|entry| entry.status_after.as_str());
-    let is_full = i64::try_from(timeline.len()).is_ok_and(|events| events >= MAX_EVENTS);
+    let is_full = history.has_more;
     let unconfirmed: &str = EventType::MessageUnconfirmed.into();
     [
         (message.has_conflict, "Its events contradict each other: a delivery and a failure, or two different references."),

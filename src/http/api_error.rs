@@ -6,6 +6,8 @@ use actix_web::{
 };
 use serde::Serialize;
 
+use super::query::QueryError;
+
 /// The body of every error response.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ApiError {
@@ -63,14 +65,25 @@ pub(super) fn not_found() -> HttpResponse {
 }
 
 pub(super) fn unavailable() -> HttpResponse {
-    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the database is unavailable; retry");
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    response
+    retry_later("unavailable", "the database is unavailable; retry", "1")
 }
 
 pub(super) fn too_many_streams() -> HttpResponse {
-    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "too many open event streams");
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("10"));
+    retry_later("too_many_streams", "too many open event streams", "10")
+}
+
+/// The response to a request whose query was not answered.
+pub(super) fn query_failed(error: QueryError) -> HttpResponse {
+    match error {
+        QueryError::TooMany => retry_later("too_many_queries", "too many queries are running; retry", "2"),
+        QueryError::TimedOut => retry_later("query_timeout", "the query took too long; choose a shorter period", "10"),
+        QueryError::Unavailable => unavailable(),
+    }
+}
+
+fn retry_later(error: &'static str, detail: &'static str, seconds: &'static str) -> HttpResponse {
+    let mut response = response(StatusCode::SERVICE_UNAVAILABLE, error, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(seconds));
     response
 }
 

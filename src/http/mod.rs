@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod ops;
 mod pages;
+mod query;
 mod response;
 mod routes;
 mod server;

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{QueryResult, r2d2::Pool};
+use diesel::QueryResult;
 use strum::VariantNames;
 use tokio::sync::oneshot;
 
@@ -29,6 +29,7 @@ pub use self::db::connection::probe;
 pub use self::db::error::StoreError;
 pub use self::db::migrations::pending_migrations;
 pub(crate) use self::db::postgres_url::LOCAL_EXPECTED;
+pub use self::db::readers::MAX_QUERIES;
 pub use self::db::url::DatabaseUrl;
 pub(crate) use self::db::url::EXPECTED as EXPECTED_DATABASE;
 pub use self::fold::rule::Rule;
@@ -58,9 +59,11 @@ pub use self::write::record::{Record, StoredResponse};
 use self::{
     correlate::sweep,
     db::{
-        connection::{self, Connection, ConnectionManager},
-        error_kind::{ErrorKind, ErrorLabel},
-        migrations, rejected_file,
+        connection::{self, Connection},
+        error_kind::{ErrorKind, ErrorLabel, classify},
+        migrations,
+        readers::Readers,
+        rejected_file,
     },
     maintain::derived::{self, Settled},
     query::counts,
@@ -114,7 +117,7 @@ impl Default for Options {
 pub struct Store {
     url: DatabaseUrl,
     queues: Queues,
-    readers: Pool<ConnectionManager>,
+    readers: Readers,
     /// Requests at endpoints with limits.
     pub recent: RecentRequests,
     health: Mutex<Option<(Instant, bool)>>,
@@ -164,7 +167,7 @@ impl Store {
         Ok(Self {
             url: url.clone(),
             queues: Queues::new(writers),
-            readers: connection::reader_pool(url),
+            readers: Readers::new(url),
             recent: RecentRequests::default(),
             health: Mutex::new(None),
             options,
@@ -210,10 +213,18 @@ impl Store {
         self.read(counts::counts)
     }
 
-    /// Runs a query on a reader's connection. Blocks.
+    /// Runs a client's query. Blocks.
     fn read<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
-        let mut connection = self.readers.get().map_err(|_| StoreError::Unavailable)?;
-        Ok(body(&mut connection)?)
+        body(&mut *self.readers.query()?).map_err(|error| match classify(&error) {
+            ErrorKind::Locked => StoreError::Locked,
+            ErrorKind::TimedOut => StoreError::TimedOut,
+            _ => error.into(),
+        })
+    }
+
+    /// Runs a query for monitoring. Blocks.
+    fn monitor<T>(&self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, StoreError> {
+        Ok(body(&mut *self.readers.monitor()?)?)
     }
 
     /// Runs a query on the rejected requests, which SQLite has in a file of their own. Blocks.

@@ -2,11 +2,17 @@
 
 use actix_web::{HttpResponse, web::Data};
 
-use crate::{gateway::Gateway, health::Health, http::api_error::ErrorResponses};
+use super::store_query::respond;
+use crate::{
+    gateway::Gateway,
+    health::Health,
+    http::{api_error::ErrorResponses, query::Class},
+};
 
 /// Health of the gateway: its checks, the condition of each endpoint, and items that need attention.
 #[utoipa::path(get, path = "/api/health", operation_id = "health", tag = "about",
     responses((status = 200, description = "The report, also if the gateway is unhealthy", body = Health), ErrorResponses))]
 pub(in crate::http) async fn health(gateway: Data<Gateway>) -> HttpResponse {
-    HttpResponse::Ok().json(gateway.into_inner().health().await)
+    let checks = gateway.clone().into_inner().check().await;
+    respond(gateway, Class::List, move |gateway| Ok(gateway.health(checks))).await
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     explain::Explanation,
     gateway::Gateway,
-    http::api_error::ErrorResponses,
+    http::{api_error::ErrorResponses, query::Class},
     status::Status,
     store::{Message, MessageFilter, StoredEvent},
 };
@@ -63,7 +63,7 @@ pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) 
 pub(in crate::http) struct MessageWithEvents {
     /// The message.
     message: Message,
-    /// Its events in order of arrival, at most 1,000.
+    /// Its events in order of arrival, at most 1,000 or 2 MiB.
     events: Vec<StoredEvent>,
 }
 
@@ -72,7 +72,7 @@ pub(in crate::http) struct MessageWithEvents {
     responses((status = 200, description = "The message with its events", body = MessageWithEvents), ErrorResponses))]
 pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<i64>().ok();
-    respond_if_found(gateway, move |store| {
+    respond_if_found(gateway, Class::List, move |Gateway { store, .. }| {
         let Some(message) = id.map(|id| store.message(id)).transpose()?.flatten() else { return Ok(None) };
         Ok(Some(MessageWithEvents { events: store.events_of_message(&message)?, message }))
     })
@@ -84,7 +84,7 @@ pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> Ht
     responses((status = 200, description = "The history", body = Explanation), ErrorResponses))]
 pub(in crate::http) async fn explain(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<i64>().ok();
-    respond_if_found(gateway, move |store| {
+    respond_if_found(gateway, Class::List, move |Gateway { store, .. }| {
         let history = id.map(|id| store.history(id)).transpose()?.flatten();
         Ok(history.map(Explanation::from))
     })

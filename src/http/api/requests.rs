@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    http::api_error::ErrorResponses,
+    http::{api_error::ErrorResponses, query::Class},
     store::{RequestFilter, RequestId, RequestState, StoredRequest},
 };
 
@@ -66,7 +66,7 @@ pub(in crate::http) struct RequestWithBody {
     responses((status = 200, description = "The request with its body", body = RequestWithBody), ErrorResponses))]
 pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<RequestId>().ok();
-    respond_if_found(gateway, move |store| {
+    respond_if_found(gateway, Class::List, move |Gateway { store, .. }| {
         let Some(id) = id else { return Ok(None) };
         let Some(request) = store.request(id)? else { return Ok(None) };
         let (body, body_encoding) = match store.request_body(id)?.map(String::from_utf8) {

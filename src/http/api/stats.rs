@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    http::api_error::{self, ErrorResponses},
+    http::{
+        api_error::{self, ErrorResponses},
+        query::Class,
+    },
     store::{Bucket, Stats, StatsFilter},
     time::Timestamp,
 };
@@ -65,5 +68,5 @@ pub(in crate::http) async fn stats(request: HttpRequest, gateway: Data<Gateway>)
     let Some(starts) = filter.starts() else {
         return api_error::invalid_query("since must be before until, and the range must have at most 800 periods");
     };
-    respond(gateway, move |store| store.stats(&filter, starts)).await
+    respond(gateway, Class::Statistics, move |gateway| gateway.store.stats(&filter, starts)).await
 }

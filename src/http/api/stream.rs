@@ -9,7 +9,7 @@ use actix_web::{
     Error, HttpRequest, HttpResponse,
     http::header,
     rt::time::{Interval, interval},
-    web::{Bytes, Data, block},
+    web::{Bytes, Data},
 };
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,8 +22,11 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
-    http::api_error::{self, ErrorResponses},
-    store::{FeedCursor, FeedPage},
+    http::{
+        api_error::{self, ErrorResponses},
+        query::{self, Class},
+    },
+    store::{FeedCursor, FeedPage, StoredEvent},
 };
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -64,7 +67,7 @@ pub(in crate::http) async fn stream(request: HttpRequest, gateway: Data<Gateway>
     let Ok(permit) = std::sync::Arc::clone(&gateway.streams).try_acquire_owned() else {
         return api_error::too_many_streams();
     };
-    let cursor = match store_query::run(gateway.clone(), move |store| start.cursor(store)).await {
+    let cursor = match store_query::run(&gateway, Class::List, move |gateway| start.cursor(&gateway.store)).await {
         Ok(cursor) => cursor,
         Err(error) => return error,
     };
@@ -104,22 +107,16 @@ impl Feed {
             if self.gateway.is_stopping() {
                 return None;
             }
-            let (gateway, cursor) = (self.gateway.clone(), self.cursor);
-            let page = block(move || gateway.store.events_after(cursor, BATCH)).await;
-            if let Ok(Ok(FeedPage { events, next, has_more })) = page {
+            let cursor = self.cursor;
+            let page = move |gateway: &Gateway| gateway.store.events_after(cursor, BATCH).map(|page| (written(&page), page));
+            if let Ok((sent, FeedPage { next, has_more, .. })) = query::run(&self.gateway, Class::Stream, page).await {
                 (self.cursor, self.has_more) = (next, has_more);
-                if !events.is_empty() {
+                if !sent.is_empty() {
                     self.empty_polls = 0;
-                    let sent: String = events
-                        .iter()
-                        .filter_map(|event| {
-                            Some(format!("id: {}\ndata: {}\n\n", event.cursor, serde_json::to_string(event).ok()?))
-                        })
-                        .collect();
                     return Some((Ok(Bytes::from(sent)), self));
                 }
             } else {
-                // The same position is polled again, until the database is available.
+                // The same position is polled again, until the database answers.
                 self.has_more = false;
             }
             self.empty_polls += 1;
@@ -129,4 +126,9 @@ impl Feed {
             }
         }
     }
+}
+
+fn written(page: &FeedPage) -> String {
+    let event = |event: &StoredEvent| Some(format!("id: {}\ndata: {}\n\n", event.cursor, serde_json::to_string(event).ok()?));
+    page.events.iter().filter_map(event).collect()
 }

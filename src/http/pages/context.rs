@@ -2,12 +2,7 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, HttpResponse,
-    dev::Payload,
-    http::StatusCode,
-    web::{Data, block},
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data};
 use askama::Template;
 
 use super::{
@@ -18,6 +13,7 @@ use super::{
 };
 use crate::{
     gateway::Gateway,
+    http::query::{self, Class, QueryError},
     store::{Store, StoreError},
     time::Timestamp,
 };
@@ -80,20 +76,25 @@ impl Context {
         self.login.may_write && (!self.login.by_browser || csrf::verify(self.gateway.ops_token(), self.now, csrf_token))
     }
 
-    /// Queries the store on a thread for blocking work.
+    /// Runs a query.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        class: Class,
+        query: impl FnOnce(&Gateway) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ErrorPage> {
+        query::run(&self.gateway, class, query).await.map_err(|error| match error {
+            QueryError::TooMany => self.error(PageError::TooManyQueries),
+            QueryError::TimedOut => self.error(PageError::QueryTimeout),
+            QueryError::Unavailable => self.error(PageError::Unavailable),
+        })
+    }
+
+    /// Queries the store for a list, or for one message or request.
     pub(super) async fn query<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ErrorPage> {
-        let gateway = self.gateway.clone();
-        match block(move || query(&gateway.store)).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => {
-                tracing::error!(kind = error.kind(), "page query failed");
-                Err(self.error(PageError::Unavailable))
-            }
-            Err(_) => Err(self.error(PageError::Unavailable)),
-        }
+        self.run(Class::List, move |gateway| query(&gateway.store)).await
     }
 
     pub(super) fn error(&self, error: PageError) -> ErrorPage {

@@ -20,6 +20,8 @@ pub(super) enum PageError {
     ReadOnly,
     CrossSite,
     FormExpired,
+    TooManyQueries,
+    QueryTimeout,
     Unavailable,
     Internal,
 }
@@ -33,6 +35,8 @@ impl PageError {
             Self::ReadOnly => "Read-only access",
             Self::CrossSite => "Cross-site request blocked",
             Self::FormExpired => "Form expired",
+            Self::TooManyQueries => "Too many queries",
+            Self::QueryTimeout => "Query too slow",
             Self::Unavailable => "Database unavailable",
             Self::Internal => "Internal error",
         }
@@ -54,6 +58,10 @@ impl PageError {
             Self::FormExpired => {
                 "A form is valid on the day it was loaded and on the next. Go back, reload the page and submit the form again."
             }
+            Self::TooManyQueries => {
+                "Other queries take all the room that the gateway reserves for pages and the API. Callbacks are not affected. Reload this page in a moment."
+            }
+            Self::QueryTimeout => "The database took too long to answer. Callbacks are not affected. Choose a shorter period.",
             Self::Unavailable => {
                 "Callbacks that arrive now are answered with 503, and providers retry them. Reload this page in a moment."
             }
@@ -67,7 +75,7 @@ impl PageError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidFilter => StatusCode::BAD_REQUEST,
             Self::ReadOnly | Self::CrossSite | Self::FormExpired => StatusCode::FORBIDDEN,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyQueries | Self::QueryTimeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

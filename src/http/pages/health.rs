@@ -1,13 +1,11 @@
 //! Health of the endpoints, as shown on the overview and the page of endpoints.
 
-use actix_web::web::block;
-
 use super::{
     components::{Badge, Markup, RelativeTime, Severity, endpoint_name},
     context::Context,
-    error_page::{ErrorPage, PageError},
+    error_page::ErrorPage,
 };
-use crate::{endpoint::Endpoint, endpoint_status::EndpointStatus, health::EndpointHealth};
+use crate::{endpoint::Endpoint, endpoint_status::EndpointStatus, health::EndpointHealth, http::query::Class};
 
 #[derive(Clone, Debug)]
 pub(super) struct EndpointView {
@@ -30,8 +28,7 @@ pub(super) struct EndpointView {
 
 /// Health of all endpoints, ordered by name.
 pub(super) async fn endpoints(context: &Context) -> Result<Vec<EndpointView>, ErrorPage> {
-    let gateway = context.gateway.clone();
-    let all = block(move || gateway.endpoints_health()).await.map_err(|_| context.error(PageError::Unavailable))?;
+    let all = context.run(Class::List, |gateway| Ok(gateway.endpoints_health())).await?;
     Ok(all.into_iter().map(|health| EndpointView::new(health, context)).collect())
 }
 

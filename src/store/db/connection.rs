@@ -5,13 +5,12 @@ use std::{
     io,
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use diesel::{
     Connection as _, ConnectionError, PgConnection, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
     connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager},
-    r2d2::{ManageConnection, Pool, R2D2Connection},
+    r2d2::R2D2Connection,
     result::Error,
 };
 
@@ -101,6 +100,17 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Opens a connection that only reads.
+    pub(crate) fn open_reader(url: &DatabaseUrl) -> Result<Self, ConnectionError> {
+        let mut connection = Self::open(url)?;
+        match &mut connection {
+            Self::Sqlite(c) => c.batch_execute("PRAGMA query_only = ON"),
+            Self::Postgres(c) => c.batch_execute("SET default_transaction_read_only = on"),
+        }
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+
     /// Opens a writer's connection.
     pub(crate) fn open_writer(url: &DatabaseUrl) -> Result<Self, ConnectionError> {
         let mut connection = Self::open(url)?;
@@ -127,6 +137,14 @@ impl Connection {
                 Ok(()) | Err(Error::BrokenTransactionManager) => Err(error),
                 Err(rollback) => Err(rollback),
             },
+        }
+    }
+
+    /// Limits the wait for each lock, until the end of the transaction. On SQLite a transaction waits only at its start.
+    pub(crate) fn wait_briefly_for_locks(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(c) => c.batch_execute("SET LOCAL lock_timeout = '200ms'"),
         }
     }
 
@@ -185,47 +203,6 @@ fn connection_failure(error: &ConnectionError) -> &'static str {
         _ if contains("certificate") => "the certificate was rejected",
         ConnectionError::CouldntSetupConfiguration(_) => "the session settings cannot be applied",
         _ => "no connection",
-    }
-}
-
-/// Opens the reader pool's connections.
-#[derive(Debug)]
-pub(crate) struct ConnectionManager(pub(crate) DatabaseUrl);
-
-impl ManageConnection for ConnectionManager {
-    type Connection = Connection;
-    type Error = diesel::r2d2::Error;
-
-    fn connect(&self) -> Result<Connection, Self::Error> {
-        Connection::open(&self.0).map_err(diesel::r2d2::Error::ConnectionError)
-    }
-
-    fn is_valid(&self, connection: &mut Connection) -> Result<(), Self::Error> {
-        connection.ping().map_err(diesel::r2d2::Error::QueryError)
-    }
-
-    fn has_broken(&self, connection: &mut Connection) -> bool {
-        on_either!(connection, c => c.is_broken())
-    }
-}
-
-/// The pool of reader connections. They are opened on demand, so that a gateway starts fast.
-pub(crate) fn reader_pool(url: &DatabaseUrl) -> Pool<ConnectionManager> {
-    Pool::builder()
-        .max_size(4)
-        .min_idle(Some(0))
-        .connection_timeout(Duration::from_millis(300))
-        .error_handler(Box::new(LogConnectionError))
-        .build_unchecked(ConnectionManager(url.clone()))
-}
-
-/// Replaces r2d2's own handler, which would log the error's text with hosts and users.
-#[derive(Debug)]
-struct LogConnectionError;
-
-impl diesel::r2d2::HandleError<diesel::r2d2::Error> for LogConnectionError {
-    fn handle_error(&self, _error: diesel::r2d2::Error) {
-        tracing::warn!("a reader cannot connect to the database");
     }
 }
 

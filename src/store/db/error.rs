@@ -11,6 +11,10 @@ pub enum StoreError {
     Busy,
     #[error("the database rejected a row")]
     Refused,
+    #[error("another transaction locks a row")]
+    Locked,
+    #[error("the query took too long")]
+    TimedOut,
     /// The database cannot be reached, or it is unknown whether it committed.
     #[error("the database is unavailable")]
     Unavailable,
@@ -39,6 +43,8 @@ impl StoreError {
             Self::Statement(error) => ErrorLabel::from(&**error).into(),
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
+            Self::Locked => "locked",
+            Self::TimedOut => "timed_out",
             _ => "start",
         }
     }

@@ -8,8 +8,10 @@ use strum::{IntoStaticStr, VariantNames};
 pub(crate) enum ErrorKind {
     /// A conflict with another transaction; an immediate retry can succeed.
     Transient,
-    /// A lock or statement timeout; a retry would delay the queue.
-    Blocked,
+    /// Another transaction holds a lock.
+    Locked,
+    /// A statement took too long.
+    TimedOut,
     /// The database rejected a row.
     Refused,
     /// The connection was lost or the database cannot work; it may be unknown whether the transaction committed.
@@ -18,7 +20,8 @@ pub(crate) enum ErrorKind {
 
 /// Phrases of the databases' messages for errors that no row caused. Diesel exposes no SQLSTATE and reports all of them as unknown.
 const TRANSIENT: [&str; 1] = ["deadlock detected"];
-const BLOCKED: [&str; 4] = ["is locked", "lock timeout", "statement timeout", "locking protocol"];
+const LOCKED: [&str; 3] = ["is locked", "lock timeout", "locking protocol"];
+const TIMED_OUT: [&str; 1] = ["statement timeout"];
 const UNAVAILABLE: [&str; 14] = [
     "disk is full",
     "disk I/O error",
@@ -36,7 +39,8 @@ const UNAVAILABLE: [&str; 14] = [
     "read-only transaction",
 ];
 
-/// An unrecognized error counts as `Refused`: the record is then retried alone, and without its normalized rows.
+/// An unrecognized error counts as `Refused`: the record is then retried alone, and without its normalized rows. A text can also come
+/// from a trigger of the application, so that no class but `Refused` is believed before another request was stored (`write::isolate`).
 pub(crate) fn classify(error: &Error) -> ErrorKind {
     let Error::DatabaseError(kind, information) = error else {
         return match error {
@@ -51,7 +55,8 @@ pub(crate) fn classify(error: &Error) -> ErrorKind {
             ErrorKind::Unavailable
         }
         DatabaseErrorKind::Unknown if contains(&TRANSIENT) => ErrorKind::Transient,
-        DatabaseErrorKind::Unknown if contains(&BLOCKED) => ErrorKind::Blocked,
+        DatabaseErrorKind::Unknown if contains(&LOCKED) => ErrorKind::Locked,
+        DatabaseErrorKind::Unknown if contains(&TIMED_OUT) => ErrorKind::TimedOut,
         DatabaseErrorKind::Unknown if contains(&UNAVAILABLE) => ErrorKind::Unavailable,
         _ => ErrorKind::Refused,
     }
@@ -106,8 +111,9 @@ mod tests {
         use DatabaseErrorKind::{CheckViolation, ClosedConnection, SerializationFailure, Unknown};
         assert_eq!(database(SerializationFailure, ""), ErrorKind::Transient);
         assert_eq!(database(Unknown, "deadlock detected"), ErrorKind::Transient);
-        assert_eq!(database(Unknown, "database is locked"), ErrorKind::Blocked);
-        assert_eq!(database(Unknown, "canceling statement due to lock timeout"), ErrorKind::Blocked);
+        assert_eq!(database(Unknown, "database is locked"), ErrorKind::Locked);
+        assert_eq!(database(Unknown, "canceling statement due to lock timeout"), ErrorKind::Locked);
+        assert_eq!(database(Unknown, "canceling statement due to statement timeout"), ErrorKind::TimedOut);
         assert_eq!(database(ClosedConnection, ""), ErrorKind::Unavailable);
         assert_eq!(database(Unknown, "database or disk is full"), ErrorKind::Unavailable);
         assert_eq!(database(Unknown, "column \"x\" does not exist"), ErrorKind::Unavailable);

@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod migrations;
 pub(crate) mod positions;
 pub(crate) mod postgres_url;
+pub(crate) mod readers;
 pub(crate) mod rejected_file;
 pub(crate) mod schema;
 pub(crate) mod statement;

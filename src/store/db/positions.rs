@@ -15,6 +15,9 @@ pub(crate) const EVENTS: &str = "webhook_events";
 pub(crate) const ADDRESSES: &str = "message_addresses";
 pub(crate) const ACTIVITY: &str = "endpoint_activity";
 
+/// Counts the writers' tests of the database.
+const TESTS: &str = "writer_tests";
+
 /// A position in a table: an id and, where rows are not committed in the order of their ids, a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -48,4 +51,12 @@ pub(crate) fn raise_to(connection: &mut Connection, name: &str, id: i64) -> Quer
         advance(connection, name, existing, Position { id, ..existing })?;
     }
     Ok(())
+}
+
+/// Writes a row, which needs space on the disk.
+pub(crate) fn count_test(connection: &mut Connection) -> QueryResult<()> {
+    let first = (p::name.eq(TESTS), p::txid.eq(0), p::id.eq(1));
+    on_either!(connection, c => {
+        diesel::insert_into(p::table).values(first).on_conflict(p::name).do_update().set(p::id.eq(p::id + 1)).execute(c).map(drop)
+    })
 }

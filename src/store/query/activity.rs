@@ -45,13 +45,16 @@ impl EndpointActivity {
     }
 }
 
+/// Newest requests that are added. Beyond it the derived table lags far behind, and a gap may appear longer than it was.
+const MAX_NEWEST: i64 = 20_000;
+
 /// The provider and account of an endpoint.
 pub(crate) type EndpointName = (String, String);
 
 impl Store {
     /// The activity of these endpoints, given by provider and account. Blocks.
     pub fn endpoint_activity(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<EndpointActivity>, StoreError> {
-        let all = self.read(all)?;
+        let all = self.monitor(all)?;
         let activity = |(provider, account): &(&'static str, String)| {
             all.get(&((*provider).to_owned(), account.clone())).copied().unwrap_or_default()
         };
@@ -64,9 +67,10 @@ fn all(connection: &mut Connection) -> QueryResult<BTreeMap<EndpointName, Endpoi
     // Read before the table: a request that is counted twice adds no gap, but a missing one would.
     let counted = positions::get(connection, ACTIVITY)?.id;
     let mut all = load(connection)?;
-    let requests = r::table.filter(r::id.gt(counted)).order(r::id).select((r::service_type, r::account, r::received_at));
+    let requests = r::table.filter(r::id.gt(counted)).order(r::id.desc()).limit(MAX_NEWEST);
+    let requests = requests.select((r::service_type, r::account, r::received_at));
     let requests: Vec<(String, String, Timestamp)> = on_either!(connection, c => requests.load(c))?;
-    for (service_type, account, at) in requests {
+    for (service_type, account, at) in requests.into_iter().rev() {
         all.entry((service_type, account)).or_default().add(at);
     }
     Ok(all)

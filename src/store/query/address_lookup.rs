@@ -54,18 +54,28 @@ fn indexed(connection: &mut Connection, owner: AddressOwner, role: &str, key: &s
     on_either!(connection, c => rows.load(c))
 }
 
+/// Messages that are read at once, because their texts may be long.
+const UNINDEXED_STEP: i64 = 256;
+
 /// Matching messages that have not been indexed yet.
 fn unindexed(connection: &mut Connection, role: &str, key: &str, below: i64) -> QueryResult<Vec<i64>> {
     let indexed = positions::get(connection, ADDRESSES)?.id;
-    let rows = m::table
-        .filter(m::id.gt(indexed).and(m::id.lt(below)))
-        .filter(m::recipient.is_not_null().or(m::sender.is_not_null()))
-        .select((m::id, m::recipient, m::sender));
-    let rows: Vec<(i64, Option<String>, Option<String>)> = on_either!(connection, c => rows.load(c))?;
     let has_key =
         |text: &Option<String>| text.as_ref().is_some_and(|text| address::lookup_keys(text).iter().any(|one| one == key));
     let matches = |(_, recipient, sender): &(i64, Option<String>, Option<String>)| {
         has_key(if role == RECIPIENT { recipient } else { sender })
     };
-    Ok(rows.into_iter().filter(matches).map(|(id, ..)| id).collect())
+    let (mut found, mut below) = (Vec::new(), below);
+    loop {
+        let rows = m::table
+            .filter(m::id.gt(indexed).and(m::id.lt(below)))
+            .filter(m::recipient.is_not_null().or(m::sender.is_not_null()))
+            .order(m::id.desc())
+            .limit(UNINDEXED_STEP)
+            .select((m::id, m::recipient, m::sender));
+        let rows: Vec<(i64, Option<String>, Option<String>)> = on_either!(connection, c => rows.load(c))?;
+        let Some((last, ..)) = rows.last() else { return Ok(found) };
+        below = *last;
+        found.extend(rows.into_iter().filter(matches).map(|(id, ..)| id));
+    }
 }

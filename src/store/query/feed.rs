@@ -8,7 +8,7 @@ use diesel::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{CursorError, JsonText, Message};
+use super::{CursorError, JsonText, Message, size};
 use crate::{
     store::{
         MAX_EVENTS,
@@ -146,9 +146,11 @@ macro_rules! events_after {
 }
 
 pub(crate) fn events_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<FeedPage> {
-    let events: Vec<StoredEvent> = events_after!(connection, after, limit, StoredEvent::as_select());
-    let has_more = i64::try_from(events.len()).is_ok_and(|count| count == limit);
-    Ok(FeedPage { next: events.last().map_or(after, |event| event.cursor), events, has_more })
+    let end = |events: &[StoredEvent]| events.last().map_or(after, |event| event.cursor);
+    let events = size::load_in_steps(limit, size::json_size, |before: &[StoredEvent], step| {
+        Ok(events_after!(connection, end(before), step, StoredEvent::as_select()))
+    })?;
+    Ok(FeedPage { next: end(&events.rows), events: events.rows, has_more: events.has_more })
 }
 
 /// An event's position, message and time of receipt.
@@ -174,8 +176,13 @@ pub(crate) fn end(connection: &mut Connection) -> QueryResult<FeedCursor> {
 
 /// The events of a message in the order of arrival.
 pub(crate) fn events_of_message(connection: &mut Connection, message: &Message) -> QueryResult<Vec<StoredEvent>> {
-    let events = e::table.filter(e::mapping_id.eq(message.id)).order((e::received_at, e::id)).limit(MAX_EVENTS);
-    on_either!(connection, c => events.select(StoredEvent::as_select()).load(c))
+    let ids = e::table.filter(e::mapping_id.eq(message.id)).order((e::received_at, e::id)).limit(MAX_EVENTS).select(e::id);
+    let ids: Vec<i64> = on_either!(connection, c => ids.load(c))?;
+    let events = size::load_in_steps(MAX_EVENTS, size::json_size, |before: &[StoredEvent], step| {
+        let events = e::table.filter(e::id.eq_any(size::next_ids(&ids, before, step))).order((e::received_at, e::id));
+        on_either!(connection, c => events.select(StoredEvent::as_select()).load(c))
+    })?;
+    Ok(events.rows)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use diesel::{
     dsl::{case_when, count, count_star, min},
 };
 
-use super::ranges::{self, RangedTable};
+use super::ranges;
 use crate::{
     metrics::StoreMetrics,
     store::{
@@ -40,7 +40,7 @@ pub struct Gauges {
 impl Store {
     /// Reads the table statistics. Blocks.
     pub fn gauges(&self) -> Result<Gauges, StoreError> {
-        self.read(gauges)
+        self.monitor(gauges)
     }
 
     pub fn metrics(&self) -> &StoreMetrics {
@@ -62,15 +62,15 @@ fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
         oldest_unmatched: None,
         quarantined: on_either!(connection, c => quarantined.get_result(c))?,
     };
-    let last = ranges::newest_id(connection, RangedTable::Messages)?;
-    let mut first = 0;
-    while first <= last {
+    // Ids without rows are skipped: the application may have written any id.
+    let mut next = ranges::first_message(connection, 0)?;
+    while let Some(first) = next {
         for (service_type, status, count, matched, oldest) in count_by_status(connection, first)? {
             *gauges.messages.entry((service_type, status)).or_default() += count;
             gauges.unmatched += count - matched;
             gauges.oldest_unmatched = least(gauges.oldest_unmatched, oldest.map(Timestamp::from_naive));
         }
-        first += ID_SPAN;
+        next = ranges::first_message(connection, first.saturating_add(ID_SPAN))?;
     }
     Ok(gauges)
 }
@@ -79,7 +79,7 @@ fn count_by_status(connection: &mut Connection, first: i64) -> QueryResult<Vec<S
     let unmatched_at = case_when(m::message_id.is_null(), m::created_at.nullable());
     on_either!(connection, c => {
         m::table
-            .filter(m::id.ge(first).and(m::id.lt(first + ID_SPAN)))
+            .filter(m::id.ge(first).and(m::id.lt(first.saturating_add(ID_SPAN))))
             .group_by((m::service_type, m::status))
             .select((m::service_type, m::status, count_star(), count(m::message_id), min(unmatched_at)))
             .load(c)

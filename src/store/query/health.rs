@@ -20,7 +20,7 @@ impl Store {
         match *health {
             Some((checked, reachable)) if checked.elapsed() < CACHE_DURATION => reachable,
             _ => {
-                let reachable = self.readers.get().is_ok();
+                let reachable = self.readers.monitor().is_ok();
                 *health = Some((Instant::now(), reachable));
                 reachable
             }

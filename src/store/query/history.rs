@@ -15,7 +15,7 @@ use crate::store::{
             communication_metrics, message_external_ids as m, webhook_bodies as b, webhook_events as e, webhook_requests as r,
         },
     },
-    query::{Message, StoredEvent},
+    query::{Message, StoredEvent, size},
 };
 use crate::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct MessageHistory {
     pub reference: Option<String>,
     /// Its events in the order of arrival.
     pub events: Vec<HistoryEvent>,
+    /// True if there may be more events.
+    pub has_more: bool,
 }
 
 /// An event and its request.
@@ -92,6 +94,9 @@ fn ids_by_external_id(connection: &mut Connection, external_id: &str) -> QueryRe
 /// A message with its state key, the id that the gateway matched, and its reference.
 type MessageColumns = (Message, Vec<u8>, Option<i64>, Option<String>);
 
+/// An event with its state key and its request.
+type EventColumns = (StoredEvent, Vec<u8>, Option<RequestSummary>);
+
 fn load(connection: &mut Connection, id: i64) -> QueryResult<Option<MessageHistory>> {
     on_either!(connection, c => {
         let sent = communication_metrics::table.filter(communication_metrics::id.nullable().eq(m::message_id));
@@ -99,14 +104,18 @@ fn load(connection: &mut Connection, id: i64) -> QueryResult<Option<MessageHisto
         let columns = (Message::as_select(), m::state_key, m::matched_id, reference);
         let found: Option<MessageColumns> = m::table.find(id).select(columns).first(c).optional()?;
         let Some((message, state_key, matched_id, reference)) = found else { return Ok(None) };
-        let events: Vec<(StoredEvent, Vec<u8>, Option<RequestSummary>)> = e::table
-            .left_join(r::table.on(e::request_id.eq(r::id.nullable())))
-            .filter(e::mapping_id.eq(id))
-            .order(e::id)
-            .limit(MAX_EVENTS)
-            .select((StoredEvent::as_select(), e::state_key, Option::<RequestSummary>::as_select()))
-            .load(c)?;
-        let events = events.into_iter().map(|(event, state_key, request)| HistoryEvent { event, state_key, request }).collect();
-        Ok(Some(MessageHistory { message, state_key, matched_id, reference, events }))
+        let size = |(event, _, request): &EventColumns| size::json_size(event) + size::json_size(request);
+        let ids: Vec<i64> = e::table.filter(e::mapping_id.eq(id)).order(e::id).limit(MAX_EVENTS).select(e::id).load(c)?;
+        let events = size::load_in_steps(MAX_EVENTS, size, |before: &[EventColumns], step| {
+            e::table
+                .left_join(r::table.on(e::request_id.eq(r::id.nullable())))
+                .filter(e::id.eq_any(size::next_ids(&ids, before, step)))
+                .order(e::id)
+                .select((StoredEvent::as_select(), e::state_key, Option::<RequestSummary>::as_select()))
+                .load(c)
+        })?;
+        let has_more = events.has_more;
+        let events = events.rows.into_iter().map(|(event, state_key, request)| HistoryEvent { event, state_key, request });
+        Ok(Some(MessageHistory { message, state_key, matched_id, reference, events: events.collect(), has_more }))
     })
 }

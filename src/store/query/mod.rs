@@ -19,6 +19,7 @@ pub(crate) mod ranges;
 mod requests;
 mod rooms;
 mod scan;
+mod size;
 mod stats;
 
 pub use self::{
@@ -101,9 +102,9 @@ impl Store {
         self.read(|c| rooms::rooms(c, filter))
     }
 
-    /// Delivery statistics for the periods of [`StatsFilter::starts`].
+    /// Delivery statistics for the periods of [`StatsFilter::starts`]; an error if counting takes too long.
     pub fn stats(&self, filter: &StatsFilter, starts: Vec<Timestamp>) -> Result<Stats, StoreError> {
-        self.read(|c| stats::stats(c, filter, starts))
+        self.read(|c| stats::stats(c, filter, starts))?.ok_or(StoreError::TimedOut)
     }
 }
 

@@ -64,6 +64,11 @@ pub(crate) fn newest_id(connection: &mut Connection, table: RangedTable) -> Quer
     Ok(last.unwrap_or(0))
 }
 
+/// The least id of a message from that one on.
+pub(crate) fn first_message(connection: &mut Connection, id: i64) -> QueryResult<Option<i64>> {
+    on_either!(connection, c => m::table.filter(m::id.ge(id)).select(min(m::id)).first(c))
+}
+
 /// The first id without a range.
 pub(crate) fn end(connection: &mut Connection, table: RangedTable) -> QueryResult<i64> {
     let last: Option<i64> = on_either!(connection, c => {

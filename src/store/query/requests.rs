@@ -120,7 +120,7 @@ impl StoredRequest {
     }
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, Selectable, Serialize)]
 #[diesel(table_name = r)]
 struct RequestRow {
     id: i64,
@@ -172,7 +172,7 @@ impl From<RequestRow> for StoredRequest {
     }
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, Selectable, Serialize)]
 #[diesel(table_name = j)]
 struct RejectedRow {
     id: i64,

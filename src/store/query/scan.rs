@@ -1,14 +1,16 @@
 //! Pages of a list by id, newest first. Filters that match many rows are scanned backwards from the cursor, in steps of bounded time: a
-//! page that runs out of time has fewer rows than requested, and its cursor continues from there. Filters that match few rows have an
+//! page that runs out of time, or whose rows are large, has fewer rows than requested, and its cursor continues from there. Filters that match few rows have an
 //! index, which yields candidates.
 
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
+use serde::Serialize;
 
 use super::{
     Cursor, Page,
     ranges::{self, RangedTable},
+    size::{self, MAX_BYTES},
 };
 use crate::{store::db::connection::Connection, time::Timestamp};
 
@@ -50,13 +52,17 @@ pub(crate) struct Scan<'f, T> {
     ranges: Vec<(i64, i64)>,
     candidates: Option<Candidates<'f>>,
     rows: Vec<(T, i64)>,
+    /// The size of the rows.
+    bytes: usize,
     limit: usize,
+    /// True if the last step may have more rows below the last one.
+    is_partial: bool,
     step: i64,
     started: Instant,
     is_at_end: bool,
 }
 
-impl<'f, T> Scan<'f, T> {
+impl<'f, T: Serialize> Scan<'f, T> {
     pub(crate) fn new(
         connection: &mut Connection,
         table: RangedTable,
@@ -84,6 +90,8 @@ impl<'f, T> Scan<'f, T> {
             ranges,
             candidates,
             rows: Vec::new(),
+            bytes: 0,
+            is_partial: false,
             limit: usize::try_from(request.limit).unwrap_or(0),
             step: FIRST_STEP,
             started: Instant::now(),
@@ -91,9 +99,11 @@ impl<'f, T> Scan<'f, T> {
         })
     }
 
-    /// The next step; `None` once the page is full, the list is at its end or the time limit is reached.
+    /// The next step; `None` once the page is full or large, the list is at its end or the time limit is reached.
     pub(crate) fn next(&mut self, connection: &mut Connection) -> QueryResult<Option<Step>> {
-        if self.rows.len() > self.limit || self.is_at_end || self.started.elapsed() > TIME_LIMIT {
+        // The time limit is for the search: steps that find rows are bounded by the page.
+        let is_late = !self.is_partial && self.started.elapsed() > TIME_LIMIT;
+        if self.rows.len() > self.limit || self.bytes > MAX_BYTES || self.is_at_end || is_late {
             return Ok(None);
         }
         let step = match &mut self.candidates {
@@ -123,14 +133,19 @@ impl<'f, T> Scan<'f, T> {
         None
     }
 
-    /// The number of rows to read: one more than the page shows, to detect whether there are more.
+    /// The number of rows to read at once: at most one more than the page shows, to detect whether there are more.
     pub(crate) fn remaining(&self) -> i64 {
-        i64::try_from(self.limit + 1 - self.rows.len().min(self.limit)).unwrap_or(i64::MAX)
+        i64::try_from(self.limit + 1 - self.rows.len().min(self.limit)).unwrap_or(i64::MAX).min(size::STEP)
     }
 
     /// Adds the rows of a step, newest first.
     pub(crate) fn add(&mut self, rows: Vec<(T, i64)>) {
-        self.rows.extend(rows);
+        let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == self.remaining());
+        let is_whole = size::push_while_small(&mut self.rows, &mut self.bytes, rows, |(row, _)| size::json_size(row));
+        self.is_partial = is_full || !is_whole;
+        if let (true, Some((_, last))) = (self.is_partial, self.rows.last()) {
+            self.position = *last;
+        }
     }
 
     pub(crate) fn into_page(mut self) -> Page<T> {

@@ -1,11 +1,14 @@
 //! Delivery statistics by provider and period.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DurationRound, TimeDelta};
 use diesel::{
     QueryResult, RunQueryDsl,
-    sql_types::{BigInt, Text as SqlText, Timestamp as Instant},
+    sql_types::{self, BigInt, Text as SqlText},
 };
 use serde::Serialize;
 use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
@@ -154,16 +157,23 @@ struct StatusCount {
     clicked: i64,
 }
 
-pub(crate) fn stats(connection: &mut Connection, filter: &StatsFilter, starts: Vec<Timestamp>) -> QueryResult<Stats> {
+/// Time limit of one response, in addition to the statement that is running.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// Counts the messages; `None` if that takes too long.
+pub(crate) fn stats(connection: &mut Connection, filter: &StatsFilter, starts: Vec<Timestamp>) -> QueryResult<Option<Stats>> {
+    let started = Instant::now();
     let since = starts.first().copied().unwrap_or(filter.since);
     let mut totals: BTreeMap<String, MessageCounts> = BTreeMap::new();
     let mut buckets: BTreeMap<(Timestamp, String), MessageCounts> = BTreeMap::new();
-    let newest = ranges::newest_id(connection, RangedTable::Messages)?;
     for (low, high) in ranges::within(connection, RangedTable::Messages, Some(since), Some(filter.until))? {
-        let mut first = low;
-        // The newest range is open-ended.
-        while first < high && first <= newest {
-            let end = high.min(first + ID_SPAN);
+        // Ids without rows are skipped: the application may have written any id, and the newest range is open-ended.
+        let mut next = ranges::first_message(connection, low)?;
+        while let Some(first) = next.filter(|first| *first < high) {
+            if started.elapsed() > TIME_LIMIT {
+                return Ok(None);
+            }
+            let end = high.min(first.saturating_add(ID_SPAN));
             for row in count(connection, (first, end), (since, filter.until), filter.bucket)? {
                 if filter.service_type.is_some_and(|provider| provider != row.service_type) {
                     continue;
@@ -173,17 +183,17 @@ pub(crate) fn stats(connection: &mut Connection, filter: &StatsFilter, starts: V
                 let counts = buckets.entry((row.period, row.service_type.clone()));
                 counts.or_insert_with(|| new(Some(row.period))).add(&row);
             }
-            first = end;
+            next = ranges::first_message(connection, end)?;
         }
     }
-    Ok(Stats {
+    Ok(Some(Stats {
         since,
         until: filter.until,
         bucket: filter.bucket,
         starts,
         totals: totals.into_values().map(MessageCounts::with_rates).collect(),
         buckets: buckets.into_values().map(MessageCounts::with_rates).collect(),
-    })
+    }))
 }
 
 /// Ids in one statement, so that its duration does not depend on the length of the period.
@@ -211,7 +221,7 @@ macro_rules! count_template {
     };
 }
 count_template!(CountOnSqlite: "substr(created_at, 1, ", ")" -> SqlText);
-count_template!(CountOnPostgres: "date_trunc(", ", created_at)" -> Instant);
+count_template!(CountOnPostgres: "date_trunc(", ", created_at)" -> sql_types::Timestamp);
 
 fn count(
     connection: &mut Connection,
@@ -227,8 +237,8 @@ fn count(
                     ($unit,),
                     (Value::<BigInt, _>::new(first),),
                     (Value::<BigInt, _>::new(end),),
-                    (Value::<Instant, _>::new(since),),
-                    (Value::<Instant, _>::new(until),),
+                    (Value::<sql_types::Timestamp, _>::new(since),),
+                    (Value::<sql_types::Timestamp, _>::new(until),),
                 ),
             )
             .load::<($Period, String, String, i64, i64, i64)>($connection)?

@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod committed;
 pub(crate) mod events;
+mod isolate;
 pub(crate) mod outcomes;
 mod postgres;
 pub(crate) mod queue;

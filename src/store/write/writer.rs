@@ -1,5 +1,5 @@
 //! A writer thread: it takes all queued records, commits them in one transaction and sends each outcome after the commit. A record that
-//! the database rejects is quarantined and does not affect the others. SQLite has one writer.
+//! the database does not accept is isolated from the others ([`isolate`]). SQLite has one writer.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,6 +15,7 @@ use super::{
     checkpoint::Checkpointer,
     commit::{CommitOutcome, commit},
     committed::Committed,
+    isolate,
     outcomes::{self, LastFailure, OutcomeSender},
     queue::CAPACITY,
     record::Record,
@@ -102,8 +103,8 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let results = self.write(&records);
-            self.last_failure.set(results.iter().any(Result::is_err).then(Instant::now));
+            let (results, is_failing) = isolate::write(&mut self, &records);
+            self.last_failure.set(is_failing.then(Instant::now));
             outcomes::send(senders, results);
             if let Some(checkpointer) = &mut self.checkpointer {
                 checkpointer.after_commit(&mut self.connection, records.len(), bytes);
@@ -114,33 +115,8 @@ impl Writer {
         }
     }
 
-    /// Commits all records together. If the database rejects one of them, the batch is halved until that record is alone.
-    fn write(&mut self, records: &[Record]) -> Vec<Result<Committed, StoreError>> {
-        match self.try_commit(records) {
-            Ok(committed) => committed.into_iter().map(Ok).collect(),
-            Err(ErrorKind::Refused) => {
-                if let [record] = records {
-                    return vec![self.quarantine(record)];
-                }
-                let (first, second) = records.split_at(records.len() / 2);
-                let mut results = self.write(first);
-                results.extend(self.write(second));
-                results
-            }
-            Err(_) => records.iter().map(|_| Err(StoreError::Unavailable)).collect(),
-        }
-    }
-
-    /// Stores a rejected record without its normalized rows. If that succeeds, those rows were the cause, and the database is healthy.
-    fn quarantine(&mut self, record: &Record) -> Result<Committed, StoreError> {
-        let (provider, account) = (record.request.service_type, &record.request.account);
-        let outcome = self.try_commit(&[record.as_poison()]);
-        let committed = outcome.ok().and_then(|committed| committed.into_iter().next()).ok_or(StoreError::Unavailable)?;
-        tracing::error!(provider, account, "the database rejected a row; its request is quarantined as poison");
-        Ok(committed)
-    }
-
-    fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, ErrorKind> {
+    /// Commits all records in one transaction.
+    pub(crate) fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, ErrorKind> {
         let (options, started) = (self.options.clone(), Instant::now());
         let CommitOutcome { committed, new } = self.run_transaction(|connection| commit(connection, records, &options))?;
         self.metrics.observe_commit(records.len(), started.elapsed());
@@ -170,7 +146,7 @@ impl Writer {
         outcome
     }
 
-    fn try_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
+    pub(crate) fn try_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
         if self.connection.is_none() {
             self.connection = Connection::open_writer(&self.url).ok();
         }

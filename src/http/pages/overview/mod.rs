@@ -18,6 +18,8 @@ use super::{
     period::Period,
 };
 use crate::{
+    gateway::Gateway,
+    http::query::Class,
     status::Status,
     store::{Message, MessageFilter, Store, StoreError},
     time::Timestamp,
@@ -74,7 +76,7 @@ pub(super) async fn show(context: Context, query: Result<Query<OverviewQuery>, E
     let filter = period.filter(now);
     let an_hour_ago = Timestamp::from_seconds(now.seconds() - HOUR).unwrap_or(now);
     let (stats, backlog, failures) = context
-        .query(move |store| {
+        .run(Class::Statistics, move |Gateway { store, .. }| {
             let starts = filter.starts().unwrap_or_default();
             Ok((store.stats(&filter, starts)?, store.backlog(an_hour_ago)?, recent_failures(store)?))
         })

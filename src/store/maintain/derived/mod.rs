@@ -1,7 +1,7 @@
 //! Derived tables, updated in sorted batches in the background: addresses of messages, activity of endpoints, and ranges of ids. The
 //! position of each is stored; readers add the rows after it.
 //!
-//! The rows to write are computed on a reader's connection; the writer only writes them.
+//! The rows to write are computed on a monitor's connection; the writer only writes them.
 
 mod activity;
 mod addresses;
@@ -65,13 +65,13 @@ impl Store {
         Ok(lag)
     }
 
-    /// Runs a query on a reader's connection without blocking the calling thread or the writer.
+    /// Runs a query on a monitor's connection without blocking the calling thread or the writer.
     async fn read_async<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let readers = self.readers.clone();
-        let read = move || Ok(body(&mut *readers.get().map_err(|_| StoreError::Unavailable)?)?);
+        let monitors = self.readers.monitors();
+        let read = move || Ok(body(&mut *monitors.get().map_err(|_| StoreError::Unavailable)?)?);
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Unavailable))
     }
 }

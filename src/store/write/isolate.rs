@@ -1,0 +1,155 @@
+//! Isolation of records that the database does not accept, so that one record neither makes the writer unhealthy nor stops the others.
+//!
+//! An error's class does not show what caused it: one row can exceed the statement timeout or the database's memory, and the text of
+//! an application's trigger can be any text. Therefore the database is tested with a request without content before it is blamed.
+
+use chrono::NaiveDateTime;
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, result::Error};
+
+use super::{
+    batch::{self, Body},
+    committed::Committed,
+    record::{PROCESSED, Record},
+    rows::{Duplicates, NewRequest},
+    writer::Writer,
+};
+use crate::{
+    store::db::{
+        connection::{Connection, on_either},
+        error::StoreError,
+        error_kind::ErrorKind,
+        positions,
+        schema::{message_external_ids as m, webhook_events as e},
+    },
+    time::Timestamp,
+};
+
+/// Records of one batch that may each take as long as the timeouts allow. The rest is answered with 503, which delays the queue less.
+const MAX_SLOW_RECORDS: usize = 2;
+
+type Outcome = Result<Committed, StoreError>;
+
+/// A batch that is being written.
+struct Isolation<'w> {
+    writer: &'w mut Writer,
+    slow_records: usize,
+    /// True if the database failed the test.
+    is_failing: bool,
+}
+
+/// Commits all records together, or the accepted ones without the others. The flag is true if the database fails.
+pub(crate) fn write(writer: &mut Writer, records: &[Record]) -> (Vec<Outcome>, bool) {
+    let mut isolation = Isolation { writer, slow_records: 0, is_failing: false };
+    let outcomes = isolation.write(records);
+    (outcomes, isolation.is_failing)
+}
+
+impl Isolation<'_> {
+    fn write(&mut self, records: &[Record]) -> Vec<Outcome> {
+        if self.is_failing || self.slow_records >= MAX_SLOW_RECORDS {
+            return unavailable(records);
+        }
+        match (self.writer.try_commit(records), records) {
+            (Ok(committed), _) => committed.into_iter().map(Ok).collect(),
+            (Err(ErrorKind::Refused), [record]) => vec![self.quarantine(record)],
+            // Found by halves, because such an error takes no time.
+            (Err(ErrorKind::Refused), _) => {
+                let (first, second) = records.split_at(records.len() / 2);
+                let mut outcomes = self.write(first);
+                outcomes.extend(self.write(second));
+                outcomes
+            }
+            (Err(kind), [record]) => vec![self.write_again(record, kind)],
+            // Found one by one, so that each slow record delays the batch once more and not once for every half.
+            (Err(kind), _) if self.is_working(kind) => records.chunks(1).flat_map(|record| self.write(record)).collect(),
+            (Err(_), _) => unavailable(records),
+        }
+    }
+
+    /// Writes a record that alone failed for a reason that may have passed by now.
+    fn write_again(&mut self, record: &Record, kind: ErrorKind) -> Outcome {
+        self.slow_records += 1;
+        if !self.is_working(kind) {
+            return Err(StoreError::Unavailable);
+        }
+        let outcome = match kind {
+            // The application may hold the lock for as long as it likes; a retry will find the row unlocked.
+            ErrorKind::Locked => Err(ErrorKind::Locked),
+            _ => self.writer.try_commit(std::slice::from_ref(record)),
+        };
+        match outcome {
+            Ok(committed) => committed.into_iter().next().ok_or(StoreError::Unavailable),
+            Err(ErrorKind::Locked) => Err(StoreError::Locked),
+            Err(_) => self.quarantine(record),
+        }
+    }
+
+    /// Stores a record without its normalized rows. If that succeeds, those rows were the cause.
+    fn quarantine(&mut self, record: &Record) -> Outcome {
+        let (provider, account) = (record.request.service_type, &record.request.account);
+        match self.writer.try_commit(&[record.as_poison()]) {
+            Ok(committed) => {
+                tracing::error!(provider, account, "the database rejected a row; its request is quarantined as poison");
+                committed.into_iter().next().ok_or(StoreError::Unavailable)
+            }
+            Err(kind) if self.is_working(kind) => {
+                tracing::error!(provider, account, "the database rejected a request, but stores others");
+                Err(StoreError::Refused)
+            }
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+
+    /// Returns true if the database works although a transaction failed.
+    fn is_working(&mut self, kind: ErrorKind) -> bool {
+        // A transaction that excludes all others waits for no row.
+        let is_locked_out =
+            kind == ErrorKind::Locked && self.writer.connection.as_ref().is_some_and(batch::has_exclusive_transactions);
+        let works = !is_locked_out
+            && self.writer.try_transaction(store_and_roll_back).is_ok()
+            && self.writer.try_transaction(positions::count_test).is_ok();
+        self.is_failing |= !works;
+        works
+    }
+}
+
+fn unavailable(records: &[Record]) -> Vec<Outcome> {
+    records.iter().map(|_| Err(StoreError::Unavailable)).collect()
+}
+
+/// Stores a request without content and rolls it back. The tables of messages and events are only locked as for a write, because a
+/// trigger of the application may reject any row.
+fn store_and_roll_back(connection: &mut Connection) -> QueryResult<()> {
+    let received_at = Timestamp::from_naive(NaiveDateTime::default());
+    let request = NewRequest {
+        service_type: "none",
+        account: String::new(),
+        dedupe_key: Default::default(),
+        state: PROCESSED,
+        reason: None,
+        answer: 0,
+        verified_by: String::new(),
+        method: String::new(),
+        url: String::new(),
+        headers: "{}".to_owned(),
+        received_at,
+        event_count: 0,
+    };
+    let stored = connection.transaction(|connection| {
+        // The records have waited for a timeout already, and nothing else locks this row.
+        connection.wait_briefly_for_locks()?;
+        let inserted = batch::insert_requests(connection, &[(&request, Duplicates::default())])?;
+        let body =
+            inserted.into_iter().flatten().next().map(|inserted| Body { request_id: inserted.id, bytes: b"", received_at });
+        batch::write_rows(connection, body.as_slice(), &[], &[])?;
+        on_either!(connection, c => {
+            diesel::update(m::table.filter(m::id.eq(-1))).set(m::status.eq(m::status)).execute(c)?;
+            diesel::update(e::table.filter(e::id.eq(-1))).set(e::duplicate_count.eq(e::duplicate_count)).execute(c)?;
+        });
+        Err::<(), _>(Error::RollbackTransaction)
+    });
+    match stored {
+        Err(Error::RollbackTransaction) => Ok(()),
+        outcome => outcome,
+    }
+}

@@ -60,7 +60,7 @@ fn insert_messages(database: &Database, count: u32) {
 /// Runs 64 queries with the read token at once, twice, beside checks of readiness, health and honest callbacks.
 fn flood_with_statistics(backend: Backend) {
     let gateway = gateway(backend);
-    insert_messages(&gateway.database, 200_000);
+    insert_messages(&gateway.database, 120_000);
     let running = AtomicUsize::new(64);
     let (answers, failures, rounds) = thread::scope(|scope| {
         let query = || {

@@ -218,7 +218,7 @@ fn retention(reader: &mut Reader<'_>) -> store::Retention {
     store::Retention { bodies: days(reader.parsed(&variables::RETENTION_DAYS, "days, a whole number")), events: days(events) }
 }
 
-/// Providers retry a callback for days, and without its request's row it would count as new.
+/// Providers retry a callback for days, and its request's row has the response to its retries.
 const MIN_EVENT_DAYS: u64 = 7;
 
 /// A hundred years: longer than any useful window, and short enough not to overflow.

@@ -38,7 +38,7 @@ variables! {
     TRUSTED_PROXIES = "", "Networks of your proxies, from which `X-Forwarded-For` is used for the client's address. A comma-separated list such as 10.0.0.0/8.";
     WEBHOOK_RATE_LIMIT = "0", "New verified callbacks per endpoint in any 60 seconds; 0 = no limit. Copies of known ones have a limit of their own.";
     RETENTION_DAYS = "30", "Days for which raw bodies are retained; 0 = forever.";
-    EVENT_RETENTION_DAYS = "0", "Days for which events and requests are retained, at least 7, because providers retry a callback for days; 0 = forever. Message rows are not deleted.";
+    EVENT_RETENTION_DAYS = "0", "Days for which events and requests are retained, at least 7, because providers retry a callback for days; 0 = forever. Message rows and keys are not deleted.";
     INBOUND_PART_TIMEOUT = "3600", "Seconds to wait for the parts of a long inbound message. After that, the parts received are released, marked as partial.";
     UNCONFIRMED_AFTER = "259200", "Seconds since the last report after which a message without a final report is marked `unconfirmed`; 0 = never. A later report replaces the mark.";
     SPOOL_PATH = "", "A directory on a durable volume that stores callbacks while Postgres is unavailable. Not yet in effect.";

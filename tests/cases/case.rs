@@ -101,6 +101,7 @@ pub(crate) fn gateway(case: &Fixture, backend: Backend) -> Lease {
     {
         variables.push((format!("{}_RATE_LIMIT", case.spec.prefix()), "0".to_owned()));
     }
+    variables.push(("EVENT_RETENTION_DAYS".to_owned(), "7".to_owned()));
     pool::lease(Setup { backend, now: now(case), variables })
 }
 

@@ -88,6 +88,47 @@ fn copies_in_progress_use_up_no_limit() {
     }
 }
 
+/// Twilio signs neither a time nor delimiters, so a captured request stays valid, in any encoding, after its row has expired. Before,
+/// the copy of an inbound message replaced its text, and that of a named event raised a count.
+#[test]
+fn copies_of_expired_requests_change_nothing() {
+    const DAY: i64 = 24 * 3600;
+    for backend in BACKENDS {
+        let started = 1_700_000_000;
+        let gateway = twilio::gateway(Database::new(backend), started, &[("EVENT_RETENTION_DAYS", "7")]);
+        let inbound =
+            |body: &str| format!("Body={body}&From=%2B15558675310&MessageSid=SM1&SmsStatus=received&To=%2B15017250604&X=z");
+        let named = json!([{ "specversion": "1.0", "source": "s", "id": "1", "type": "com.twilio.messaging.message.sent",
+            "data": { "messageSid": "SM2" } }]);
+        let copies = |expected: u16, is_known: bool| {
+            let status = twilio::form(&gateway, "MessageSid=SM3&MessageStatus=delivered&To=%2B15558675310");
+            for response in [status, twilio::json(&gateway, &named)] {
+                assert_eq!((response.status, is_duplicate(&response)), (expected, is_known));
+            }
+            // An inbound message is answered with an empty document. Both have the same signed string.
+            for to in ["%2B15017250604&X=z", "%2B15017250604Xz"] {
+                assert_eq!(twilio::form(&gateway, &inbound(to)).status, expected);
+            }
+        };
+        copies(200, false);
+        let tables = ["message_external_ids", "inbound_messages", "webhook_requests", "webhook_events", "webhook_bodies"];
+        let rows = || tables.map(|table| gateway.database.rows(table));
+        let [messages, texts, ..] = rows();
+        let later = Timestamp::from_seconds(started + 60 * DAY).expect("an instant");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(gateway.running().gateway.store.prune(later, false, drop)).expect("a database");
+        gateway.set_clock(later);
+        let expired = rows();
+        assert_eq!((&expired[0], &expired[1], expired[2..].concat()), (&messages, &texts, Vec::new()));
+        copies(200, true);
+        assert_eq!(rows(), expired);
+        // The key of a request or a named event, and a day.
+        let keys = gateway.database.rows("expired_keys");
+        let is_key = |row: &Value| row.as_object().expect("a row").len() == 2 && row["day"] == started / DAY;
+        assert!(keys.len() == 4 && keys.iter().all(is_key), "{keys:?}");
+    }
+}
+
 /// A status callback of an account, with a reference in its signed URL.
 fn status(gateway: &Gateway, path: &str, id: &str, reference: &str) {
     let endpoint = gateway.endpoint(path);

@@ -6,10 +6,11 @@ use waybill::store::{StoreError, migrate, pending_migrations};
 
 use crate::support::database::{Backend, Database};
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "calls",
     "communication_metrics",
     "endpoint_activity",
+    "expired_keys",
     "id_ranges",
     "inbound_messages",
     "inbound_parts",

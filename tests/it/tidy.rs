@@ -24,7 +24,7 @@ const RESTRICTED_TERMS: [(&str, &[&str], &str); 11] = [
 ];
 
 /// The files that may name a backend, because the two differ there.
-const BACKENDS: [&str; 28] = [
+const BACKENDS: [&str; 29] = [
     "src/build_info.rs",
     "src/cli/demo/mod.rs",
     "src/config/mod.rs",
@@ -33,6 +33,7 @@ const BACKENDS: [&str; 28] = [
     "src/store/correlate/link.rs",
     "src/store/db/advisory_locks.rs",
     "src/store/db/connection.rs",
+    "src/store/db/expired_keys.rs",
     "src/store/db/instant.rs",
     "src/store/db/migrations.rs",
     "src/store/db/mod.rs",

@@ -75,7 +75,8 @@ const TABLES: [&str; 9] = [
 const REJECTED: &str = "rejected_requests";
 
 /// Tables without an id.
-const TABLES_WITHOUT_ID: [&str; 5] = ["webhook_bodies", "message_addresses", "positions", "endpoint_activity", "id_ranges"];
+const TABLES_WITHOUT_ID: [&str; 6] =
+    ["webhook_bodies", "message_addresses", "positions", "endpoint_activity", "id_ranges", "expired_keys"];
 
 fn delete_all_sql() -> String {
     TABLES.iter().chain(&TABLES_WITHOUT_ID).map(|table| format!("DELETE FROM {table}")).collect::<Vec<_>>().join(";")
@@ -255,7 +256,7 @@ impl Database {
 
     /// Name and value of a column for a JSON object; bytes as hex.
     fn field(&self, table: &str, column: &str) -> String {
-        let is_bytes = matches!((table, column), (_, "dedupe_key" | "event_key" | "state_key" | "body"));
+        let is_bytes = matches!((table, column), (_, "dedupe_key" | "event_key" | "state_key" | "stored_key" | "body"));
         match (self, is_bytes) {
             (Self::Sqlite { .. }, true) => format!("'{column}', CASE WHEN {column} IS NOT NULL THEN lower(hex({column})) END"),
             (Self::Postgres { .. }, true) => format!("'{column}', encode({column}, 'hex')"),

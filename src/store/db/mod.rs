@@ -4,6 +4,7 @@ pub(crate) mod advisory_locks;
 pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod error_kind;
+pub(crate) mod expired_keys;
 mod instant;
 pub(crate) mod key;
 pub(crate) mod migrations;

@@ -48,6 +48,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    expired_keys (stored_key) {
+        stored_key -> Binary,
+        day -> BigInt,
+    }
+}
+
+diesel::table! {
     id_ranges (table_name, first_id) {
         table_name -> Text,
         first_id -> BigInt,
@@ -290,6 +297,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     calls,
     communication_metrics,
     endpoint_activity,
+    expired_keys,
     id_ranges,
     inbound_messages,
     inbound_parts,

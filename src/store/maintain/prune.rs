@@ -2,7 +2,8 @@
 //! retained.
 //!
 //! The events of a message expire together, when the newest one is old enough, because a row cannot be rebuilt from a part of them. A
-//! request's row is retained as long as its events, because it has the key by which retries are recognized.
+//! request's row is retained as long as its events. The keys of both remain for ever: without them a captured request would be new
+//! again.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::{
         db::{
             advisory_locks::{self, Lock},
             connection::{Connection, on_either},
-            positions,
+            expired_keys, positions,
             schema::{webhook_bodies as b, webhook_events as e, webhook_requests as r},
         },
     },
@@ -128,6 +129,8 @@ fn prune_batch(
         Table::Requests => expired_requests(connection, &old, cutoffs)?,
     };
     if !is_dry_run && !expired.is_empty() {
+        // Committed first: a writer that finds no row must find its key.
+        connection.transaction(|connection| retain_keys(connection, table, &expired))?;
         connection.transaction(|connection| {
             // Gateways that share a database prune one at a time.
             advisory_locks::take(connection, &[Lock::pruning()].into())?;
@@ -193,6 +196,23 @@ fn expired_requests(connection: &mut Connection, old: &[i64], cutoffs: Cutoffs) 
         }
         Connection::Postgres(c) => expired!(c, e::txid.nullable().eq(r::events_at)),
     }
+}
+
+/// Retains the keys of rows that are to be deleted. Only requests, and the events in them, can be repeated.
+fn retain_keys(connection: &mut Connection, table: Table, expired: &[i64]) -> QueryResult<()> {
+    let keys: Vec<(Vec<u8>, NaiveDateTime)> = match table {
+        Table::Bodies => return Ok(()),
+        Table::Events => {
+            let named =
+                e::table.filter(e::id.eq_any(expired)).filter(e::event_key.is_not_null()).filter(e::request_id.is_not_null());
+            on_either!(connection, c => named.select((e::event_key.assume_not_null(), e::received_at)).load(c))?
+        }
+        Table::Requests => {
+            let requests = r::table.filter(r::id.eq_any(expired)).select((r::dedupe_key, r::received_at));
+            on_either!(connection, c => requests.load(c))?
+        }
+    };
+    expired_keys::insert(connection, keys)
 }
 
 fn delete_bodies(connection: &mut Connection, expired: &[i64]) -> QueryResult<()> {

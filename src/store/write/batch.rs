@@ -73,7 +73,7 @@ pub(crate) fn has_exclusive_transactions(connection: &Connection) -> bool {
     matches!(connection, Connection::Sqlite(_))
 }
 
-/// Inserts the requests whose key is new.
+/// Inserts the requests whose key is new and has not expired.
 pub(crate) fn insert_requests(
     connection: &mut Connection,
     rows: &[(&NewRequest, Duplicates)],
@@ -84,7 +84,7 @@ pub(crate) fn insert_requests(
     }
 }
 
-/// Stored response codes of known requests, and the ids of the messages that were new.
+/// Stored response codes of known requests, except of those whose rows have expired, and the ids of the messages that were new.
 pub(crate) type ResponsesAndIds = (BTreeMap<ShortKey, i64>, Vec<Option<i64>>);
 
 /// Counts copies of known requests and inserts the messages whose key is new. Returns the response codes of the requests and the ids of
@@ -153,7 +153,7 @@ pub(crate) fn assign_ids(connection: &mut Connection, events: &mut [EventToWrite
     Ok(())
 }
 
-/// The keys of those events that are stored.
+/// The keys of those events that are stored, or were before they expired.
 pub(crate) fn known_events(connection: &mut Connection, keys: &BTreeSet<ShortKey>) -> QueryResult<BTreeSet<ShortKey>> {
     match connection {
         _ if keys.is_empty() => Ok(BTreeSet::new()),

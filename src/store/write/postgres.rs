@@ -37,14 +37,21 @@ macro_rules! keys {
 struct InsertRequests;
 impl SqlTemplate for InsertRequests {
     const PIECES: &'static [&'static [&'static str]] = &[
-        &["INSERT INTO webhook_requests (", NewRequest::COLUMNS, ", ", Duplicates::COLUMNS, ") SELECT "],
+        &["INSERT INTO webhook_requests (", NewRequest::COLUMNS, ", ", Duplicates::COLUMNS, ") SELECT n.* FROM (SELECT "],
         &[", "],
-        &[" ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, dedupe_key"],
+        &[
+            ") AS n (",
+            NewRequest::COLUMNS,
+            ", ",
+            Duplicates::COLUMNS,
+            ") WHERE NOT EXISTS (SELECT 1 FROM expired_keys AS x WHERE x.stored_key = n.dedupe_key) \
+            ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, dedupe_key",
+        ],
     ];
     type Row = (BigInt, Binary);
 }
 
-/// Inserts the requests whose key is new, in the given order.
+/// Inserts the requests whose key is new and has not expired, in the given order.
 pub(crate) fn insert_requests(
     connection: &mut PgConnection,
     rows: &[(&NewRequest, Duplicates)],
@@ -242,14 +249,14 @@ impl SqlTemplate for KnownEvents {
     const PIECES: &'static [&'static [&'static str]] = &[
         &["SELECT wanted.event_key FROM (SELECT "],
         &[
-            ") AS wanted (event_key) JOIN LATERAL (SELECT 1 FROM webhook_events AS e WHERE e.event_key = wanted.event_key LIMIT 1) \
-            AS found ON TRUE",
+            ") AS wanted (event_key) JOIN LATERAL (SELECT 1 FROM webhook_events AS e WHERE e.event_key = wanted.event_key UNION ALL \
+            SELECT 1 FROM expired_keys AS x WHERE x.stored_key = wanted.event_key LIMIT 1) AS found ON TRUE",
         ],
     ];
     type Row = Binary;
 }
 
-/// The keys of those events that are stored.
+/// The keys of those events that are stored, or were before they expired.
 pub(crate) fn known_events(connection: &mut PgConnection, keys: &BTreeSet<ShortKey>) -> QueryResult<BTreeSet<ShortKey>> {
     let known: Vec<Vec<u8>> = Statement::new(KnownEvents, ((Column::<Binary, _>::new(keys.iter()),),)).load(connection)?;
     Ok(known.into_iter().filter_map(|key| key.try_into().ok()).collect())

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::store::{
     db::{
+        expired_keys,
         key::{MessageKey, ShortKey, with_key},
         positions,
         schema::{message_external_ids as m, positions as p, webhook_events as e, webhook_requests as r},
@@ -34,7 +35,7 @@ impl SqlTemplate for InsertRequest {
     type Row = ();
 }
 
-/// Inserts the requests whose key is new.
+/// Inserts the requests whose key is new and has not expired.
 pub(crate) fn insert_requests(
     connection: &mut SqliteConnection,
     rows: &[(&NewRequest, Duplicates)],
@@ -42,7 +43,11 @@ pub(crate) fn insert_requests(
     let last: Option<i64> = r::table.select(max(r::id)).get_result(connection)?;
     let mut id = next_id(connection, last, positions::REQUESTS)?;
     let mut first_event = next_event_id(connection)?;
+    let has_expired_keys = expired_keys::exist(connection)?;
     let mut insert = |(request, copies): &(&NewRequest, Duplicates)| {
+        if has_expired_keys && expired_keys::contain(connection, request.dedupe_key)? {
+            return Ok(None);
+        }
         let ids = (Value::<BigInt, _>::new(id), Value::<Nullable<BigInt>, _>::new(Some(first_event)));
         let inserted = Statement::new(InsertRequest, (ids, request.values(), copies.values())).execute(connection)?;
         if inserted == 0 {
@@ -68,17 +73,18 @@ fn next_id(connection: &mut SqliteConnection, last: Option<i64>, table: &str) ->
     Ok(last.max(deleted).unwrap_or(0) + 1)
 }
 
-/// Counts copies of known requests; returns their response codes.
+/// Counts copies of known requests; returns the response codes of those whose rows have not expired.
 pub(crate) fn count_requests(connection: &mut SqliteConnection, known: &[KnownRequest]) -> QueryResult<BTreeMap<ShortKey, i64>> {
-    let count = |known: &KnownRequest| {
+    let mut count = |known: &KnownRequest| {
         let last_at = known.last_at.naive();
         let response = diesel::update(r::table.filter(r::dedupe_key.eq(&known.dedupe_key[..])))
             .set((r::duplicate_count.eq(r::duplicate_count + known.times), r::last_duplicate_at.eq(last_at)))
             .returning(r::answer)
-            .get_result(connection)?;
-        Ok((known.dedupe_key, response))
+            .get_result(connection)
+            .optional()?;
+        Ok(response.map(|response| (known.dedupe_key, response)))
     };
-    known.iter().map(count).collect()
+    known.iter().filter_map(|known| count(known).transpose()).collect()
 }
 
 struct InsertMessage;
@@ -204,12 +210,12 @@ pub(crate) fn write_rows(
     Ok(inserted)
 }
 
-/// The keys of those events that are stored.
+/// The keys of those events that are stored, or were before they expired.
 pub(crate) fn known_events(connection: &mut SqliteConnection, keys: &BTreeSet<ShortKey>) -> QueryResult<BTreeSet<ShortKey>> {
     let mut known = BTreeSet::new();
     for key in keys {
         let event = e::table.filter(e::event_key.eq(&key[..])).select(e::id);
-        if event.get_result::<i64>(connection).optional()?.is_some() {
+        if event.get_result::<i64>(connection).optional()?.is_some() || expired_keys::contain(connection, *key)? {
             known.insert(*key);
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-use waybill::fixture::Fixture;
+use serde_json::{Value, json};
+use waybill::{fixture::Fixture, time::Timestamp};
 
 use crate::{
-    case::{answer, gateway, rows, signed_request},
+    case::{TestRequest, answer, gateway, now, rows, signed_request},
     reencoded::variants,
     support::{database::Backend, gateway::Gateway},
 };
@@ -18,13 +18,32 @@ pub(super) fn is_rejected_or_duplicate(case: &Fixture, backend: Backend) {
     let original = request.send_to(&gateway);
     assert_eq!(original.status, case.expected["status"]);
     let (counts, seen) = (gateway.row_counts(), rows(&gateway));
-    for (way, variant) in variants(&request) {
-        let response = variant.send_to(&gateway);
+    let variants = variants(&request);
+    let is_known = |way: &str, request: &TestRequest| {
+        let response = request.send_to(&gateway);
         let is_same =
             answer(&response) == json!({ "success": true, "duplicate": true }) || answer(&response) == answer(&original);
         assert!([401, 404].contains(&response.status) || is_same, "{way}: response {}", response.status);
+    };
+    for (way, variant) in &variants {
+        is_known(way, variant);
     }
     assert_eq!((gateway.row_counts(), rows(&gateway)), (counts, seen));
+
+    // Also after its row has expired.
+    prune(&gateway, Timestamp::from_seconds(now(case).seconds() + 60 * 24 * 3600).expect("an instant"));
+    assert_eq!(gateway.database.rows("webhook_requests"), Vec::<Value>::new());
+    let (counts, seen) = (gateway.row_counts(), rows(&gateway));
+    is_known("the original", &request);
+    for (way, variant) in variants.iter().step_by(5) {
+        is_known(way, variant);
+    }
+    assert_eq!((gateway.row_counts(), rows(&gateway)), (counts, seen), "after its row has expired");
+}
+
+fn prune(gateway: &Gateway, at: Timestamp) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(gateway.running().gateway.store.prune(at, false, drop)).expect("a database");
 }
 
 /// Before its original it is rejected, or it refers to the same messages: a field may be missing and a status unreadable, but

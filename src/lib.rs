@@ -16,6 +16,7 @@ pub mod endpoint_status;
 pub mod env;
 pub mod event;
 pub mod explain;
+pub mod files;
 pub mod fixture;
 pub mod form;
 pub mod gateway;

@@ -3,11 +3,10 @@
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use crate::{secret::Secret, store::DatabaseUrl};
+use crate::{files, secret::Secret, store::DatabaseUrl};
 
 const FILE: &str = "waybill.ops-token";
 
@@ -38,13 +37,13 @@ impl OpsToken {
 }
 
 fn read(file: &Path) -> io::Result<Secret> {
-    let text = fs::read_to_string(file)?;
-    if fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
-        return Err(io::Error::other(format!(
-            "{} is readable by other users: chmod 600 it, or delete it to generate a new token",
+    if files::tighten(file)? {
+        tracing::warn!(
+            "{} was open to other users; it is now accessible to its owner only. Delete it to generate a new token",
             file.display()
-        )));
+        );
     }
+    let text = fs::read_to_string(file)?;
     if text.trim().is_empty() {
         return Err(io::Error::other(format!("{} is empty: delete it", file.display())));
     }
@@ -67,6 +66,8 @@ fn generate(folder: &Path, file: &Path) -> io::Result<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -78,8 +79,9 @@ mod tests {
         assert_eq!(first.secret.text().len(), 64);
         assert_eq!(obtain().expect("a token").secret.text(), first.secret.text());
         let file = first.file.expect("a file");
-        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+        let mode = || fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
-        assert!(obtain().is_err(), "others can read it");
+        assert_eq!((obtain().expect("a token").secret.text(), mode()), (first.secret.text(), 0o600));
     }
 }

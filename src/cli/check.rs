@@ -1,6 +1,8 @@
 //! `waybill check`: the problems and warnings of the configuration, the URLs to paste at the providers, and the findings about
 //! recently rejected callbacks.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use super::{CommandError, print, print_json, table, with_store};
 use crate::{
     build_info::{BUILD, BuildInfo},
     config::{Config, Env, Finding, Inspected},
-    providers,
+    files, providers,
     public_url::PublicUrl,
     store::{self, RequestFilter, RequestState},
     time::Timestamp,
@@ -72,6 +74,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         }
     }
     warnings.extend(switched_off(&config));
+    warnings.extend(open_files(&config));
     // A database that cannot be read was reported above, or is empty.
     let findings = if errors.is_empty() { findings(&config).unwrap_or_default() } else { Vec::new() };
     let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings };
@@ -89,6 +92,13 @@ fn switched_off(config: &Config) -> Vec<Finding> {
     let off = providers::ALL.iter().filter(|spec| !config.endpoints.is_empty() && !is_on(spec.name));
     off.map(|spec| Finding { variable: spec.proofs().join(", "), sentence: format!("not set, so {} is off", spec.title) })
         .collect()
+}
+
+/// The files of the database to which other users have access.
+fn open_files(config: &Config) -> Vec<Finding> {
+    let open = config.database.files().into_iter().filter(|path| files::is_open(path));
+    let sentence = |path: PathBuf| format!("{} is open to other users; commands restrict it to its owner when they use it", path.display());
+    open.map(|path| Finding { variable: "DATABASE_URL".to_owned(), sentence: sentence(path) }).collect()
 }
 
 /// The findings about the newest rejected callbacks, each once. Reads only.

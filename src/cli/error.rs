@@ -46,7 +46,10 @@ impl CommandError {
             Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) => {
                 ExitCode::from(DATABASE_UNAVAILABLE)
             }
-            Self::Configuration(_) | Self::Invalid => ExitCode::from(CONFIGURATION),
+            Self::Store(StoreError::Permissions(_))
+            | Self::Start(StartError::Store(StoreError::Permissions(_)))
+            | Self::Configuration(_)
+            | Self::Invalid => ExitCode::from(CONFIGURATION),
             Self::Usage(_) => ExitCode::from(USAGE),
             Self::Start(_) | Self::Store(_) | Self::Other(_) => ExitCode::FAILURE,
         }

@@ -81,6 +81,11 @@ enum Command {
 }
 
 impl Arguments {
+    /// True for a command whose files are for all users: the manual pages.
+    pub fn writes_public_files(&self) -> bool {
+        matches!(self.command, Command::Man(_))
+    }
+
     /// True for commands that need no configuration. `demo` must not write to the configured database.
     pub fn ignores_env_file(&self) -> bool {
         match &self.command {

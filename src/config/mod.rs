@@ -112,6 +112,9 @@ impl Config {
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {
+        if let Some(file) = reader.env.public_file() {
+            reader.warning(file, "all users of this machine can read it, and it may hold secrets: chmod 600 it");
+        }
         let database: DatabaseUrl = reader.parsed(&variables::DATABASE_URL, EXPECTED_DATABASE);
         if !BUILD.postgres_tls && database.needs_tls() {
             reader.problem(variables::DATABASE_URL.name, &format!("expected {LOCAL_EXPECTED}"));

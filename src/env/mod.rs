@@ -7,9 +7,15 @@ use std::{collections::BTreeMap, io, path::Path};
 
 pub use findings::{Finding, Findings};
 
+use crate::files;
+
 /// Variables by name.
 #[derive(Clone, Default)]
-pub struct Env(BTreeMap<String, String>);
+pub struct Env {
+    variables: BTreeMap<String, String>,
+    /// The file from which some were read, if all users of the machine can read it.
+    public_file: Option<String>,
+}
 
 /// A `.env` file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,21 +42,27 @@ impl Env {
             Err(error) => return Err(unreadable(describe(&error))),
         }
         variables.extend(process);
-        Ok(Self(variables))
+        let public_file = files::is_public(file).then(|| file.display().to_string());
+        Ok(Self { variables, public_file })
     }
 
     /// The value of a variable; an empty one counts as unset (see [`Env::is_set`]).
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// True also for an empty value.
     pub fn is_set(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.variables.contains_key(name)
+    }
+
+    /// The file from which some were read, if all users of the machine can read it.
+    pub(crate) fn public_file(&self) -> Option<&str> {
+        self.public_file.as_deref()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.variables.keys().map(String::as_str)
     }
 }
 
@@ -64,6 +76,7 @@ fn describe(error: &dotenvy::Error) -> String {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, public_file: None }
     }
 }

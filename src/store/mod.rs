@@ -143,6 +143,7 @@ impl Store {
 
     /// Opens a migrated database, for a command that runs beside the gateway.
     pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        connection::tighten(url)?;
         if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
     }
 

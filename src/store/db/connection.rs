@@ -15,6 +15,7 @@ use diesel::{
 };
 
 use super::{error::StoreError, migrations, postgres_url, url::DatabaseUrl};
+use crate::files;
 
 /// A connection to one of the two databases.
 pub(crate) enum Connection {
@@ -218,8 +219,21 @@ pub(crate) fn create_sqlite_file(url: &DatabaseUrl) -> Result<(), StoreError> {
     };
     // Gateways that switch a new file to WAL concurrently fail at once, regardless of the busy timeout.
     let _held_until_switched: File = lock().map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    // SQLite reports why it cannot be opened.
+    drop(files::create(path));
+    tighten(url)?;
     let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unavailable(&error))?;
     connection.batch_execute("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL")?;
+    Ok(())
+}
+
+/// Removes the access of other users to the files of a database. SQLite gives each log the mode of its database.
+pub(crate) fn tighten(url: &DatabaseUrl) -> Result<(), StoreError> {
+    for path in url.files() {
+        if files::tighten(&path).map_err(|error| StoreError::Permissions(Arc::new(error)))? {
+            tracing::warn!("{} was open to other users; it is now accessible to its owner only", path.display());
+        }
+    }
     Ok(())
 }
 

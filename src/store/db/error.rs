@@ -34,6 +34,9 @@ pub enum StoreError {
     Thread(Arc<std::io::Error>),
     #[error("cannot prepare the database folder: {0}")]
     Folder(Arc<std::io::Error>),
+    /// A file of the database is open to other users, and belongs to one of them.
+    #[error("{0}")]
+    Permissions(Arc<std::io::Error>),
 }
 
 impl StoreError {

@@ -11,6 +11,7 @@ use std::{
 use diesel::{Connection as _, ConnectionError, SqliteConnection, connection::SimpleConnection, result::Error};
 
 use super::connection::Connection;
+use crate::files;
 
 /// 10 MiB, in pages of 4 KiB.
 const SETUP: &str = "PRAGMA page_size = 4096; PRAGMA max_page_count = 2560; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; \
@@ -50,12 +51,15 @@ pub(crate) fn path(database: &Path) -> PathBuf {
 
 /// Opens the file for the recorder; creates it and its table if necessary.
 pub(crate) fn open(database: &Path) -> Result<Connection, ConnectionError> {
+    // SQLite reports why it cannot be opened.
+    drop(files::create(&path(database)));
     establish(&path(database), RECORDER_TIMEOUT, TABLE).or_else(|error| {
         let is_damaged = matches!(&error, ConnectionError::CouldntSetupConfiguration(error) if is_damaged(error));
         if !is_damaged {
             return Err(error);
         }
         remove(database);
+        drop(files::create(&path(database)));
         establish(&path(database), RECORDER_TIMEOUT, TABLE)
     })
 }

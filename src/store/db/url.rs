@@ -22,6 +22,17 @@ pub enum DatabaseUrl {
 pub struct DatabaseUrlError;
 
 impl DatabaseUrl {
+    /// The files of an embedded database, of which some may not exist.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let Self::Sqlite(path) = self else { return Vec::new() };
+        let beside = |ending: &str| {
+            let mut name = path.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        ["", "-wal", "-shm", "-journal", "-rejected", "-rejected-journal"].into_iter().map(beside).collect()
+    }
+
     /// The connection has to be encrypted: the URL says so, or it leads to another machine.
     pub(crate) fn needs_tls(&self) -> bool {
         match self {

@@ -1,4 +1,5 @@
 //! The operations listener: tokens, files, pages.
 
 mod browsers;
+mod files;
 mod proofs;

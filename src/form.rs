@@ -17,7 +17,7 @@ const MAX_FIELDS: usize = 2_000;
 const USUAL_FIELDS: usize = 16;
 
 /// The decoded pairs of a form, all of them and in the order received: unknown names, empty values and blanks are signed too.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Form<'b>(Vec<Pair<'b>>);
 
 /// A name and its value.
@@ -114,6 +114,8 @@ fn decode_component(raw: &[u8]) -> Cow<'_, [u8]> {
         percent_decode(raw).into()
     }
 }
+
+crate::secret::opaque!(Form<'_>);
 
 #[cfg(test)]
 mod tests {

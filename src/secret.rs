@@ -43,6 +43,18 @@ pub(crate) fn position(secrets: &[Secret], given: &[u8]) -> Option<usize> {
     matches.fold(None, |found, (index, is_match)| if is_match { found.or(Some(index)) } else { found })
 }
 
+/// Implements `Debug` as the name of the type. Its values hold secrets or personal data, and must not reach a log.
+macro_rules! opaque {
+    ($($Type:ident $(<$lifetime:lifetime>)?),+) => {
+        $(impl std::fmt::Debug for $Type $(<$lifetime>)? {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.debug_struct(stringify!($Type)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+pub(crate) use opaque;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use crate::text;
 const USUAL_LENGTH: usize = 48;
 
 /// Request headers: names in lower case, values as bytes, repetitions included, in the order received.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Headers {
     /// Each name followed by its value.
     bytes: Vec<u8>,
@@ -115,3 +115,5 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
         headers
     }
 }
+
+crate::secret::opaque!(Headers);

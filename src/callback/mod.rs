@@ -16,7 +16,7 @@ pub use self::{
 use crate::{form, public_url::PublicUrl, time::Timestamp, url_token::Grant};
 
 /// A request as it was received: untrusted input.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Callback {
     /// The request method, upper case.
     pub method: String,
@@ -62,6 +62,8 @@ impl Callback {
         self.media_type().is_some_and(|media_type| media_type.eq_ignore_ascii_case(form::MEDIA_TYPE))
     }
 }
+
+crate::secret::opaque!(Callback);
 
 #[cfg(test)]
 mod tests {

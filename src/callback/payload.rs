@@ -14,7 +14,6 @@ use crate::{
 };
 
 /// The payload of a callback.
-#[derive(Debug)]
 pub enum Payload<'c> {
     /// The parameters of the body or, without a body, of the URL.
     Form(Form<'c>),
@@ -23,7 +22,6 @@ pub enum Payload<'c> {
 }
 
 /// A body that is not a form. Its JSON is parsed at most once, on first use.
-#[derive(Debug)]
 pub struct Document<'c> {
     bytes: Cow<'c, [u8]>,
     json: OnceCell<Result<Value, JsonError>>,
@@ -114,3 +112,5 @@ pub fn query_as_json(query: &str) -> Option<Vec<u8>> {
     let members: Vec<String> = form.pairs().map(|(name, value)| format!("{}:{}", text(name), text(value))).collect();
     Some(format!("{{{}}}", members.join(",")).into_bytes())
 }
+
+crate::secret::opaque!(Document<'_>, Payload<'_>);

@@ -97,7 +97,8 @@ fn switched_off(config: &Config) -> Vec<Finding> {
 /// The files of the database to which other users have access.
 fn open_files(config: &Config) -> Vec<Finding> {
     let open = config.database.files().into_iter().filter(|path| files::is_open(path));
-    let sentence = |path: PathBuf| format!("{} is open to other users; commands restrict it to its owner when they use it", path.display());
+    let sentence =
+        |path: PathBuf| format!("{} is open to other users; commands restrict it to its owner when they use it", path.display());
     open.map(|path| Finding { variable: "DATABASE_URL".to_owned(), sentence: sentence(path) }).collect()
 }
 

@@ -37,12 +37,13 @@ pub(super) struct Shared {
 /// The endpoints, and those that answer for unknown accounts.
 pub(super) fn read(reader: &mut Reader<'_>, shared: &Shared) -> (Vec<EndpointConfig>, Vec<EndpointConfig>) {
     let (mut endpoints, mut unknown): (Vec<EndpointConfig>, _) = (Vec::new(), Vec::new());
+    let mut owners = Owners::new();
     for spec in providers::ALL {
         let mut accounts = accounts_of(reader, spec);
         if shared.unverified.is_some() {
             accounts.entry(Account::unnamed()).or_default();
         }
-        warn_of_shared_secrets(reader, spec, &accounts);
+        warn_of_shared_secrets(reader, spec, &accounts, &mut owners);
         let unnamed = accounts.get(&Account::unnamed()).cloned().unwrap_or_default();
         if shared.unverified.is_none() {
             unknown.extend(unknown_account(reader, spec, &accounts, &unnamed, shared));
@@ -108,24 +109,43 @@ fn accounts_of(reader: &mut Reader<'_>, spec: &'static Spec) -> BTreeMap<Account
     accounts
 }
 
-/// Accounts with the same secret cannot be distinguished by their signatures.
-fn warn_of_shared_secrets(reader: &mut Reader<'_>, spec: &Spec, accounts: &BTreeMap<Account, Given>) {
-    let mut seen: BTreeMap<&str, &Account> = BTreeMap::new();
+/// The provider and the account that has a secret.
+type Owners = BTreeMap<String, (&'static str, Account)>;
+
+/// Accounts with the same secret cannot be distinguished by their signatures, and who has the secret of one provider can sign for the other.
+fn warn_of_shared_secrets(
+    reader: &mut Reader<'_>,
+    spec: &'static Spec,
+    accounts: &BTreeMap<Account, Given>,
+    owners: &mut Owners,
+) {
     for (account, given) in accounts {
         let proofs = spec.settings.iter().filter(|setting| setting.kind == SettingKind::Proof);
         for (variable, value) in proofs.filter_map(|setting| given.get(setting.name)) {
-            for secret in items(value) {
-                let first = *seen.entry(secret).or_insert(account);
-                if first != account {
-                    let other = first.as_str();
-                    reader.warning(
-                        variable,
-                        &format!("shares a secret with the account {other}, so callbacks of one verify at the other"),
-                    );
-                }
+            let mut others: Vec<String> = Vec::new();
+            for secret in items(value).filter_map(secret_of) {
+                let (title, first) = owners.entry(secret.to_owned()).or_insert((spec.title, account.clone()));
+                others.extend(match (*title == spec.title, first == account) {
+                    (true, true) => None,
+                    (true, false) => Some(format!("the account {}, so callbacks of one verify at the other", first.as_str())),
+                    (false, _) => {
+                        Some(format!("{title} (account {}), so that who has one can sign for the other", first.as_str()))
+                    }
+                });
+            }
+            others.dedup();
+            for other in others {
+                reader.warning(variable, &format!("shares a secret with {other}"));
             }
         }
     }
+}
+
+/// The secret in an item of a setting, without a user name or a label before it.
+fn secret_of(item: &str) -> Option<&str> {
+    let secret = item.rsplit(':').next()?;
+    let secret = secret.strip_prefix("whsec_").unwrap_or(secret);
+    (!secret.is_empty()).then_some(secret)
 }
 
 fn is_known(spec: &Spec, setting: &str) -> bool {

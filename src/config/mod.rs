@@ -116,14 +116,16 @@ impl Config {
             reader.warning(file, "all users of this machine can read it, and it may hold secrets: chmod 600 it");
         }
         let database: DatabaseUrl = reader.parsed(&variables::DATABASE_URL, EXPECTED_DATABASE);
-        if !BUILD.postgres_tls && database.needs_tls() {
-            reader.problem(variables::DATABASE_URL.name, &format!("expected {LOCAL_EXPECTED}"));
-        }
+        connection_to(reader, &database);
         let listen: SocketAddr = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
         let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
         let ops_token = reader.secret(&variables::OPS_TOKEN);
         if ops_token.is_none() && !ops_listen.ip().is_loopback() {
             reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
+        }
+        let ops_read_token = reader.secret(&variables::OPS_READ_TOKEN);
+        if ops_token.as_ref().zip(ops_read_token.as_ref()).is_some_and(|(all, read)| all.matches(read.bytes())) {
+            reader.problem("OPS_READ_TOKEN", "expected a token other than OPS_TOKEN, which may change everything");
         }
         if listen == ops_listen && listen.port() != 0 {
             reader.problem("OPS_LISTEN", "expected an address other than LISTEN");
@@ -155,7 +157,7 @@ impl Config {
             listen,
             ops_listen,
             ops_token,
-            ops_read_token: reader.secret(&variables::OPS_READ_TOKEN),
+            ops_read_token,
             public_urls,
             timeout: timeout(reader),
             store: store_options(reader, &endpoints),
@@ -167,6 +169,20 @@ impl Config {
             endpoints,
             unknown_accounts,
         }
+    }
+}
+
+/// A connection to another machine needs a build with TLS, and verifies the certificate only if asked to.
+fn connection_to(reader: &mut Reader<'_>, database: &DatabaseUrl) {
+    let env = reader.env;
+    let environment = |name: &str| env.get(name).map(str::to_owned);
+    if !BUILD.postgres_tls && database.needs_tls(&environment) {
+        reader.problem(variables::DATABASE_URL.name, &format!("expected {LOCAL_EXPECTED}"));
+    } else if database.is_unverified(&environment) {
+        reader.warning(
+            variables::DATABASE_URL.name,
+            "leads to another machine without `sslmode=verify-full`: a machine in between can read and change every row",
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 use crate::status::Channel;
 
 /// The content of an inbound message. Sender, recipient and channel are among the event's [`super::Facts`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Inbound {
     /// The text, blanks included.
     pub text: Option<String>,
@@ -87,3 +87,5 @@ pub enum OptOut {
     /// Asks for help.
     Help,
 }
+
+crate::secret::opaque!(Inbound);

@@ -25,7 +25,7 @@ use crate::{
 const MAX_EXTERNAL_ID: usize = 255;
 
 /// The provider's id of a message: 1 to 255 bytes, without NUL.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExternalId(String);
 
 impl ExternalId {
@@ -85,7 +85,7 @@ impl DeliveryError {
 }
 
 /// A normalized fact of a callback.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event {
     pub event_type: EventType,
     /// The provider's own name of the event type, if it has one.
@@ -150,7 +150,7 @@ impl Event {
 }
 
 /// Attributes of a message, as one event reports them. Stored as JSON in `webhook_events.detail`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
     /// The recipient, normalized.
@@ -178,3 +178,5 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub more: Map<String, Value>,
 }
+
+crate::secret::opaque!(Event, Facts, ExternalId);

@@ -10,7 +10,7 @@ pub trait Signer: Send + Sync {
 }
 
 /// A request to the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The gateway's public address, if it has one.
     pub public_url: Option<PublicUrl>,
@@ -57,3 +57,5 @@ impl Outgoing {
         );
     }
 }
+
+crate::secret::opaque!(Outgoing);

@@ -311,6 +311,26 @@ fn unusual_settings_are_warnings() {
 }
 
 #[test]
+fn one_secret_for_two_purposes_is_reported() {
+    let base = ("WEBHOOK_BASE_URL", "https://a.example");
+    let shared = |one: (&str, &str), other: (&str, &str)| {
+        let all = warnings(&[base, one, other]);
+        all.into_iter().filter(|warning| warning.contains("shares a secret")).collect::<Vec<_>>()
+    };
+    let across = shared(("TWILIO_AUTH_TOKEN", TOKEN), ("MIFUMO_WEBHOOK_SECRET", &format!("{SECRET},{TOKEN}")));
+    assert_eq!(across.len(), 1, "{across:?}");
+    assert!(across[0].contains("shares a secret with") && across[0].contains("can sign for the other"), "{across:?}");
+    let part = shared(("SIGNALWIRE_BASIC_AUTH", &format!("user:{TOKEN}")), ("TWILIO__ACME__AUTH_TOKEN", TOKEN));
+    assert!(part.len() == 1 && part[0].contains("account "), "{part:?}");
+    let accounts = shared(("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__ACME__AUTH_TOKEN", TOKEN));
+    assert!(accounts.len() == 1 && accounts[0].contains("callbacks of one verify at the other"), "{accounts:?}");
+    assert_eq!(shared(("TWILIO_AUTH_TOKEN", TOKEN), ("MIFUMO_WEBHOOK_SECRET", SECRET)), [""; 0]);
+    let tokens = [("OPS_TOKEN", "a-token-of-the-tests-0f3b7c1d9e5a"), ("OPS_READ_TOKEN", "a-token-of-the-tests-0f3b7c1d9e5a")];
+    let problem = load(&tokens).expect_err("a reader could change everything").to_string();
+    assert!(problem.contains("a token other than OPS_TOKEN"), "{problem}");
+}
+
+#[test]
 fn process_environment_overrides_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join(".env");

@@ -6,11 +6,17 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
 };
 
-use waybill::config::Config;
+use waybill::{
+    config::Config,
+    signature::VerifyError,
+    store::{Record, RejectedRequest, Rejection},
+    time::Timestamp,
+};
 
 use crate::{
     shutdown::command,
     support::{
+        callback::received,
         client,
         database::{Backend, Database},
     },
@@ -144,4 +150,27 @@ fn successful_callbacks_log_at_most_once_a_minute() {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("stored")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains(r#""level":"WARN""#) && lines[0].contains(r#""count":1"#), "{log}");
+}
+
+/// Values may be printed by mistake, in a log or by a panic.
+#[test]
+fn debug_output_has_no_secret_and_no_personal_data() {
+    let env =
+        [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://canary:canary@hooks.example.com")].into_iter().collect();
+    let endpoint = Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
+    let body = "MessageSid=SMcanary&From=canary&To=canary&Body=canary&SmsStatus=received";
+    let now = Timestamp::from_seconds(1_773_500_000).expect("an instant");
+    let mut outgoing = endpoint.outgoing("POST", "/webhooks/twilio?canary=canary", "application/x-www-form-urlencoded", body);
+    outgoing.header("X-Canary", "canary".to_owned());
+    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    let callback = received(&endpoint, outgoing.clone(), now);
+    let verified = endpoint.verify(&callback).expect("verified");
+    let parsed = endpoint.parse(&verified);
+    let rejected = RejectedRequest::new(callback.clone(), VerifyError::Mismatch);
+    let mut printed =
+        format!("{outgoing:?} {callback:?} {verified:?} {:?} {:?} {rejected:?}", callback.headers, verified.payload());
+    printed += &format!("{:?} {parsed:?} {:?}", Rejection::new(&endpoint, rejected), callback.public_urls);
+    printed += &format!("{:?} {endpoint:?}", Record::new(&endpoint, &verified, parsed.events));
+    assert!(!printed.contains("canary"), "{printed}");
+    assert!(printed.contains("Callback") && printed.contains("hooks.example.com"), "{printed}");
 }

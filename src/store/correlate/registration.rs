@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A message of the application.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Registration {
     /// The application's own key for it.
     pub reference: String,
@@ -187,3 +187,5 @@ fn insert_mapping(connection: &mut Connection, key: &MessageKey, message: i64) -
             .map(drop)
     })
 }
+
+crate::secret::opaque!(Registration);

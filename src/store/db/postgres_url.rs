@@ -36,26 +36,48 @@ fn add_certificate_roots(url: &mut String) {
     }
 }
 
-/// The connection has to be encrypted: the URL says so, or a host is neither a socket nor loopback.
-pub(crate) fn needs_tls(url: &str) -> bool {
-    match parameter(url, "sslmode").as_deref() {
+/// libpq's variables in the environment of the process, by name. They apply where the URL has no value.
+pub(crate) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// The connection has to be encrypted: the URL or the environment says so, or a host is neither a socket nor loopback.
+pub(crate) fn needs_tls(url: &str, environment: Environment<'_>) -> bool {
+    match sslmode(url, environment).as_deref() {
         Some("disable") => false,
         Some("require" | "verify-ca" | "verify-full") => true,
-        // A service file may name any host.
-        _ => parameter(url, "service").is_some() || !hosts(url).iter().all(|host| is_local(host)),
+        _ => is_remote(url, environment),
     }
 }
 
-/// Every host that the URL names, in its authority or as a parameter.
-fn hosts(url: &str) -> Vec<String> {
+/// The connection leads to another machine, whose name in the certificate is not verified: any machine between can read and change it.
+pub(crate) fn is_unverified(url: &str, environment: Environment<'_>) -> bool {
+    is_remote(url, environment) && sslmode(url, environment).as_deref() != Some("verify-full")
+}
+
+fn sslmode(url: &str, environment: Environment<'_>) -> Option<String> {
+    parameter(url, "sslmode").or_else(|| environment("PGSSLMODE"))
+}
+
+/// A host is neither a socket nor loopback. A service file may name any host.
+fn is_remote(url: &str, environment: Environment<'_>) -> bool {
+    let has_service = parameter(url, "service").is_some() || environment("PGSERVICE").is_some();
+    has_service || !hosts(url, environment).iter().all(|host| is_local(host))
+}
+
+/// Every host that the URL names, in its authority or as a parameter, or else the environment.
+fn hosts(url: &str, environment: Environment<'_>) -> Vec<String> {
     let authority = authority(url).map_or("", |(authority, _)| authority);
     let without_port = |host: &str| match host.strip_prefix('[') {
         Some(address) => address.split(']').next().map(str::to_owned),
         None => host.split(':').next().map(decoded),
     };
-    let listed = ["host", "hostaddr"].into_iter().filter_map(|name| parameter(url, name));
-    let listed = listed.flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
-    authority.split(',').filter_map(without_port).chain(listed).collect()
+    let list =
+        |given: Option<String>| given.map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
+    let mut hosts: Vec<String> = authority.split(',').filter_map(without_port).chain(list(parameter(url, "host"))).collect();
+    if hosts.iter().all(String::is_empty) {
+        hosts.extend(list(environment("PGHOST")));
+    }
+    hosts.extend(list(parameter(url, "hostaddr").or_else(|| environment("PGHOSTADDR"))));
+    hosts
 }
 
 /// libpq takes a host that begins with `/` or `@` for a socket, and none for its default socket.
@@ -124,7 +146,7 @@ mod tests {
             "postgres://u:p@127.0.0.1:1,localhost:2/waybill",
             "postgres://u@/waybill?hostaddr=127.0.0.1",
         ] {
-            assert!(!needs_tls(url), "{url}");
+            assert!(!needs_tls(url, &|_| None), "{url}");
         }
     }
 
@@ -146,18 +168,42 @@ mod tests {
             "postgres://u:?host=/run@db.example.com/waybill",
             "postgres:///waybill?service=production",
         ] {
-            assert!(needs_tls(url), "{url}");
+            assert!(needs_tls(url, &|_| None), "{url}");
             let separator = if query(url).is_some() { '&' } else { '?' };
-            assert!(!needs_tls(&format!("{url}{separator}sslmode=disable")), "{url}");
+            assert!(!needs_tls(&format!("{url}{separator}sslmode=disable"), &|_| None), "{url}");
+            assert!(is_unverified(url, &|_| None), "{url}");
+            assert!(!is_unverified(&format!("{url}{separator}sslmode=verify-full"), &|_| None), "{url}");
         }
     }
 
     #[test]
     fn tls_that_is_asked_for_is_needed_on_loopback_too() {
         for mode in ["require", "verify-ca", "verify-full"] {
-            assert!(needs_tls(&format!("postgres://u:p@localhost/waybill?sslmode={mode}")), "{mode}");
+            assert!(needs_tls(&format!("postgres://u:p@localhost/waybill?sslmode={mode}"), &|_| None), "{mode}");
         }
-        assert!(needs_tls("postgres://localhost/waybill?sslmode=disable&sslmode=require"), "the last value counts");
+        assert!(needs_tls("postgres://localhost/waybill?sslmode=disable&sslmode=require", &|_| None), "the last value counts");
+    }
+
+    #[test]
+    fn environment_of_libpq_counts() {
+        let is = |url: &str, given: &[(&str, &str)]| {
+            let environment = |name: &str| given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            (needs_tls(url, &environment), is_unverified(url, &environment))
+        };
+        let (socket, remote) = ("postgres:///waybill", "postgres://db.example.com/waybill");
+        assert_eq!(is(socket, &[]), (false, false));
+        assert_eq!(is(socket, &[("PGHOST", "db.example.com")]), (true, true));
+        assert_eq!(is(socket, &[("PGHOST", "/run/postgresql")]), (false, false));
+        assert_eq!(
+            is("postgres://localhost/waybill", &[("PGHOST", "db.example.com")]),
+            (false, false),
+            "the URL takes precedence"
+        );
+        assert_eq!(is("postgres://localhost/waybill", &[("PGHOSTADDR", "10.0.0.7")]), (true, true));
+        assert_eq!(is(socket, &[("PGSERVICE", "production")]), (true, true));
+        assert_eq!(is(remote, &[("PGSSLMODE", "verify-full")]), (true, false));
+        assert_eq!(is(remote, &[("PGSSLMODE", "disable")]), (false, true));
+        assert_eq!(is("postgres://db.example.com/waybill?sslmode=require", &[("PGSSLMODE", "verify-full")]), (true, true));
     }
 
     #[cfg(feature = "postgres-tls")]

@@ -34,11 +34,13 @@ impl DatabaseUrl {
     }
 
     /// The connection has to be encrypted: the URL says so, or it leads to another machine.
-    pub(crate) fn needs_tls(&self) -> bool {
-        match self {
-            Self::Sqlite(_) => false,
-            Self::Postgres(url) => postgres_url::needs_tls(url.text()),
-        }
+    pub(crate) fn needs_tls(&self, environment: postgres_url::Environment<'_>) -> bool {
+        matches!(self, Self::Postgres(url) if postgres_url::needs_tls(url.text(), environment))
+    }
+
+    /// The connection leads to another machine whose certificate is not verified.
+    pub(crate) fn is_unverified(&self, environment: postgres_url::Environment<'_>) -> bool {
+        matches!(self, Self::Postgres(url) if postgres_url::is_unverified(url.text(), environment))
     }
 }
 

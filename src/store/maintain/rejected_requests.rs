@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A rejected request as it is stored: without passwords and cookies, and with the secrets in its URL masked.
-#[derive(Clone, Debug, Insertable)]
+#[derive(Clone, Insertable)]
 #[diesel(table_name = r, treat_none_as_default_value = false)]
 pub struct Rejection {
     service_type: &'static str,
@@ -46,7 +46,7 @@ pub struct Rejection {
 pub const STORED_BODY: usize = 1 << 10;
 
 /// A rejected request, and what was found out about it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RejectedRequest {
     /// Its body may be cut off.
     pub callback: Callback,
@@ -120,7 +120,7 @@ fn is_signed_token(value: &[u8]) -> bool {
 }
 
 /// A rejected request, to be verified again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StoredRejection {
     pub service_type: String,
     pub account: String,
@@ -162,3 +162,5 @@ impl Store {
         Ok(self.write_rejected(delete).await? > 0)
     }
 }
+
+crate::secret::opaque!(Rejection, RejectedRequest, StoredRejection);

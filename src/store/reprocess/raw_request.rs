@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A row of `webhook_requests` with its body.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RawRequest {
     pub id: i64,
     pub service_type: String,
@@ -141,3 +141,5 @@ fn find_after(
     });
     Ok(rows.into_iter().map(|(row, body)| RawRequest::new(row, body)).collect())
 }
+
+crate::secret::opaque!(RawRequest);

@@ -56,7 +56,7 @@ impl StoredResponse {
 }
 
 /// A verified callback and its parsed events, as the rows that the writer inserts. It can only be made from a verified callback.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Record {
     pub(crate) request: NewRequest,
     pub(crate) body: Bytes,
@@ -99,7 +99,7 @@ pub struct Summary {
     pub is_quarantined: bool,
     /// The type of its first event.
     pub event_type: &'static str,
-    /// The external id in its first event.
+    /// The external id in its first event, or a hash of one that has not the form of an id.
     pub external_id: Option<String>,
 }
 
@@ -166,7 +166,7 @@ impl Record {
         Summary {
             is_quarantined: self.is_quarantined(),
             event_type: first.map_or("none", |event| event.row.event_type),
-            external_id: first.and_then(|event| event.row.external_id.clone()),
+            external_id: first.and_then(|event| Some(text::loggable_id(event.row.external_id.as_deref()?).into_owned())),
         }
     }
 
@@ -276,3 +276,5 @@ impl Target {
         }
     }
 }
+
+crate::secret::opaque!(Record);

@@ -25,7 +25,7 @@ use crate::{
     secret::Secret,
     signature::{VerifyError, unverified},
     status::Status,
-    store::{self, EndpointActivity, Gauges, Store, StoreError},
+    store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
 };
 
@@ -155,6 +155,11 @@ impl Gateway {
     /// True if the token grants changes at the ops listener.
     pub fn may_write(&self, token: &[u8]) -> bool {
         self.ops_token.matches(token)
+    }
+
+    /// The author of a change at the operations listener.
+    pub fn author(&self, actor: Actor) -> Author {
+        Author { actor, at: self.clock.now() }
     }
 
     /// The metrics in Prometheus's text format.

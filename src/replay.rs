@@ -7,7 +7,7 @@ use crate::{
     doctor::reverify::{Reverified, reverify},
     router::Router,
     signature::VerifiedCallback,
-    store::{RawRequest, Record, RederiveOutcome, ReparsedRequest, RequestId, RowDiff, Store, StoreError},
+    store::{Author, RawRequest, Record, RederiveOutcome, ReparsedRequest, RequestId, RowDiff, Store, StoreError},
     time::Timestamp,
 };
 
@@ -49,23 +49,41 @@ pub struct Replayed {
 }
 
 /// Applies a quarantined or rejected request; a dry run only returns what would change.
-pub async fn replay(store: &Store, router: &Router, id: RequestId, dry_run: bool) -> Result<Replayed, ReplayError> {
+pub async fn replay(
+    store: &Store,
+    router: &Router,
+    id: RequestId,
+    dry_run: bool,
+    author: Author,
+) -> Result<Replayed, ReplayError> {
     match id {
-        RequestId::Verified(id) => replay_quarantined(store, router, id, dry_run).await,
-        RequestId::Rejected(id) => replay_rejected(store, router, id, dry_run).await,
+        RequestId::Verified(id) => replay_quarantined(store, router, id, dry_run, author).await,
+        RequestId::Rejected(id) => replay_rejected(store, router, id, dry_run, author).await,
     }
 }
 
 /// Discards a request: a quarantined one stays stored as `discarded`, a rejected one is deleted, so that a
 /// retry of it is accepted. Returns `false` if it was neither.
-pub async fn discard(store: &Store, id: RequestId) -> Result<bool, StoreError> {
+pub async fn discard(store: &Store, id: RequestId, author: Author) -> Result<bool, StoreError> {
     match id {
-        RequestId::Verified(id) => store.discard(id).await,
-        RequestId::Rejected(id) => store.discard_rejection(id).await,
+        RequestId::Verified(id) => store.discard(id, author).await,
+        RequestId::Rejected(row) => {
+            let is_deleted = store.discard_rejection(row).await?;
+            if is_deleted {
+                store.record_discard(id, author).await?;
+            }
+            Ok(is_deleted)
+        }
     }
 }
 
-async fn replay_quarantined(store: &Store, router: &Router, id: i64, dry_run: bool) -> Result<Replayed, ReplayError> {
+async fn replay_quarantined(
+    store: &Store,
+    router: &Router,
+    id: i64,
+    dry_run: bool,
+    author: Author,
+) -> Result<Replayed, ReplayError> {
     let stored = store.raw_request(id)?.ok_or(ReplayError::NotFound)?;
     if stored.state != "quarantined" {
         return Err(ReplayError::NotQuarantined(stored.state));
@@ -74,7 +92,7 @@ async fn replay_quarantined(store: &Store, router: &Router, id: i64, dry_run: bo
     if let Some(reason) = record.quarantine_reason() {
         return Err(ReplayError::NotParsed(reason.to_owned()));
     }
-    match store.apply(id, record, dry_run).await {
+    match store.apply(id, record, dry_run, author).await {
         Ok(Some(applied)) => {
             Ok(Replayed { applied: !dry_run, events: Some(applied.events), changes: applied.changes, ..Replayed::default() })
         }
@@ -84,13 +102,20 @@ async fn replay_quarantined(store: &Store, router: &Router, id: i64, dry_run: bo
     }
 }
 
-async fn replay_rejected(store: &Store, router: &Router, id: i64, dry_run: bool) -> Result<Replayed, ReplayError> {
+async fn replay_rejected(
+    store: &Store,
+    router: &Router,
+    id: i64,
+    dry_run: bool,
+    author: Author,
+) -> Result<Replayed, ReplayError> {
     match reverify(router, store, id, dry_run).await? {
         Reverified::NotFound => Err(ReplayError::NotFound),
         Reverified::NoEndpoint => Err(ReplayError::EndpointOff("its path".to_owned())),
         Reverified::NotVerified { finding, .. } => Err(ReplayError::NotVerified(finding)),
         Reverified::Verified { verified_by } => Ok(Replayed { verified_by: Some(verified_by), ..Replayed::default() }),
         Reverified::Stored(committed) => {
+            store.record_replay(RequestId::Rejected(id), author).await?;
             Ok(Replayed { applied: true, duplicate: committed.is_duplicate(), ..Replayed::default() })
         }
     }

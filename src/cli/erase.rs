@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CommandError, block_on, load_config, print, print_json, progress, table, with_store};
+use super::{CommandError, author, block_on, load_config, print, print_json, progress, table, with_store};
 use crate::{
     config::Env,
     store::{DataSubject, ErasedRows, Table},
@@ -28,7 +28,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let config = load_config(env)?;
     let counter = progress::counter();
     let erased = with_store(&config.database, config.store, |store| {
-        block_on(store.erase(&subject, arguments.dry_run, |rows| counter.inc(rows)))?.map_err(CommandError::from)
+        block_on(store.erase(&subject, arguments.dry_run, author(), |rows| counter.inc(rows)))?.map_err(CommandError::from)
     })?;
     counter.finish_and_clear();
     if arguments.json {

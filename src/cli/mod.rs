@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments, its work and its output.
 
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -32,7 +33,7 @@ use clap::{Parser, Subcommand};
 use self::{
     error::{CommandError, exit_status},
     output::{print, print_bytes, print_error, print_json},
-    work::{block_on, load_config, random, router, with_store},
+    work::{author, block_on, load_config, random, router, with_store},
 };
 use crate::{build_info::VERSION, config::Env};
 
@@ -72,6 +73,8 @@ enum Command {
     Prune(prune::Arguments),
     /// Erase a person's data from every table, by phone number or e-mail address.
     Erase(erase::Arguments),
+    /// Show the changes made by hand: replays, discards, erasures and registrations, newest first.
+    Audit(audit::Arguments),
     /// Print the `OpenAPI` document of the ops API.
     Openapi,
     /// Print the completion script of a shell.
@@ -110,6 +113,7 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Rederive(arguments) => rederive::run(env, arguments),
         Command::Prune(arguments) => prune::run(env, arguments),
         Command::Erase(arguments) => erase::run(env, arguments),
+        Command::Audit(arguments) => audit::run(env, arguments),
         Command::Openapi => openapi::run(),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::check::EndpointUrl;
-use crate::store::{Message, StoredRequest};
+use crate::store::{AuditEntry, Message, StoredRequest};
 
 /// The URLs of the endpoints.
 pub(super) fn urls(urls: &[EndpointUrl]) -> Table {
@@ -53,6 +53,16 @@ pub(super) fn messages(messages: &[Message]) -> Table {
             &message.revision.to_string(),
             message.verified_by.as_deref().unwrap_or_default(),
         ]);
+    }
+    table
+}
+
+/// The audit trail.
+pub(super) fn audit(entries: &[AuditEntry]) -> Table {
+    let mut table = terminal_wide_table();
+    table.set_header(["recorded_at", "actor", "action", "target", "items"]);
+    for AuditEntry { recorded_at, actor, action, target, items, .. } in entries {
+        table.add_row([&recorded_at.to_string(), actor, action, target.as_deref().unwrap_or_default(), &items.to_string()]);
     }
     table
 }

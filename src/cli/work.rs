@@ -6,8 +6,9 @@ use crate::{
     endpoint::EndpointConfig,
     public_url::PublicUrl,
     router::Router,
-    store::{self, Store},
+    store::{self, Actor, Author, Store},
     telemetry,
+    time::Clock,
 };
 
 /// Loads the configuration, and logs its warnings.
@@ -46,4 +47,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CommandE
 pub(super) fn random<const N: usize>() -> Result<[u8; N], CommandError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map(|()| bytes).map_err(|error| CommandError::Other(error.to_string()))
+}
+
+/// The author of a command's changes.
+pub(super) fn author() -> Author {
+    Author { actor: Actor::Cli, at: Clock::System.now() }
 }

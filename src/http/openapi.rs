@@ -33,6 +33,7 @@ use super::{api, api_error::ErrorResponses, health, metrics};
         api::replays::replay,
         api::replays::discard,
         api::stats::stats,
+        api::audit::list,
         api::health::health,
         health::live,
         health::ready,

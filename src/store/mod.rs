@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 
 pub use self::correlate::registration::Registration;
 pub use self::correlate::scope::UnscopedAccounts;
+pub use self::db::audit::{Actor, Author};
 pub use self::db::connection::probe;
 pub use self::db::error::StoreError;
 pub use self::db::migrations::pending_migrations;
@@ -44,8 +45,8 @@ pub use self::query::counts::RowCounts;
 pub use self::query::gauges::Gauges;
 pub use self::query::history::{HistoryEvent, MAX_EVENTS, MessageHistory, RequestSummary};
 pub use self::query::{
-    Bucket, Call, CallFilter, Cursor, CursorError, FeedCursor, FeedPage, InboundFilter, InboundMessage, JsonText, Message,
-    MessageCounts, MessageFilter, Page, RequestFilter, RequestId, RequestIdError, RequestState, Room, RoomFilter, Stats,
+    AuditEntry, Bucket, Call, CallFilter, Cursor, CursorError, FeedCursor, FeedPage, InboundFilter, InboundMessage, JsonText,
+    Message, MessageCounts, MessageFilter, Page, RequestFilter, RequestId, RequestIdError, RequestState, Room, RoomFilter, Stats,
     StatsFilter, StoredEvent, StoredRequest,
 };
 pub use self::reprocess::diff::RowDiff;

@@ -5,7 +5,7 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     receive::receive,
-    store::{Options, Registration, Store},
+    store::{Actor, Author, Options, Registration, Store},
     time::Timestamp,
 };
 
@@ -362,9 +362,10 @@ crate::databases! {
                     reference, service_type: "twilio", account: "default".to_owned(),
                     external_id: None, recipient: None, channel: None, sent_at: None,
                 };
+                let author = Author { actor: Actor::Ops, at: Timestamp::from_seconds(0).expect("an instant") };
                 let deadline = std::time::Duration::from_secs(30);
                 let (received, registered) =
-                    futures_util::future::join(receive(&here, &endpoint, &callback, deadline), there.register(vec![registration])).await;
+                    futures_util::future::join(receive(&here, &endpoint, &callback, deadline), there.register(vec![registration], author)).await;
                 assert!(received.is_ok() && registered.is_ok());
             }
         });

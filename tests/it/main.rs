@@ -13,6 +13,7 @@
 )]
 
 mod api;
+mod audit;
 mod browser;
 mod calls_rooms;
 mod check;

@@ -6,7 +6,8 @@ use waybill::store::{StoreError, migrate, pending_migrations};
 
 use crate::support::database::{Backend, Database};
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
+    "audit_log",
     "calls",
     "communication_metrics",
     "endpoint_activity",

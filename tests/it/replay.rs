@@ -3,7 +3,7 @@
 use serde_json::json;
 use waybill::{
     replay::{RederivedBatch, ReplayError, Replayed, rederive, replay},
-    store::RequestId,
+    store::{Actor, RequestId},
     time::Timestamp,
 };
 
@@ -25,7 +25,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn replayed(gateway: &Gateway, id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
     let gateway = &gateway.running().gateway;
-    run(replay(&gateway.store, gateway.router(), RequestId::Verified(id), is_dry))
+    run(replay(&gateway.store, gateway.router(), RequestId::Verified(id), is_dry, gateway.author(Actor::Ops)))
 }
 
 /// Re-parses everything, page by page.
@@ -78,9 +78,9 @@ crate::databases! {
         assert_eq!(why(id + 1), "there is no such request");
         gateway.database.execute("DELETE FROM webhook_bodies");
         assert_eq!(why(id), "its body has expired");
-        assert!(run(gateway.running().gateway.store.discard(id)).expect("the store answers"));
+        assert!(run(gateway.running().gateway.store.discard(id, gateway.running().gateway.author(Actor::Ops))).expect("the store answers"));
         assert_eq!(why(id), "it is not quarantined but discarded");
-        assert!(!run(gateway.running().gateway.store.discard(id)).expect("the store answers"));
+        assert!(!run(gateway.running().gateway.store.discard(id, gateway.running().gateway.author(Actor::Ops))).expect("the store answers"));
     }
 
     fn rederive_previews_then_fixes_rows(database) {

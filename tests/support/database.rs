@@ -59,7 +59,8 @@ static READY_COLUMNS: Mutex<BTreeMap<(&str, String), Vec<String>>> = Mutex::new(
 const BOOLEANS: [&str; 4] = ["is_final", "has_conflict", "is_partial", "is_near_miss"];
 
 /// Tables with an id, in the order in which they can be emptied: each before those it references.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
+    "audit_log",
     "inbound_parts",
     "inbound_sets",
     "inbound_messages",

@@ -1,7 +1,7 @@
 //! `waybill requests discard`.
 
 use super::{
-    super::{CommandError, block_on, load_config, with_store},
+    super::{CommandError, author, block_on, load_config, with_store},
     PENDING,
     selection::{self, Arguments},
 };
@@ -15,7 +15,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
             let is_done = if arguments.dry_run {
                 store.request(id)?.is_some_and(is_pending)
             } else {
-                block_on(replay::discard(store, id))??
+                block_on(replay::discard(store, id, author()))??
             };
             Ok(if is_done { Ok(None) } else { Err("there is no such request in this state".to_owned()) })
         })

@@ -1,7 +1,7 @@
 //! `waybill requests replay`.
 
 use super::{
-    super::{CommandError, block_on, load_config, router, with_store},
+    super::{CommandError, author, block_on, load_config, router, with_store},
     selection::{self, Arguments},
 };
 use crate::{
@@ -15,7 +15,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let router = router(config);
     with_store(&database, options, |store| {
         selection::process(store, arguments, "replayed", |id| {
-            match block_on(replay::replay(store, &router, id, arguments.dry_run))? {
+            match block_on(replay::replay(store, &router, id, arguments.dry_run, author()))? {
                 Ok(replayed) => Ok(Ok(Some(replayed))),
                 Err(ReplayError::Store(error)) => Err(error.into()),
                 Err(error) => Ok(Err(error.to_string())),

@@ -1,6 +1,7 @@
 //! The JSON API of the ops listener. The table below is the only list of its routes: they are registered from it, and a test compares
 //! it with the OpenAPI document.
 
+pub(super) mod audit;
 pub(super) mod calls;
 pub(super) mod events;
 pub(super) mod health;
@@ -32,6 +33,7 @@ routes! {
     "/requests/{id}/replay": post replays::replay;
     "/requests/{id}/discard": post replays::discard;
     "/stats": get stats::stats;
+    "/audit": get audit::list;
     "/health": get health::health;
 }
 

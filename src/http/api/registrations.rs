@@ -18,7 +18,7 @@ use crate::{
     http::api_error::{self, ErrorResponses},
     json, providers,
     status::Channel,
-    store::{Registration, StoreError},
+    store::{Actor, Registration, StoreError},
     time::Timestamp,
 };
 
@@ -145,7 +145,7 @@ pub(in crate::http) async fn register(body: Result<Bytes, actix_web::Error>, gat
         Err(detail) => return api_error::response(StatusCode::BAD_REQUEST, "invalid_registration", detail),
     };
     let references: Vec<String> = registrations.iter().map(|one| one.reference.clone()).collect();
-    match gateway.store.register(registrations).await {
+    match gateway.store.register(registrations, gateway.author(Actor::Ops)).await {
         Ok(ids) => {
             let one = |(reference, id)| Registered { reference, id };
             let mut registered: Vec<Registered> = references.into_iter().zip(ids).map(one).collect();

@@ -13,7 +13,7 @@ use crate::{
     gateway::Gateway,
     http::api_error::{self, ApiError, ErrorResponses},
     replay::{self, ReplayError, Replayed},
-    store::RequestId,
+    store::{Actor, RequestId},
 };
 
 /// Options of a replay.
@@ -54,7 +54,7 @@ pub(in crate::http) async fn replay(request: HttpRequest, id: Path<String>, gate
         Err(detail) => return api_error::invalid_query(detail),
     };
     let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
-    match replay::replay(&gateway.store, gateway.router(), id, dry_run).await {
+    match replay::replay(&gateway.store, gateway.router(), id, dry_run, gateway.author(Actor::Ops)).await {
         Ok(replayed) => HttpResponse::Ok().json(replayed),
         Err(error) => not_replayed(&error),
     }
@@ -90,7 +90,7 @@ pub(in crate::http) struct Discarded {
     responses((status = 200, description = "The request is discarded", body = Discarded), NotDoneResponses, ErrorResponses))]
 pub(in crate::http) async fn discard(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
-    match replay::discard(&gateway.store, id).await {
+    match replay::discard(&gateway.store, id, gateway.author(Actor::Ops)).await {
         Ok(true) => HttpResponse::Ok().json(Discarded { discarded: true }),
         Ok(false) => api_error::response(StatusCode::CONFLICT, "not_quarantined", "no such quarantined or rejected request"),
         Err(error) => {

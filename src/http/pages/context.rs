@@ -14,7 +14,7 @@ use super::{
 use crate::{
     gateway::Gateway,
     http::query::{self, Class, QueryError},
-    store::{Store, StoreError},
+    store::{Actor, Author, Store, StoreError},
     time::Timestamp,
 };
 
@@ -74,6 +74,11 @@ impl Context {
     /// Allows a change submitted with this CSRF token. A bearer token, which browsers never add by themselves, needs none.
     pub(super) fn may_submit(&self, csrf_token: &str) -> bool {
         self.login.may_write && (!self.login.by_browser || csrf::verify(self.gateway.ops_token(), self.now, csrf_token))
+    }
+
+    /// The author of a change.
+    pub(super) fn author(&self) -> Author {
+        self.gateway.author(if self.login.by_browser { Actor::Page } else { Actor::Ops })
     }
 
     /// Runs a query.

@@ -19,6 +19,7 @@ use crate::{
         Options, Store,
         db::{
             advisory_locks::{self, Lock},
+            audit::{Action, AuditRecord, Author},
             connection::{Connection, on_either},
             error::StoreError,
             key::MessageKey,
@@ -69,19 +70,27 @@ fn batches(registrations: Vec<Registration>) -> Vec<Vec<Registration>> {
 
 impl Store {
     /// Registers messages of the application; returns their ids in the given order. Batches before a failed one are committed, and
-    /// registering a message again is safe.
-    pub async fn register(&self, registrations: Vec<Registration>) -> Result<Vec<i64>, StoreError> {
+    /// registering a message again is safe. The audit trail gets one entry, with the first batch.
+    pub async fn register(&self, registrations: Vec<Registration>, author: Author) -> Result<Vec<i64>, StoreError> {
         let mut ids = Vec::with_capacity(registrations.len());
+        let mut record = Some(AuditRecord { author, action: Action::Register, target: None, items: registrations.len() });
         for batch in batches(registrations) {
-            let options = self.options.clone();
-            ids.extend(self.write(move |connection| register(connection, &batch, &options)).await?);
+            let (options, first) = (self.options.clone(), record.take());
+            let logged = first.clone();
+            ids.extend(self.write(move |connection| register(connection, &batch, first.as_ref(), &options)).await?);
+            logged.iter().for_each(AuditRecord::log);
         }
         Ok(ids)
     }
 }
 
 /// Registers messages in one transaction; returns their ids in the given order.
-fn register(connection: &mut Connection, registrations: &[Registration], options: &Options) -> QueryResult<Vec<i64>> {
+fn register(
+    connection: &mut Connection,
+    registrations: &[Registration],
+    record: Option<&AuditRecord>,
+    options: &Options,
+) -> QueryResult<Vec<i64>> {
     let locks: BTreeSet<Lock> = registrations.iter().flat_map(Registration::locks).collect();
     // Every table is written in the order of its key.
     let mut sorted: Vec<(usize, &Registration)> = registrations.iter().enumerate().collect();
@@ -113,6 +122,7 @@ fn register(connection: &mut Connection, registrations: &[Registration], options
             link::set_match(connection, row, *id, method)?;
         }
         sweep::match_newest_by_time(connection, options)?;
+        record.map_or(Ok(()), |record| record.insert(connection))?;
         Ok(ids.into_values().collect())
     })
 }

@@ -1,6 +1,7 @@
 //! Connections to both databases, their schema, migrations, statements and errors. Imports no other part of the store.
 
 pub(crate) mod advisory_locks;
+pub(crate) mod audit;
 pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod error_kind;

@@ -1,6 +1,17 @@
 //! The tables, as Diesel CLI prints them but for the widest, which `wide` explains.
 
 diesel::table! {
+    audit_log (id) {
+        id -> BigInt,
+        recorded_at -> Timestamp,
+        actor -> Text,
+        action -> Text,
+        target -> Nullable<Text>,
+        items -> BigInt,
+    }
+}
+
+diesel::table! {
     calls (id) {
         id -> BigInt,
         service_type -> Text,
@@ -294,6 +305,7 @@ diesel::joinable!(webhook_bodies -> webhook_requests (request_id));
 diesel::joinable!(webhook_events -> webhook_requests (request_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    audit_log,
     calls,
     communication_metrics,
     endpoint_activity,

@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::address;
 
@@ -31,6 +32,12 @@ impl DataSubject {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         let digits = digits.strip_prefix("00").map_or(digits.clone(), str::to_owned);
         (is_number && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())).then_some(Self::Number(digits))
+    }
+
+    /// Three bytes of a hash: enough to recognize a known person's erasure, and shared by hundreds of others.
+    pub(crate) fn short_hash(&self) -> String {
+        let (Self::Number(text) | Self::Address(text)) = self;
+        Sha256::digest(text).iter().take(3).fold("sha256:".to_owned(), |hash, byte| format!("{hash}{byte:02x}"))
     }
 
     /// Returns true if they occur in a text: literally, percent-encoded, or with JSON escapes.

@@ -7,7 +7,13 @@
 use serde::Serialize;
 
 use super::{batch_size::AdaptiveBatch, data_subject::DataSubject, redact};
-use crate::store::{Store, StoreError, db::connection::Connection};
+use crate::store::{
+    Store, StoreError,
+    db::{
+        audit::{Action, AuditRecord, Author},
+        connection::Connection,
+    },
+};
 
 /// The tables that may contain personal data, in the order of erasure. Messages come first, because their bodies are found by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr, strum::VariantArray)]
@@ -50,9 +56,26 @@ impl Store {
         &self,
         person: &DataSubject,
         is_dry_run: bool,
-        mut on_progress: impl FnMut(u64),
+        author: Author,
+        on_progress: impl FnMut(u64),
     ) -> Result<Vec<ErasedRows>, StoreError> {
         let mut erased = Vec::new();
+        let outcome = self.erase_tables(person, is_dry_run, on_progress, &mut erased).await;
+        if !is_dry_run {
+            // Also after a failure: what was erased until then is erased.
+            let items = usize::try_from(erased.iter().map(|erased| erased.rows).sum::<u64>()).unwrap_or(usize::MAX);
+            self.record(AuditRecord { author, action: Action::Erase, target: Some(person.short_hash()), items }).await?;
+        }
+        outcome.map(|()| erased)
+    }
+
+    async fn erase_tables(
+        &self,
+        person: &DataSubject,
+        is_dry_run: bool,
+        mut on_progress: impl FnMut(u64),
+        erased: &mut Vec<ErasedRows>,
+    ) -> Result<(), StoreError> {
         for &table in <Table as strum::VariantArray>::VARIANTS {
             let (mut rows, mut next, mut size) = (0, (table != Table::RejectedRequests).then_some(0), AdaptiveBatch::new());
             while let Some(after) = next {
@@ -73,7 +96,7 @@ impl Store {
             }
             erased.push(ErasedRows { table, rows });
         }
-        Ok(erased)
+        Ok(())
     }
 
     async fn erase_addresses(&self, person: &DataSubject, is_dry_run: bool) -> Result<u64, StoreError> {

@@ -1,5 +1,6 @@
 //! Background work in short steps: retention, erasure, delivery deadlines, rejected requests, and derived tables.
 
+mod audit;
 pub(crate) mod batch_size;
 pub(crate) mod data_subject;
 pub(crate) mod derived;

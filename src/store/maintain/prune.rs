@@ -106,6 +106,9 @@ impl Store {
                 next = batch.next;
             }
         }
+        if !is_dry_run {
+            self.prune_audit_log(now).await?;
+        }
         Ok(pruned)
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod activity;
 mod address_lookup;
+mod audit;
 pub(crate) mod backlog;
 mod calls;
 pub(crate) mod counts;
@@ -23,6 +24,7 @@ mod size;
 mod stats;
 
 pub use self::{
+    audit::AuditEntry,
     calls::{Call, CallFilter},
     cursor::{Cursor, CursorError, Page},
     feed::{FeedCursor, FeedPage, StoredEvent},
@@ -100,6 +102,11 @@ impl Store {
     /// Video rooms, newest first.
     pub fn rooms(&self, filter: &RoomFilter) -> Result<Page<Room>, StoreError> {
         self.read(|c| rooms::rooms(c, filter))
+    }
+
+    /// The audit trail, newest entry first.
+    pub fn audit_entries(&self, cursor: Option<Cursor>, limit: i64) -> Result<Page<AuditEntry>, StoreError> {
+        self.read(|c| audit::entries(c, cursor, limit))
     }
 
     /// Delivery statistics for the periods of [`StatsFilter::starts`]; an error if counting takes too long.

@@ -12,6 +12,7 @@ use crate::store::{
     Options, Store,
     db::{
         advisory_locks,
+        audit::{Action, AuditRecord, Author},
         connection::{Connection, on_either},
         error::StoreError,
         key::MessageKey,
@@ -35,14 +36,38 @@ pub struct ReplayOutcome {
 
 impl Store {
     /// Applies a quarantined request as parsed now; `None` if it is no longer quarantined. A dry run is rolled back.
-    pub async fn apply(&self, id: i64, record: Record, is_dry_run: bool) -> Result<Option<ReplayOutcome>, StoreError> {
+    pub async fn apply(
+        &self,
+        id: i64,
+        record: Record,
+        is_dry_run: bool,
+        author: Author,
+    ) -> Result<Option<ReplayOutcome>, StoreError> {
         let options = self.options.clone();
-        self.write(move |connection| apply(connection, id, &record, &options, is_dry_run)).await
+        let audit = AuditRecord { author, action: Action::Replay, target: Some(id.to_string()), items: record.events.len() };
+        let inserted = audit.clone();
+        let applied = self.write(move |connection| apply(connection, id, &record, &options, is_dry_run, &inserted)).await?;
+        if applied.is_some() && !is_dry_run {
+            audit.log();
+        }
+        Ok(applied)
     }
 
     /// Discards a quarantined request; returns true if it was quarantined.
-    pub async fn discard(&self, id: i64) -> Result<bool, StoreError> {
-        self.write(move |connection| leave_quarantine(connection, id, "discarded", None)).await
+    pub async fn discard(&self, id: i64, author: Author) -> Result<bool, StoreError> {
+        let audit = AuditRecord { author, action: Action::Discard, target: Some(id.to_string()), items: 1 };
+        let inserted = audit.clone();
+        let discard = move |connection: &mut Connection| {
+            connection.transaction(|connection| {
+                let is_discarded = leave_quarantine(connection, id, "discarded", None)?;
+                if is_discarded { inserted.insert(connection).map(|()| true) } else { Ok(false) }
+            })
+        };
+        let is_discarded = self.write(discard).await?;
+        if is_discarded {
+            audit.log();
+        }
+        Ok(is_discarded)
     }
 }
 
@@ -52,6 +77,7 @@ fn apply(
     record: &Record,
     options: &Options,
     is_dry_run: bool,
+    audit: &AuditRecord,
 ) -> QueryResult<Option<ReplayOutcome>> {
     let messages: Vec<MessageKey> = messages(record).into_iter().collect();
     let (was_quarantined, changes) = with_diff(connection, &messages, is_dry_run, |connection| {
@@ -60,6 +86,7 @@ fn apply(
             return Ok(false);
         }
         let inserted = request_events::assign_position(connection, id, record.events.len())?;
+        audit.insert(connection)?;
         write_events(connection, &[InsertedRecord { inserted, record }], &[], options, Trigger::Replay).map(|_| true)
     })?;
     Ok(was_quarantined.then_some(ReplayOutcome { events: record.events.len(), changes }))

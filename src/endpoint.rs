@@ -8,7 +8,7 @@ use crate::{
     metrics::EndpointMetrics,
     provider::{InvalidPayload, Parsed, Provider, Spec, UrlProofs},
     public_url::PublicUrl,
-    signature::{Outgoing, Scheme, Signer, VerifiedCallback, VerifyError, ip, unverified, url_secret},
+    signature::{Outgoing, Scheme, Signer, VerifiedCallback, VerifyError, Work, ip, unverified, url_secret},
     url_token,
 };
 
@@ -185,9 +185,14 @@ impl EndpointConfig {
     }
 
     pub fn verify<'c>(&self, callback: &'c Callback) -> Result<VerifiedCallback<'c>, VerifyError> {
+        self.verify_within(callback, &Work::default())
+    }
+
+    /// Verifies a callback with a limit on the work.
+    pub fn verify_within<'c>(&self, callback: &'c Callback, work: &Work) -> Result<VerifiedCallback<'c>, VerifyError> {
         let proof = match self.unverified {
             Some(permission) => permission.verify(callback),
-            None => self.provider.verify(callback),
+            None => self.provider.verify(callback, work),
         };
         proof.map(VerifiedCallback::from)
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use super::{PUBLIC_URL_EXPECTED, reader::Reader};
+use super::{MAX_PUBLIC_URLS, PUBLIC_URL_EXPECTED, TOO_MANY_PUBLIC_URLS, reader::Reader};
 use crate::{
     endpoint::{Account, EndpointConfig, UnknownMessage},
     env::{Findings, values::items},
@@ -229,6 +229,9 @@ fn own_public_urls(reader: &mut Reader<'_>, given: &Given) -> Option<Vec<PublicU
     let urls: Vec<PublicUrl> = items(value).filter_map(|item| item.parse().ok()).collect();
     if urls.len() != items(value).count() {
         reader.problem(variable, &format!("expected {PUBLIC_URL_EXPECTED}"));
+    }
+    if urls.len() > MAX_PUBLIC_URLS {
+        reader.problem(variable, TOO_MANY_PUBLIC_URLS);
     }
     Some(urls)
 }

@@ -132,7 +132,7 @@ impl Config {
         }
         let public_urls: Vec<PublicUrl> = reader.list(&variables::WEBHOOK_BASE_URL, PUBLIC_URL_EXPECTED);
         if public_urls.len() > MAX_PUBLIC_URLS {
-            reader.problem("WEBHOOK_BASE_URL", "expected at most four: each costs a MAC per request, also of forged ones");
+            reader.problem("WEBHOOK_BASE_URL", TOO_MANY_PUBLIC_URLS);
         }
         spool(reader, &database);
         let shared = endpoints::Shared {
@@ -253,6 +253,7 @@ fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
 }
 
 const MAX_PUBLIC_URLS: usize = 4;
+const TOO_MANY_PUBLIC_URLS: &str = "expected at most four: each costs a MAC per request, also of forged ones";
 
 /// The form of a base URL.
 const PUBLIC_URL_EXPECTED: &str = "https://host[:port][/prefix], or a comma list of such, without query or fragment";

@@ -31,7 +31,7 @@ pub fn examine(router: &Router, endpoint: &Endpoint, callback: &Callback, cause:
         .then(|| {
             let mut attempts = Attempts::new(endpoint, callback);
             stale(&mut attempts, endpoint)
-                .or_else(|| other_setting(endpoint, callback))
+                .or_else(|| other_setting(&mut attempts))
                 .or_else(|| other_endpoint(&mut attempts, router, endpoint))
                 .or_else(|| urls::near_miss(&mut attempts, router.listener()))
                 .or_else(|| content_type(&mut attempts))
@@ -65,9 +65,9 @@ fn stale(attempts: &mut Attempts<'_>, endpoint: &Endpoint) -> Option<String> {
 }
 
 /// The signature is valid with another setting of the same account.
-fn other_setting(endpoint: &Endpoint, callback: &Callback) -> Option<String> {
-    let NearMiss { setting, says } = endpoint.provider.near_miss(callback)?;
-    Some(format!("{} {says}", endpoint.variable(setting)))
+fn other_setting(attempts: &mut Attempts<'_>) -> Option<String> {
+    let NearMiss { setting, says } = attempts.near_miss()?;
+    Some(format!("{} {says}", attempts.endpoint.variable(setting)))
 }
 
 /// The signature is valid with the secrets of another endpoint; those of the same provider are tried first.

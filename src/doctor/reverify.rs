@@ -5,7 +5,7 @@ use super::examine;
 use crate::{
     callback::Callback,
     router::{Route, Router},
-    signature::{VerifiedCallback, VerifyError},
+    signature::{VerifiedCallback, VerifyError, Work},
     store::{Committed, Record, Store, StoreError, StoredRejection},
     url_token,
 };
@@ -40,7 +40,7 @@ pub async fn reverify(router: &Router, store: &Store, id: i64, dry_run: bool) ->
     let Some((route, callback)) = rebuild(router, rejection) else { return Ok(Reverified::NoEndpoint) };
     let endpoint = route.endpoint;
     // By the provider itself, so that a request is not accepted because verification is switched off.
-    let verified = match endpoint.provider.verify(&callback) {
+    let verified = match endpoint.provider.verify(&callback, &Work::default()) {
         Ok(proof) => VerifiedCallback::from(proof),
         Err(cause) if is_masked => {
             let finding = "its URL contained a secret, which is masked and not stored: it cannot be verified again";

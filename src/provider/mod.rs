@@ -15,7 +15,7 @@ use crate::{
     limiter::Limits,
     secret::Secret,
     signature::{
-        Proof, Scheme, Signer, VerifiedCallback, VerifyError,
+        Proof, Scheme, Signer, VerifiedCallback, VerifyError, Work,
         body_only::{self, BodyOnly},
     },
     status::Channel,
@@ -233,8 +233,14 @@ impl NearMiss {
     }
 
     /// One of the setting's secrets gives the signature in that header over the body alone.
-    pub fn body_only(callback: &Callback, header_name: &str, setting: &'static str, secrets: &[Secret]) -> Option<Self> {
-        let BodyOnly { digest, encoding, prefix } = body_only::find(callback, header_name, secrets)?;
+    pub fn body_only(
+        callback: &Callback,
+        header_name: &str,
+        setting: &'static str,
+        secrets: &[Secret],
+        work: &Work,
+    ) -> Option<Self> {
+        let BodyOnly { digest, encoding, prefix } = body_only::find(callback, header_name, secrets, work)?;
         let prefix = if prefix.is_empty() { "without a prefix".to_owned() } else { format!("after `{prefix}`") };
         let says = format!(
             "gives this signature over the body alone ({digest} in {encoding}, {prefix}), which is none of the provider's schemes: \
@@ -252,7 +258,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Verifies a callback over the bytes received.
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError>;
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError>;
 
     /// Parses a verified callback, from the payload that its proof covers.
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed;
@@ -269,7 +275,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Searches another value of a setting that would verify a rejected callback. For diagnosis only.
-    fn near_miss(&self, _callback: &Callback) -> Option<NearMiss> {
+    fn near_miss(&self, _callback: &Callback, _work: &Work) -> Option<NearMiss> {
         None
     }
 

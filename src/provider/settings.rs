@@ -20,6 +20,9 @@ const MAX_FILE: u64 = 64 << 10;
 /// Shorter than any provider's secret; reported, because it can be guessed.
 const SHORT_SECRET: usize = 16;
 
+/// More secrets than a rotation needs.
+const MAX_SECRETS: usize = 8;
+
 /// Shorter tokens could be guessed.
 const MIN_URL_TOKEN: usize = 32;
 
@@ -58,6 +61,9 @@ impl<'s> Settings<'s> {
         let secrets: Vec<Secret> = items(value).filter(|item| *item != label).map(Secret::new).collect();
         if secrets.is_empty() {
             self.findings.problem(variable, SECRET_EXPECTED);
+        }
+        if secrets.len() > MAX_SECRETS {
+            self.findings.problem(variable, "expected at most eight: each costs a MAC per request, also of forged ones");
         }
         self.check_secrets(name, &secrets);
         secrets

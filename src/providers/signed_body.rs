@@ -11,7 +11,7 @@ use crate::{
     provider::{NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings},
     secret::Secret,
     signature::{
-        HmacSha256Key, Outgoing, Proof, Scheme, Signer, VerifiedCallback, VerifyError,
+        HmacSha256Key, Outgoing, Proof, Scheme, Signer, VerifiedCallback, VerifyError, Work,
         body_sha256::{self, Prefix},
         url_token,
     },
@@ -85,12 +85,12 @@ impl Provider for SignedBody {
     }
 
     /// A signature that is present must verify, even if the URL has a token.
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         if self.is_signed(callback) {
             if !body_sha256::SCHEME.is_among(&self.schemes) {
                 return Err(VerifyError::SchemeOff);
             }
-            return body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys);
+            return body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys, work);
         }
         url_token::verify(callback)
     }
@@ -103,11 +103,11 @@ impl Provider for SignedBody {
         vec![self.header_name.clone()]
     }
 
-    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
-        if let Ok(proof) = body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys) {
+    fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
+        if let Ok(proof) = body_sha256::verify(callback, &self.header_name, Prefix::Optional, &self.keys, work) {
             return Some(NearMiss::scheme_off(&proof));
         }
-        NearMiss::body_only(callback, &self.header_name, "WEBHOOK_SECRET", &self.secrets)
+        NearMiss::body_only(callback, &self.header_name, "WEBHOOK_SECRET", &self.secrets, work)
     }
 
     fn url_tokens(&self) -> &[Secret] {

@@ -20,8 +20,9 @@ pub struct PublicUrl {
     spellings: Vec<String>,
 }
 
-/// The most spellings of one URL. Each costs a MAC for every request, forged ones included.
-pub(crate) const MAX_SPELLINGS: usize = 36;
+/// The most spellings of one URL.
+#[cfg(test)]
+const MAX_SPELLINGS: usize = 36;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `https://host[:port][/prefix]` without query or fragment")]
@@ -64,15 +65,6 @@ impl PublicUrl {
         self.spell(self.userinfo.as_deref(), self.port, target)
     }
 
-    /// Returns true if `is_signed` holds for one of the spellings of the URL that Twilio and compatible providers are known to sign, each
-    /// passed in two parts. The configured one is tried first, before the others are made; then those without credentials, with other
-    /// ports, and with three known differences in the encoding of the query. Never another host or path.
-    ///
-    /// Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js` (read 2026-11-22).
-    pub fn any_spelling(&self, target: &str, is_signed: impl Fn(&str, &str) -> bool) -> bool {
-        spelling::spellings(target).any(|target| self.spellings.iter().any(|origin| is_signed(origin, &target)))
-    }
-
     /// The URL of a listener, for a gateway without a public one.
     pub fn from_listener(address: std::net::SocketAddr) -> Self {
         // An unspecified address cannot be called; providers need WEBHOOK_BASE_URL in any case.
@@ -103,6 +95,19 @@ impl PublicUrl {
         let port = port.map_or_else(String::new, |port| format!(":{port}"));
         format!("{scheme}://{userinfo}{host}{port}{prefix}{target}")
     }
+}
+
+/// Finds the first result for the spellings of these URLs that Twilio and compatible providers are known to sign, each passed in two
+/// parts. The configured ones are tried first, before the others are made; then those without credentials, with other ports, and with
+/// three known differences in the encoding of the query. Never another host or path.
+///
+/// Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js` (read 2026-11-22).
+pub fn find_spelling<T>(urls: &[PublicUrl], target: &str, mut find: impl FnMut(&str, &str) -> Option<T>) -> Option<T> {
+    let most = urls.iter().map(|url| url.spellings.len()).max()?;
+    spelling::spellings(target).find_map(|target| {
+        let mut origins = (0..most).flat_map(|place| urls.iter().filter_map(move |url| url.spellings.get(place)));
+        origins.find_map(|origin| find(origin, &target))
+    })
 }
 
 impl FromStr for PublicUrl {

@@ -30,7 +30,7 @@ fn unescaped(target: &str) -> Option<String> {
     (unescaped != query).then(|| format!("{path}?{unescaped}"))
 }
 
-/// Feeds the canonical form of all spellings that [`super::PublicUrl::any_spelling`] accepts, in slices. It is applied to everything that
+/// Feeds the canonical form of all spellings that [`super::find_spelling`] tries, in slices. It is applied to everything that
 /// was signed, because a part of the query may have been moved into the form, or the other way round.
 pub fn fold_spelling(signed: &[u8], mut feed: impl FnMut(&[u8])) {
     let mut rest = signed;
@@ -51,22 +51,21 @@ pub fn fold_spelling(signed: &[u8], mut feed: impl FnMut(&[u8])) {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
-    use crate::public_url::{MAX_SPELLINGS, PublicUrl};
+    use crate::public_url::{MAX_SPELLINGS, PublicUrl, find_spelling};
 
     fn public(text: &str) -> PublicUrl {
         text.parse().expect(text)
     }
 
     fn all_spellings(url: &PublicUrl, target: &str) -> Vec<String> {
-        let spellings: RefCell<Vec<String>> = RefCell::default();
-        assert!(!url.any_spelling(target, |origin, target| {
-            spellings.borrow_mut().push(format!("{origin}{target}"));
-            false
-        }));
-        spellings.into_inner()
+        let mut spellings: Vec<String> = Vec::new();
+        let none: Option<()> = find_spelling(std::slice::from_ref(url), target, |origin, target| {
+            spellings.push(format!("{origin}{target}"));
+            None
+        });
+        assert_eq!(none, None);
+        spellings
     }
 
     fn folded(signed: &[u8]) -> Vec<u8> {
@@ -82,6 +81,19 @@ mod tests {
         assert!(spellings.iter().all(|url| url.contains("example.com") && url.contains("/in/webhooks/twilio?a=it")));
         assert!(spellings.len() <= MAX_SPELLINGS, "the work per request is bounded");
         assert_eq!(folded(b"/x?a=it%27s%40%3A%3a%4"), folded(b"/x?a=it's@::%4"));
+    }
+
+    #[test]
+    fn configured_spellings_of_all_urls_are_tried_first() {
+        let mut tried: Vec<String> = Vec::new();
+        let urls = [public("https://a.example"), public("https://b.example:8443")];
+        let _: Option<()> = find_spelling(&urls, "/x?a='", |origin, target| {
+            tried.push(format!("{origin}{target}"));
+            None
+        });
+        assert_eq!(tried.len(), 10);
+        assert_eq!(&tried[..2], ["https://a.example/x?a='", "https://b.example:8443/x?a='"]);
+        assert_eq!(&tried[5..6], ["https://a.example/x?a=%27"]);
     }
 
     #[test]

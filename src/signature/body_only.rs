@@ -3,7 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{HmacSha1Key, HmacSha256Key, header, mac};
+use super::{HmacSha1Key, HmacSha256Key, Work, header, mac};
 use crate::{callback::Callback, secret::Secret};
 
 /// Prefixes of the digits.
@@ -19,7 +19,7 @@ pub struct BodyOnly {
 }
 
 /// The form of the header's signature, if one of the secrets gives it over the body alone.
-pub fn find(callback: &Callback, header_name: &str, secrets: &[Secret]) -> Option<BodyOnly> {
+pub fn find(callback: &Callback, header_name: &str, secrets: &[Secret], work: &Work) -> Option<BodyOnly> {
     let value = header(callback, header_name).ok()??;
     if callback.body.is_empty() {
         return None;
@@ -28,18 +28,18 @@ pub fn find(callback: &Callback, header_name: &str, secrets: &[Secret]) -> Optio
     let encodings = [("hex", hex::decode(digits).ok()), ("base64", STANDARD.decode(digits).ok())];
     encodings.into_iter().find_map(|(encoding, given)| {
         let given = given?;
-        let digest = secrets.iter().find_map(|secret| matching_digest(secret, &callback.body, &given))?;
+        let digest = secrets.iter().find_map(|secret| matching_digest(secret, &callback.body, &given, work))?;
         Some(BodyOnly { digest, encoding, prefix })
     })
 }
 
 /// The digest by which the secret gives that signature.
-fn matching_digest(secret: &Secret, body: &[u8], given: &[u8]) -> Option<&'static str> {
+fn matching_digest(secret: &Secret, body: &[u8], given: &[u8], work: &Work) -> Option<&'static str> {
     let key = secret.bytes();
     match given.len() {
-        20 => HmacSha1Key::new(key).matches(&[body], given).then_some("HMAC-SHA1"),
-        32 => HmacSha256Key::new(key).matches(&[body], given).then_some("HMAC-SHA256"),
-        64 => mac::Key::<sha2::Sha512>::new(key).matches(&[body], given).then_some("HMAC-SHA512"),
+        20 => HmacSha1Key::new(key).matches(&[body], given, work).then_some("HMAC-SHA1"),
+        32 => HmacSha256Key::new(key).matches(&[body], given, work).then_some("HMAC-SHA256"),
+        64 => mac::Key::<sha2::Sha512>::new(key).matches(&[body], given, work).then_some("HMAC-SHA512"),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! Used by the senders of the integration guides ("Webhook Handlers", "Webhook Integration Guide") and by any sender that signs its
 //! body this way in a header. The key is often one that also signs tokens, so a body that has the form of a token is rejected.
 
-use super::{HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, jwt, matching, request_key};
+use super::{HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, Work, header, jwt, matching, request_key};
 use crate::callback::{Callback, PayloadKind};
 
 /// Covers the body; neither the URL nor the time.
@@ -38,6 +38,7 @@ pub fn verify<'c>(
     header_name: &str,
     prefix: Prefix,
     keys: &[HmacSha256Key],
+    work: &Work,
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
     // Without a body the payload is the query, which is not covered. The signed part of a token is no body: Twilio signs tokens with the
@@ -52,7 +53,7 @@ pub fn verify<'c>(
     };
     let mut given = [0; 32];
     hex::decode_to_slice(digits, &mut given).map_err(|_| VerifyError::Malformed)?;
-    let index = matching(keys, |key| key.matches(&[&callback.body], &given))?;
+    let index = matching(keys, |key| key.matches(&[&callback.body], &given, work))?;
     Ok(Proof::new(callback, &SCHEME, index, request_key(&[&callback.body])))
 }
 

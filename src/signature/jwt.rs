@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{HmacSha256Key, Outgoing, Proof, RequestKey, Scheme, VerifyError, header, mac, matching};
+use super::{HmacSha256Key, Outgoing, Proof, RequestKey, Scheme, VerifyError, Work, header, mac, matching};
 use crate::callback::{self, Callback, Payload, PayloadKind};
 
 /// Covers the payload and the time.
@@ -78,13 +78,18 @@ pub fn signed_at(callback: &Callback) -> Option<i64> {
 }
 
 /// Verifies the token. With an `api_key`, tokens of other accounts are rejected.
-pub fn verify<'c>(callback: &'c Callback, keys: &[HmacSha256Key], api_key: Option<&str>) -> Result<Proof<'c>, VerifyError> {
+pub fn verify<'c>(
+    callback: &'c Callback,
+    keys: &[HmacSha256Key],
+    api_key: Option<&str>,
+    work: &Work,
+) -> Result<Proof<'c>, VerifyError> {
     let token = bearer(callback)?.ok_or(VerifyError::Missing)?;
     let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
     let (head, body) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
     let decode = |segment: &str| URL_SAFE_NO_PAD.decode(segment).map_err(|_| VerifyError::Malformed);
     let given = decode(signature)?;
-    let index = matching(keys, |key| key.matches(&[signed.as_bytes()], &given))?;
+    let index = matching(keys, |key| key.matches(&[signed.as_bytes()], &given, work))?;
     // The algorithm is fixed; a token that names another one is not of this scheme.
     let Header { alg } = serde_json::from_slice(&decode(head)?).map_err(|_| VerifyError::Malformed)?;
     let claims: Claims = serde_json::from_slice(&decode(body)?).map_err(|_| VerifyError::Malformed)?;

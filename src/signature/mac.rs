@@ -4,6 +4,8 @@ use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
+use super::Work;
+
 /// An HMAC key, scheduled once and cloned for each message. It is wiped on drop and cannot be printed.
 #[derive(Clone)]
 pub struct Key<D: EagerHash>(Hmac<D>);
@@ -25,9 +27,10 @@ where
         self.over(parts).finalize().into_bytes()
     }
 
-    /// Returns true if the parts, in order, have that digest. Compares in constant time; only a digest of full length matches.
-    pub(super) fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
-        self.over(parts).verify_slice(given).is_ok()
+    /// Returns true if the parts, in order, have that digest, and there is work left to compute it. Compares in constant time; only a
+    /// digest of full length matches.
+    pub(super) fn matches(&self, parts: &[&[u8]], given: &[u8], work: &Work) -> bool {
+        work.take(parts) && self.over(parts).verify_slice(given).is_ok()
     }
 
     fn over(&self, parts: &[&[u8]]) -> Hmac<D> {

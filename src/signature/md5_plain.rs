@@ -4,7 +4,7 @@
 //! values are not changed, so names are restricted: no string of this scheme is one of `sms`.
 
 use super::{
-    Outgoing, Scheme, VerifyError, mac, matching,
+    Outgoing, Scheme, VerifyError, Work, mac, matching,
     parameters::{self, Blanks, Match, Parameters},
     sms,
 };
@@ -22,12 +22,13 @@ pub static SCHEME: Scheme = Scheme {
 };
 
 /// Verifies the signature.
-pub(super) fn verify(parameters: &Parameters<'_>, secrets: &[Secret]) -> Result<Match, VerifyError> {
+pub(super) fn verify(parameters: &Parameters<'_>, secrets: &[Secret], work: &Work) -> Result<Match, VerifyError> {
     if !parameters.are_plain() {
         return Err(VerifyError::Shape);
     }
     let signed = join(parameters.signed(Blanks::Kept));
-    let gives = |secret: &Secret| mac::equal(&mac::md5(&[&signed, secret.bytes()]), &parameters.signature);
+    let gives =
+        |secret: &Secret| work.take(&[&signed]) && mac::equal(&mac::md5(&[&signed, secret.bytes()]), &parameters.signature);
     let index = matching(secrets, gives)?;
     Ok((&SCHEME, index, sms::key_without_attempt(&signed)))
 }

@@ -22,6 +22,7 @@ pub mod url_body;
 pub mod url_secret;
 pub mod url_token;
 mod verified;
+mod work;
 
 use std::cell::OnceCell;
 
@@ -34,6 +35,7 @@ pub use self::{
     parameters::SignedParameters,
     request_key::RequestKey,
     verified::VerifiedCallback,
+    work::Work,
 };
 use crate::callback::{Callback, Payload, PayloadKind, Repeated};
 

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{Outgoing, Proof, RequestKey, Scheme, VerifyError, md5_plain, sms};
+use super::{Outgoing, Proof, RequestKey, Scheme, VerifyError, Work, md5_plain, sms};
 use crate::{
     callback::{
         self, Callback, Parameter, Payload,
@@ -41,6 +41,7 @@ impl<'c> SignedParameters<'c> {
         sms: Option<&[sms::Key]>,
         md5_plain: Option<&[Secret]>,
         tolerance: Option<u64>,
+        work: &Work,
     ) -> Result<Proof<'c>, VerifyError> {
         let parameters = self.sorted();
         let verify = |by: &dyn Fn(&Parameters<'_>) -> Result<Match, VerifyError>| {
@@ -48,10 +49,10 @@ impl<'c> SignedParameters<'c> {
             let found = by(parameters)?;
             is_within(parameters, self.callback, tolerance).map(|()| found)
         };
-        let by_sms = sms.map(|keys| verify(&|parameters| sms::verify(parameters, keys)));
+        let by_sms = sms.map(|keys| verify(&|parameters| sms::verify(parameters, keys, work)));
         let found = match (by_sms, md5_plain) {
             (Some(Ok(found)), _) => Ok(found),
-            (_, Some(secrets)) => verify(&|parameters| md5_plain::verify(parameters, secrets)),
+            (_, Some(secrets)) => verify(&|parameters| md5_plain::verify(parameters, secrets, work)),
             (Some(error), None) => error,
             (None, None) => Err(VerifyError::SchemeOff),
         };

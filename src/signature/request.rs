@@ -7,10 +7,11 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, key_without_spelling};
+use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling};
 use crate::{
     callback::{Callback, Payload, PayloadKind},
     form::Form,
+    public_url,
     secret::Secret,
 };
 
@@ -67,17 +68,11 @@ impl Key {
         }
     }
 
-    fn matches(&self, parts: &[&[u8]], given: &[u8]) -> bool {
+    fn matches(&self, parts: &[&[u8]], given: &[u8], work: &Work) -> bool {
         match &self.keyed {
-            Keyed::Sha1(key) => key.matches(parts, given),
-            Keyed::Sha256(key) => key.matches(parts, given),
+            Keyed::Sha1(key) => key.matches(parts, given, work),
+            Keyed::Sha256(key) => key.matches(parts, given, work),
         }
-    }
-
-    /// Returns true if it gives that signature over the public URL, in one of its spellings, and the parameters.
-    fn signs(&self, callback: &Callback, parameters: &[u8], given: &[u8]) -> bool {
-        let signs = |origin: &str, target: &str| self.matches(&[origin.as_bytes(), target.as_bytes(), parameters], given);
-        callback.public_urls.iter().any(|public| public.any_spelling(&callback.target, signs))
     }
 }
 
@@ -96,12 +91,19 @@ pub fn verify<'c>(
     header_name: &str,
     keys: &[&Key],
     repeated: Repeated,
+    work: &Work,
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
     let given = STANDARD.decode(value).map_err(|_| VerifyError::Malformed)?;
     let payload = SCHEME.payload.decode(callback);
     let form = covered_form(callback, &payload)?;
-    let signing_key = |parameters: &[u8]| keys.iter().find(|key| key.signs(callback, parameters, &given));
+    let signing_key = |parameters: &[u8]| {
+        let signs = |origin: &str, target: &str| {
+            let parts = [origin.as_bytes(), target.as_bytes(), parameters];
+            keys.iter().find(|key| key.matches(&parts, &given, work))
+        };
+        public_url::find_spelling(&callback.public_urls, &callback.target, signs)
+    };
     let mut parameters = form.map(joined_parameters).unwrap_or_default();
     let mut key = signing_key(&parameters);
     if let (None, Repeated::SortedOrAsSent, Some(form)) = (key, repeated, form) {

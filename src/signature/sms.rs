@@ -5,7 +5,7 @@
 //! `SMS.verifySignature`, vonage-ruby `SMS#verify_webhook_sig` (read 2026-11-22). They disagree on blank values.
 
 use super::{
-    HmacSha1Key, HmacSha256Key, Outgoing, RequestKey, Scheme, VerifyError, mac, matching,
+    HmacSha1Key, HmacSha256Key, Outgoing, RequestKey, Scheme, VerifyError, Work, mac, matching,
     parameters::{self, Blanks, Match, Parameters, SignedParameters},
     request_key,
 };
@@ -64,13 +64,13 @@ impl Key {
         }
     }
 
-    fn matches(&self, signed: &[u8], given: &[u8]) -> bool {
+    fn matches(&self, signed: &[u8], given: &[u8], work: &Work) -> bool {
         match self {
-            Self::Md5Hash(secret) => mac::equal(&mac::md5(&[signed, secret.bytes()]), given),
-            Self::Md5(key) => key.matches(&[signed], given),
-            Self::Sha1(key) => key.matches(&[signed], given),
-            Self::Sha256(key) => key.matches(&[signed], given),
-            Self::Sha512(key) => key.matches(&[signed], given),
+            Self::Md5Hash(secret) => work.take(&[signed]) && mac::equal(&mac::md5(&[signed, secret.bytes()]), given),
+            Self::Md5(key) => key.matches(&[signed], given, work),
+            Self::Sha1(key) => key.matches(&[signed], given, work),
+            Self::Sha256(key) => key.matches(&[signed], given, work),
+            Self::Sha512(key) => key.matches(&[signed], given, work),
         }
     }
 
@@ -92,12 +92,12 @@ pub fn signed_at(callback: &Callback) -> Option<i64> {
 }
 
 /// Verifies the signature.
-pub(super) fn verify(parameters: &Parameters<'_>, keys: &[Key]) -> Result<Match, VerifyError> {
+pub(super) fn verify(parameters: &Parameters<'_>, keys: &[Key], work: &Work) -> Result<Match, VerifyError> {
     // The sender always adds the time, so that no two signatures are equal.
     parameters.text("timestamp").filter(|time| !time.trim().is_empty()).ok_or(VerifyError::NotCovered)?;
     let found = |blanks: Blanks| {
         let signed = join(parameters.signed(blanks));
-        let index = matching(keys, |key| key.matches(&signed, &parameters.signature)).ok()?;
+        let index = matching(keys, |key| key.matches(&signed, &parameters.signature, work)).ok()?;
         Some((&SCHEME, index, key_without_attempt(&signed)))
     };
     [Blanks::Kept, Blanks::Skipped, Blanks::NullAsEmpty].into_iter().find_map(found).ok_or(VerifyError::Mismatch)

@@ -3,9 +3,10 @@
 //! Sources: SignalWire docs "Webhook security" (`webhook-security.mdx`), signalwire-sdk 3.7.5 `webhook_validator`
 //! (read 2026-11-22). Without the fallback of the SDK, which accepts a signature over the bare URL for any body.
 
-use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, header, key_without_spelling, matching};
+use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling};
 use crate::{
     callback::{Callback, PayloadKind},
+    public_url,
     secret::Secret,
 };
 
@@ -49,8 +50,8 @@ impl Key {
         Self { sha1: HmacSha1Key::new(secret.bytes()), sha256: HmacSha256Key::new(secret.bytes()) }
     }
 
-    fn matches(&self, scheme: &Scheme, parts: &[&[u8]], given: &[u8]) -> bool {
-        if is_sha1(scheme) { self.sha1.matches(parts, given) } else { self.sha256.matches(parts, given) }
+    fn matches(&self, scheme: &Scheme, parts: &[&[u8]], given: &[u8], work: &Work) -> bool {
+        if is_sha1(scheme) { self.sha1.matches(parts, given, work) } else { self.sha256.matches(parts, given, work) }
     }
 }
 
@@ -60,6 +61,7 @@ pub fn verify<'c>(
     header_name: &str,
     scheme: &'static Scheme,
     keys: &[Key],
+    work: &Work,
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
     // Only documents are signed this way. A form's signature is the same digest, and its text could be re-encoded as a document.
@@ -68,11 +70,11 @@ pub fn verify<'c>(
         return Err(VerifyError::NotCovered);
     }
     let given = hex::decode(value).map_err(|_| VerifyError::Malformed)?;
-    let index = matching(keys, |key| {
-        let signs =
-            |origin: &str, target: &str| key.matches(scheme, &[origin.as_bytes(), target.as_bytes(), &callback.body], &given);
-        callback.public_urls.iter().any(|public| public.any_spelling(&callback.target, signs))
-    })?;
+    let signs = |origin: &str, target: &str| {
+        let parts = [origin.as_bytes(), target.as_bytes(), &callback.body];
+        keys.iter().position(|key| key.matches(scheme, &parts, &given, work))
+    };
+    let index = public_url::find_spelling(&callback.public_urls, &callback.target, signs).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, scheme, index, key_without_spelling(&callback.target, &callback.body)))
 }
 

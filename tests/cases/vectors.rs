@@ -10,7 +10,7 @@ use waybill::{
     config::{Config, Env},
     providers,
     secret::Secret,
-    signature::{HmacSha256Key, SignedParameters, jwt, request, sms, url_body},
+    signature::{HmacSha256Key, SignedParameters, Work, jwt, request, sms, url_body},
     time::Timestamp,
 };
 
@@ -112,20 +112,21 @@ fn is_verified(vector: &Vector) -> bool {
     let (callback, secret) = (vector.callback(), Secret::new(&vector.secret));
     let header = ["x-signalwire-signature", "x-twilio-signature"].into_iter().find(|name| callback.headers.has(name));
     let header = header.unwrap_or("x-twilio-signature");
-    let by_body = |header, scheme| url_body::verify(&callback, header, scheme, &[url_body::Key::new(&secret)]).is_ok();
+    let work = Work::default();
+    let by_body = |header, scheme| url_body::verify(&callback, header, scheme, &[url_body::Key::new(&secret)], &work).is_ok();
     let by_sig = |sms: Option<&[sms::Key]>, md5_plain: Option<&[Secret]>| {
-        SignedParameters::decode(&callback).is_some_and(|signed| signed.verify(sms, md5_plain, vector.tolerance).is_ok())
+        SignedParameters::decode(&callback).is_some_and(|signed| signed.verify(sms, md5_plain, vector.tolerance, &work).is_ok())
     };
     match vector.scheme.as_str() {
         "request" => {
             let key = request::Key::new(&secret, vector.algorithm.parse().expect("an algorithm"), 0);
             let repeated = if vector.repeated_as_sent { request::Repeated::SortedOrAsSent } else { request::Repeated::Sorted };
-            request::verify(&callback, header, &[&key], repeated).is_ok()
+            request::verify(&callback, header, &[&key], repeated, &work).is_ok()
         }
         "svix" => is_verified_by_resend(vector),
         "sms" => by_sig(Some(&[sms::Key::new(&secret, vector.method_name.parse().expect("a method"))]), None),
         "md5-plain" => by_sig(None, Some(&[secret])),
-        "jwt" => jwt::verify(&callback, &[HmacSha256Key::new(secret.bytes())], None).is_ok(),
+        "jwt" => jwt::verify(&callback, &[HmacSha256Key::new(secret.bytes())], None, &work).is_ok(),
         "url-body-sha1" => by_body(header, &url_body::SHA1),
         "url-body-sha256" => by_body("x-signalwire-sha256-signature", &url_body::SHA256),
         other => panic!("no scheme {other}"),

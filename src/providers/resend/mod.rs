@@ -21,7 +21,7 @@ use crate::{
     provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings, Spec},
     secret::Secret,
     signature::{
-        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError,
+        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError, Work,
         body_sha256::{self, Prefix},
         svix,
     },
@@ -120,14 +120,14 @@ impl Provider for Resend {
         if is_signed { Ok(()) } else { Err(VerifyError::Missing) }
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         match svix::Attempt::parse(callback) {
             Err(VerifyError::Missing) if body_sha256::SCHEME.is_among(&self.schemes) => {
-                body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys)
+                body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys, work)
             }
             Err(VerifyError::Missing) => Err(VerifyError::Missing),
             _ if !svix::SCHEME.is_among(&self.schemes) => Err(VerifyError::SchemeOff),
-            attempt => attempt?.verify(&self.keys),
+            attempt => attempt?.verify(&self.keys, work),
         }
     }
 
@@ -139,25 +139,25 @@ impl Provider for Resend {
         svix::signed_at(callback)
     }
 
-    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+    fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
         const SETTING: &str = "WEBHOOK_SECRET";
         let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
-        if let Ok(proof) = all_schemes.verify(callback) {
+        if let Ok(proof) = all_schemes.verify(callback, work) {
             return Some(NearMiss::scheme_off(&proof));
         }
         let texts = self.secrets.iter().map(Secret::text);
         let spellings: Vec<String> = texts.flat_map(spellings).collect();
         let undecoded: Vec<svix::Key> = spellings.iter().map(|text| svix::Key::undecoded(text)).collect();
-        if svix::Attempt::parse(callback).is_ok_and(|attempt| attempt.verify(&undecoded).is_ok()) {
+        if svix::Attempt::parse(callback).is_ok_and(|attempt| attempt.verify(&undecoded, work).is_ok()) {
             let says = "is used as text: the sender must decode the part after `whsec_` from base64";
             return Some(NearMiss { setting: SETTING, says: says.to_owned() });
         }
         let spellings: Vec<HmacSha256Key> = spellings.iter().map(|text| HmacSha256Key::new(text.as_bytes())).collect();
-        if body_sha256::verify(callback, SIGNATURE, Prefix::Required, &spellings).is_ok() {
+        if body_sha256::verify(callback, SIGNATURE, Prefix::Required, &spellings, work).is_ok() {
             let says = "is used by the sender with `whsec_` where it has no prefix here, or the other way round".to_owned();
             return Some(NearMiss { setting: SETTING, says });
         }
-        NearMiss::body_only(callback, SIGNATURE, SETTING, &self.secrets)
+        NearMiss::body_only(callback, SIGNATURE, SETTING, &self.secrets, work)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {

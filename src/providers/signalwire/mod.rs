@@ -35,7 +35,7 @@ use crate::{
     provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Reply, Setting, SettingKind, Settings, Spec, UrlProofs},
     providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
-    signature::{Proof, VerifiedCallback, VerifyError, basic, ip, request, url_body, url_secret, url_token},
+    signature::{Proof, VerifiedCallback, VerifyError, Work, basic, ip, request, url_body, url_secret, url_token},
     status::Channel,
 };
 
@@ -146,16 +146,16 @@ impl Provider for SignalWire {
         self.proofs.check_head(head)
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
-        self.proofs.verify(callback)
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
+        self.proofs.verify(callback, work)
     }
 
     fn proof_headers(&self) -> Vec<String> {
         proofs::HEADERS.map(str::to_owned).to_vec()
     }
 
-    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
-        self.proofs.near_miss(callback)
+    fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
+        self.proofs.near_miss(callback, work)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {

@@ -8,7 +8,7 @@ use crate::{
     provider::{NearMiss, Settings, UrlProofs},
     secret::Secret,
     signature::{
-        Proof, Scheme, VerifyError, basic, ip,
+        Proof, Scheme, VerifyError, Work, basic, ip,
         request::{self, Algorithm, Key, Repeated},
         url_body, url_secret, url_token,
     },
@@ -102,18 +102,18 @@ impl Proofs {
     }
 
     /// Verifies by the configured ways, the strongest first.
-    pub(super) fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    pub(super) fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         if !self.has_secret() {
             return ip::verify(callback, &self.allowed_ips);
         }
         let ways: [(&[Secret], Way<'c>); 4] = [
-            (&self.signing_keys, |proofs, callback| proofs.verify_signature(callback)),
-            (&self.credentials, |proofs, callback| basic::verify(callback, &proofs.credentials)),
-            (&self.secrets, |proofs, callback| url_secret::verify(callback, &proofs.secrets)),
-            (&self.url_tokens, |_, callback| url_token::verify(callback)),
+            (&self.signing_keys, |proofs, callback, work| proofs.verify_signature(callback, work)),
+            (&self.credentials, |proofs, callback, _| basic::verify(callback, &proofs.credentials)),
+            (&self.secrets, |proofs, callback, _| url_secret::verify(callback, &proofs.secrets)),
+            (&self.url_tokens, |_, callback, _| url_token::verify(callback)),
         ];
         let configured = ways.into_iter().filter(|(secrets, _)| !secrets.is_empty());
-        let proofs = configured.map(|(_, verify)| verify(self, callback));
+        let proofs = configured.map(|(_, verify)| verify(self, callback, work));
         let verified = match self.require {
             Require::All => proofs.collect::<Result<Vec<_>, _>>().map(|proofs| proofs.into_iter().next()),
             Require::Any => first_verified(proofs).map(Some),
@@ -125,19 +125,19 @@ impl Proofs {
         }
     }
 
-    pub(super) fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+    pub(super) fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
         if self.signing_keys.is_empty() {
             return None;
         }
         let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
-        if self.require == Require::All && self.verify_signature(callback).is_ok() {
+        if self.require == Require::All && self.verify_signature(callback, work).is_ok() {
             let says = "is `all`: the signature is valid, but another configured proof is missing or wrong".to_owned();
             return Some(NearMiss { setting: "REQUIRE", says });
         }
-        if let Ok(proof) = all_schemes.verify_signature(callback) {
+        if let Ok(proof) = all_schemes.verify_signature(callback, work) {
             return Some(NearMiss::scheme_off(&proof));
         }
-        HEADERS.iter().find_map(|header| NearMiss::body_only(callback, header, "SIGNING_KEY", &self.signing_keys))
+        HEADERS.iter().find_map(|header| NearMiss::body_only(callback, header, "SIGNING_KEY", &self.signing_keys, work))
     }
 
     fn require_scheme(&self, scheme: &Scheme) -> Result<(), VerifyError> {
@@ -145,18 +145,18 @@ impl Proofs {
     }
 
     /// Verifies by the signing key. If a SHA-256 signature is present it must verify; the weaker one is not used instead.
-    fn verify_signature<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    fn verify_signature<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         let proof = if callback.headers.has(SHA256_HEADER) {
             self.require_scheme(&url_body::SHA256)?;
-            url_body::verify(callback, SHA256_HEADER, &url_body::SHA256, &self.body_keys)?
+            url_body::verify(callback, SHA256_HEADER, &url_body::SHA256, &self.body_keys, work)?
         } else {
             let header = if callback.headers.has(SHA1_HEADER) { SHA1_HEADER } else { ALIAS_HEADER };
             if url_body::is_well_formed(callback, header, &url_body::SHA1)? {
                 self.require_scheme(&url_body::SHA1)?;
-                url_body::verify(callback, header, &url_body::SHA1, &self.body_keys)?
+                url_body::verify(callback, header, &url_body::SHA1, &self.body_keys, work)?
             } else {
                 self.require_scheme(&request::SCHEME)?;
-                request::verify(callback, header, &self.keys.iter().collect::<Vec<_>>(), Repeated::SortedOrAsSent)?
+                request::verify(callback, header, &self.keys.iter().collect::<Vec<_>>(), Repeated::SortedOrAsSent, work)?
             }
         };
         if has_known_shape(callback, &proof) { Ok(proof) } else { Err(VerifyError::Shape) }
@@ -168,7 +168,7 @@ pub(super) fn requirement(settings: &mut Settings<'_>) -> Require {
 }
 
 /// A way to verify a callback.
-type Way<'c> = fn(&Proofs, &'c Callback) -> Result<Proof<'c>, VerifyError>;
+type Way<'c> = fn(&Proofs, &'c Callback, &Work) -> Result<Proof<'c>, VerifyError>;
 
 /// The first proof, else the error of the first way that was present.
 fn first_verified<'c>(proofs: impl Iterator<Item = Result<Proof<'c>, VerifyError>>) -> Result<Proof<'c>, VerifyError> {

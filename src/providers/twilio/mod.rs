@@ -33,7 +33,7 @@ use crate::{
     providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
     signature::{
-        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError,
+        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError, Work,
         body_sha256::{self, Prefix},
         request::{self, Algorithm, Key, Repeated},
     },
@@ -125,19 +125,19 @@ fn generate(random: &[u8; 32]) -> Vec<(&'static str, String)> {
 }
 
 impl Twilio {
-    fn verify_signature<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    fn verify_signature<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         // Both schemes use the header; only that of the integration guide has a prefix.
         if body_sha256::is_prefixed(callback, SIGNATURE)? {
             if !body_sha256::SCHEME.is_among(&self.schemes) {
                 return Err(VerifyError::SchemeOff);
             }
-            return body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys);
+            return body_sha256::verify(callback, SIGNATURE, Prefix::Required, &self.body_keys, work);
         }
         if !request::SCHEME.is_among(&self.schemes) {
             return Err(VerifyError::SchemeOff);
         }
         let keys = shared_key::select(callback, &self.keys, &self.shared_keys)?;
-        let proof = request::verify(callback, SIGNATURE, &keys, Repeated::Sorted)?;
+        let proof = request::verify(callback, SIGNATURE, &keys, Repeated::Sorted, work)?;
         if shape::has_known_shape(callback, proof.payload()) { Ok(proof) } else { Err(VerifyError::Shape) }
     }
 
@@ -161,8 +161,8 @@ impl Provider for Twilio {
         if head.headers.has(SIGNATURE) { Ok(()) } else { Err(VerifyError::Missing) }
     }
 
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
-        let proof = self.verify_signature(callback)?;
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
+        let proof = self.verify_signature(callback, work)?;
         if self.is_of_account(&proof) { Ok(proof) } else { Err(VerifyError::OtherAccount) }
     }
 
@@ -177,15 +177,15 @@ impl Provider for Twilio {
         vec![SIGNATURE.to_owned(), shared_key::SETTINGS.to_owned()]
     }
 
-    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+    fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
         let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
-        if let Ok(proof) = all_schemes.verify(callback) {
+        if let Ok(proof) = all_schemes.verify(callback, work) {
             return Some(NearMiss::scheme_off(&proof));
         }
-        if self.verify_signature(callback).is_ok() {
+        if self.verify_signature(callback, work).is_ok() {
             let says = "differs from the account of the payload; the signature is valid".to_owned();
             return Some(NearMiss { setting: "ACCOUNT_SID", says });
         }
-        NearMiss::body_only(callback, SIGNATURE, "AUTH_TOKEN", &self.tokens)
+        NearMiss::body_only(callback, SIGNATURE, "AUTH_TOKEN", &self.tokens, work)
     }
 }

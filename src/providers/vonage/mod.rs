@@ -32,7 +32,7 @@ use crate::{
     providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
     signature::{
-        HmacSha256Key, Proof, Scheme, SignedParameters, VerifiedCallback, VerifyError, jwt, md5_plain,
+        HmacSha256Key, Proof, Scheme, SignedParameters, VerifiedCallback, VerifyError, Work, jwt, md5_plain,
         sms::{self as sms_scheme, Method},
         url_token,
     },
@@ -141,7 +141,7 @@ impl Vonage {
     }
 
     /// Verifies the signature or token, for a payload of any account.
-    fn verify_signature<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
+    fn verify_signature<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
         if callback.body.is_empty() && callback.query().is_empty() {
             return Err(VerifyError::Probe);
         }
@@ -151,11 +151,11 @@ impl Vonage {
                 if !self.is_on(&jwt::SCHEME) {
                     return Err(VerifyError::SchemeOff);
                 }
-                let proof = jwt::verify(callback, &self.jwt_keys, self.api_key.as_deref())?;
+                let proof = jwt::verify(callback, &self.jwt_keys, self.api_key.as_deref(), work)?;
                 // If its `sig` is valid too, a copy without the token is verified by that, so it is the same request with either.
-                return Ok(self.verify_parameters(callback).and_then(Result::ok).unwrap_or(proof));
+                return Ok(self.verify_parameters(callback, work).and_then(Result::ok).unwrap_or(proof));
             }
-            if let Some(verified) = self.verify_parameters(callback) {
+            if let Some(verified) = self.verify_parameters(callback, work) {
                 return verified;
             }
         }
@@ -167,10 +167,10 @@ impl Vonage {
     }
 
     /// Verifies the parameter `sig`, if there is one.
-    fn verify_parameters<'c>(&self, callback: &'c Callback) -> Option<Result<Proof<'c>, VerifyError>> {
+    fn verify_parameters<'c>(&self, callback: &'c Callback, work: &Work) -> Option<Result<Proof<'c>, VerifyError>> {
         let sms = self.is_on(&sms_scheme::SCHEME).then_some(self.sms_keys.as_slice());
         let md5_plain = self.is_on(&md5_plain::SCHEME).then_some(self.secrets.as_slice());
-        SignedParameters::decode(callback).map(|parameters| parameters.verify(sms, md5_plain, self.tolerance))
+        SignedParameters::decode(callback).map(|parameters| parameters.verify(sms, md5_plain, self.tolerance, work))
     }
 
     /// Returns true unless the payload names another account than the configured one. Older callbacks name none.
@@ -214,8 +214,8 @@ fn present(form: &Form<'_>, name: &str) -> Option<String> {
 }
 
 impl Provider for Vonage {
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
-        let proof = self.verify_signature(callback)?;
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
+        let proof = self.verify_signature(callback, work)?;
         if self.is_of_account(&proof) { Ok(proof) } else { Err(VerifyError::OtherAccount) }
     }
 
@@ -227,20 +227,20 @@ impl Provider for Vonage {
         jwt::signed_at(callback).or_else(|| sms_scheme::signed_at(callback))
     }
 
-    fn near_miss(&self, callback: &Callback) -> Option<NearMiss> {
+    fn near_miss(&self, callback: &Callback, work: &Work) -> Option<NearMiss> {
         // Without the token in the URL, which would verify it.
         let callback = &Callback { url_token: None, ..callback.clone() };
         let all_schemes = Self { schemes: SPEC.schemes.to_vec(), ..self.clone() };
-        if let Ok(proof) = all_schemes.verify(callback) {
+        if let Ok(proof) = all_schemes.verify(callback, work) {
             return Some(NearMiss::scheme_off(&proof));
         }
         let any_account = Self { api_key: None, ..self.clone() };
-        if any_account.verify(callback).is_ok() {
+        if any_account.verify(callback, work).is_ok() {
             let says = "differs from the account of the payload; the signature is valid".to_owned();
             return Some(NearMiss { setting: "API_KEY", says });
         }
         let with = |method: Method| Self { sms_keys: sms_keys(&self.secrets, method), ..self.clone() };
-        let by_other = |method: &&Method| with(**method).verify(callback).is_ok();
+        let by_other = |method: &&Method| with(**method).verify(callback, work).is_ok();
         let method: &str = Method::VARIANTS.iter().find(by_other)?.into();
         Some(NearMiss { setting: "SIGNATURE_METHOD", says: format!("should be `{method}`, with which the signature is valid") })
     }

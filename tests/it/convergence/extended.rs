@@ -5,15 +5,15 @@ use waybill::{
     endpoint::EndpointConfig,
     event::{Event, EventType},
     provider::{Parsed, Provider},
-    signature::{Proof, VerifiedCallback, VerifyError},
+    signature::{Proof, VerifiedCallback, VerifyError, Work},
     status::{Evidence, Status},
 };
 
 struct Extended(Box<dyn Provider>);
 
 impl Provider for Extended {
-    fn verify<'c>(&self, callback: &'c Callback) -> Result<Proof<'c>, VerifyError> {
-        self.0.verify(callback)
+    fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
+        self.0.verify(callback, work)
     }
 
     fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {

@@ -27,6 +27,7 @@ use crate::{
     status::Status,
     store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
+    verifier::Verifier,
 };
 
 /// Bodies in progress may take 128 MiB. Bytes are counted as they arrive, so that a client that sends none takes no room.
@@ -74,6 +75,7 @@ pub struct Gateway {
     pub(crate) activity: Mutex<Option<(Instant, Vec<EndpointActivity>)>>,
     metrics: Metrics,
     pub rejections: Rejections,
+    pub verifier: Verifier,
     pub store: Store,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
@@ -99,6 +101,7 @@ impl Gateway {
         let router = Arc::new(Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown));
         Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
+            verifier: Verifier::new(config.guesses_per_minute),
             router,
             trusted_proxies: config.trusted_proxies,
             ops_token,

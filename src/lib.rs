@@ -45,6 +45,7 @@ pub mod telemetry;
 pub mod text;
 pub mod time;
 pub mod url_token;
+pub mod verifier;
 
 #[cfg(not(any(feature = "bundled-libpq", feature = "system-libpq")))]
 compile_error!("choose how to link libpq: the default feature `bundled-libpq`, or `system-libpq`");

@@ -10,15 +10,15 @@ use crate::{
     endpoint::Endpoint,
     limiter::{Budget, RateLimited},
     provider::{Parsed, Reply},
-    signature::VerifyError,
     store::{Committed, Record, Store, StoreError},
+    verifier::{Unverified, Verifier},
 };
 
 /// A callback was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    #[error("verification failed: {0}")]
-    Rejected(#[from] VerifyError),
+    #[error(transparent)]
+    Unverified(#[from] Unverified),
     /// Verified, but over the endpoint's rate limit.
     #[error(transparent)]
     Limited(#[from] RateLimited),
@@ -37,14 +37,16 @@ pub struct Received {
     pub budget: Option<Budget>,
 }
 
+type Stages<'g> = (&'g Verifier, &'g Store);
+
 /// Verifies, parses and stores one callback. Only a verified callback is parsed, and it is stored even if it cannot be parsed.
 pub async fn receive(
-    store: &Store,
+    stages: Stages<'_>,
     endpoint: &Endpoint,
     callback: &Callback,
     timeout: Duration,
 ) -> Result<Received, ReceiveError> {
-    let (record, reply, mut admission) = prepare(store, endpoint, callback)?;
+    let (record, reply, mut admission) = prepare(stages, endpoint, callback)?;
     let summary = (record.quarantine_reason().is_some() || tracing::enabled!(Level::DEBUG)).then(|| record.summary());
     let committed = tokio::time::timeout(timeout, admission.append(record)).await.map_err(|_| ReceiveError::Late)??;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
@@ -70,8 +72,8 @@ pub async fn receive(
 
 type Prepared<'e> = (Record, Reply, Admission<'e>);
 
-fn prepare<'e>(store: &'e Store, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
-    let verified = endpoint.verify(callback)?;
+fn prepare<'e>((verifier, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
+    let verified = verifier.verify(endpoint, callback)?;
     endpoint.count_verified(&verified);
     let admission = Admission::new(store, endpoint, &verified)?;
     let Parsed { reply, events } = endpoint.parse(&verified);

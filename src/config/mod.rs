@@ -24,6 +24,7 @@ use crate::{
     secret::Secret,
     signature::unverified::Permission,
     store::{self, EXPECTED_DATABASE, LOCAL_EXPECTED},
+    verifier::GUESSES_PER_MINUTE,
 };
 pub use crate::{
     env::{Env, EnvError, Finding},
@@ -59,6 +60,8 @@ pub struct Config {
     pub rejections_per_minute: u64,
     /// Limits of connections. Not a variable.
     pub connections: Connections,
+    /// Wrong credentials that each network may send in any 60 seconds; 0 = no limit. Not a variable.
+    pub guesses_per_minute: u64,
     /// Time for which a stopping gateway still accepts requests before it closes its listeners.
     pub shutdown_delay: Duration,
     pub log: LogConfig,
@@ -164,6 +167,7 @@ impl Config {
             trusted_proxies: trusted_proxies(reader),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
             connections: connections(reader),
+            guesses_per_minute: GUESSES_PER_MINUTE,
             shutdown_delay: Duration::from_secs(reader.parsed(&variables::SHUTDOWN_DELAY, "seconds, a whole number")),
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,

@@ -13,6 +13,7 @@ use crate::{
     receive::{ReceiveError, Received},
     signature::VerifyError,
     store::{StoreError, StoredResponse},
+    verifier::Unverified,
 };
 
 /// Reason for which a request was answered before verification.
@@ -60,7 +61,8 @@ impl From<&Result<Received, ReceiveError>> for Outcome {
             Ok(Received { committed, .. }) if committed.is_duplicate() => Self::Duplicate,
             Ok(Received { committed, .. }) if committed.is_quarantined() => Self::Quarantined,
             Ok(_) => Self::Accepted,
-            Err(ReceiveError::Rejected(cause)) => (*cause).into(),
+            Err(ReceiveError::Unverified(Unverified::Rejected(cause))) => (*cause).into(),
+            Err(ReceiveError::Unverified(Unverified::Limited(_))) => Self::Rejected(RejectedCause::Limited),
             Err(ReceiveError::Limited(_)) => Self::Failed(FailedCause::RateLimited),
             Err(ReceiveError::NotStored(StoreError::Busy)) => Self::Failed(FailedCause::Busy),
             Err(ReceiveError::NotStored(_)) => Self::Failed(FailedCause::Database),
@@ -93,8 +95,9 @@ pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpRe
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     match error {
         // An empty probe: there is nothing to store, and the response claims no success.
-        ReceiveError::Rejected(VerifyError::Probe) => json(StatusCode::OK).body(PROBE),
-        ReceiveError::Rejected(cause) => {
+        ReceiveError::Unverified(Unverified::Rejected(VerifyError::Probe)) => json(StatusCode::OK).body(PROBE),
+        ReceiveError::Unverified(Unverified::Limited(limited)) => too_many_requests(limited.retry_after),
+        ReceiveError::Unverified(Unverified::Rejected(cause)) => {
             if cause.is_failure() {
                 tracing::warn!(provider, account, cause = <&str>::from(cause), "verification failed: {cause}");
             }

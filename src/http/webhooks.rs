@@ -81,11 +81,11 @@ async fn respond(
             return response::close_after(reject(gateway, endpoint, *head, cause, guard));
         }
     };
-    let result = receive(&gateway.store, endpoint, &callback, gateway.timeout).await;
+    let result = receive((&gateway.verifier, &gateway.store), endpoint, &callback, gateway.timeout).await;
     guard.set_outcome((&result).into());
     match result {
         Ok(received) => response::committed(&received),
-        Err(ReceiveError::Rejected(cause)) => reject(gateway, endpoint, callback, cause, guard),
+        Err(ReceiveError::Unverified(Unverified::Rejected(cause))) => reject(gateway, endpoint, callback, cause, guard),
         Err(error) => response::receive_error(&error, endpoint),
     }
 }
@@ -99,7 +99,7 @@ fn reject(
     guard: &mut RequestGuard<'_>,
 ) -> HttpResponse {
     match gateway.rejections.record(endpoint, callback, cause) {
-        Ok(()) => response::receive_error(&cause.into(), endpoint),
+        Ok(()) => response::receive_error(&Unverified::Rejected(cause).into(), endpoint),
         Err(limited) => {
             guard.set_outcome(Outcome::Rejected(RejectedCause::Limited));
             response::too_many_requests(limited.retry_after)
@@ -150,26 +150,6 @@ async fn read_callback<'g>(
     connection::note_body_received(request);
     callback.received_at = gateway.clock.now();
     Ok(callback)
-}
-
-/// The client's address. Forwarded addresses are read from the right, and trusted proxies skipped: entries to the left of the first
-/// other address were written by that client. An entry that cannot be parsed makes the client unknown.
-fn client_address(request: &HttpRequest, gateway: &Gateway) -> Option<IpAddr> {
-    let mut client = request.peer_addr()?.ip().to_canonical();
-    if !gateway.trusts(client) {
-        return Some(client);
-    }
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").flat_map(|value| value.to_str().unwrap_or("?").split(',')).collect();
-    for address in forwarded.into_iter().rev() {
-        if !gateway.trusts(client) {
-            break;
-        }
-        let address = address.trim();
-        let with_port = || address.parse::<SocketAddr>().ok().map(|address| address.ip());
-        client = address.parse::<IpAddr>().ok().or_else(with_port)?.to_canonical();
-    }
-    Some(client)
 }
 
 /// Checks limits that need no body.

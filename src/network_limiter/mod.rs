@@ -3,6 +3,7 @@
 //! An IPv4 client is counted by its /24. Networks of IPv6 are assigned as /64, /56 or /48, so that a client is counted by all three at
 //! once, and charged only if each of them has room. All clients of unknown address count as one network.
 
+mod failures;
 mod window;
 
 use std::{
@@ -13,8 +14,8 @@ use std::{
 
 use ipnet::IpNet;
 
-pub use self::window::MinuteLimiter;
 use self::window::Window;
+pub use self::{failures::FailureLimiter, window::MinuteLimiter};
 use crate::{limiter::RateLimited, time::Timestamp};
 
 /// Networks that are counted.
@@ -97,6 +98,38 @@ impl NetworkLimiter {
             windows.entry(network).or_insert_with(|| Window::new(now)).add(cost);
         }
         Ok(())
+    }
+
+    /// Fails if the networks of a client have no room. Charges nothing.
+    pub fn check(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), RateLimited> {
+        if self.per_minute == 0 {
+            return Ok(());
+        }
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = |(network, multiple): (Network, u64)| {
+            let mut window = *windows.get(&network)?;
+            window.advance(now.micros());
+            Some(window.wait(1, self.per_minute.saturating_mul(multiple), now.micros()))
+        };
+        match Network::of(client).filter_map(wait).max() {
+            Some(wait) if wait > 0 => Err(RateLimited { budget: None, retry_after: wait.div_ceil(1_000_000) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Charges a cost that has arisen, as far as the networks of the client have room for it.
+    pub fn count(&self, client: Option<IpAddr>, cost: u64, now: Timestamp) {
+        let now = now.micros();
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        for (network, multiple) in Network::of(client) {
+            if windows.len() >= MAX_NETWORKS && !windows.contains_key(&network) {
+                forget(&mut windows, now);
+            }
+            let window = windows.entry(network).or_insert_with(|| Window::new(now));
+            window.advance(now);
+            let room = self.per_minute.saturating_mul(multiple).saturating_sub(window.used(now));
+            window.add(cost.min(room));
+        }
     }
 
     /// Returns a cost that was charged before its outcome was known: a right credential, a verified callback.

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Outgoing, Proof, Scheme, VerifyError, header, uncovered};
+use super::{Outgoing, Proof, Scheme, VerifyError, Work, header, uncovered};
 use crate::{
     callback::{Callback, PayloadKind},
     secret::{self, Secret},
@@ -30,11 +30,14 @@ pub fn is_present(callback: &Callback) -> bool {
 }
 
 /// Compares with all credentials, each `user:password`.
-pub fn verify<'c>(callback: &'c Callback, credentials: &[Secret]) -> Result<Proof<'c>, VerifyError> {
+pub fn verify<'c>(callback: &'c Callback, credentials: &[Secret], work: &Work) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, HEADER)?.ok_or(VerifyError::Missing)?;
     let encoded = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
     let (_, encoded) = encoded.ok_or(VerifyError::Missing)?;
     let sent = STANDARD.decode(encoded.trim()).map_err(|_| VerifyError::Malformed)?;
+    if !work.guess() {
+        return Err(VerifyError::Mismatch);
+    }
     let index = secret::position(credentials, &sent).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))
 }

@@ -1,6 +1,6 @@
 //! Scheme `url-secret`: the query parameter `secret` (the integration guide, "Option 2: Shared Secret").
 
-use super::{Outgoing, Proof, Scheme, VerifyError, uncovered};
+use super::{Outgoing, Proof, Scheme, VerifyError, Work, uncovered};
 use crate::{
     callback::{Callback, PayloadKind},
     form::Form,
@@ -29,12 +29,15 @@ pub fn is_present(callback: &Callback) -> bool {
     Form::decode(callback.query().as_bytes()).is_some_and(|query| query.has(PARAMETER))
 }
 
-pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret]) -> Result<Proof<'c>, VerifyError> {
+pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], work: &Work) -> Result<Proof<'c>, VerifyError> {
     let query = Form::decode(callback.query().as_bytes()).ok_or(VerifyError::Malformed)?;
     let mut values = query.pairs().filter(|(name, _)| *name == PARAMETER.as_bytes()).map(|(_, value)| value);
     let value = values.next().ok_or(VerifyError::Missing)?;
     if values.next().is_some() {
         return Err(VerifyError::Repeated);
+    }
+    if !work.guess() {
+        return Err(VerifyError::Mismatch);
     }
     let index = secret::position(secrets, value).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))

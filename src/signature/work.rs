@@ -21,6 +21,8 @@ const ATTEMPT: usize = 256;
 pub struct Work {
     limit: usize,
     used: Cell<usize>,
+    may_guess: bool,
+    has_guessed: Cell<bool>,
     is_exhausted: Cell<bool>,
 }
 
@@ -34,12 +36,24 @@ impl Default for Work {
 impl Work {
     /// At most that many bytes, and never more than [`Work::default`].
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.min(MOST), used: Cell::new(0), is_exhausted: Cell::new(false) }
+        Self {
+            limit: limit.min(MOST),
+            used: Cell::new(0),
+            may_guess: true,
+            has_guessed: Cell::new(false),
+            is_exhausted: Cell::new(false),
+        }
     }
 
     /// The cost that every callback may have, even of a network that is over its limit.
     pub fn usual(callback: &Callback) -> Self {
         Self::new(USUAL + USUAL_ATTEMPTS * (callback.body.len() + callback.target.len()))
+    }
+
+    /// The same without credentials: none is compared.
+    #[must_use]
+    pub fn without_guesses(self) -> Self {
+        Self { may_guess: false, ..self }
     }
 
     pub fn used(&self) -> usize {
@@ -51,7 +65,12 @@ impl Work {
         self.used().saturating_sub(other.limit)
     }
 
-    /// Returns true if a digest was not computed because of the limit.
+    /// Returns true if a credential of the request was compared with one that is configured.
+    pub fn has_guessed(&self) -> bool {
+        self.has_guessed.get()
+    }
+
+    /// Returns true if a digest was not computed, or a credential not compared, because of the limit.
     pub fn is_exhausted(&self) -> bool {
         self.is_exhausted.get()
     }
@@ -66,5 +85,12 @@ impl Work {
             self.is_exhausted.set(true);
         }
         is_allowed
+    }
+
+    /// Takes the comparison of a credential; false if none may be compared.
+    pub(super) fn guess(&self) -> bool {
+        let recorded = if self.may_guess { &self.has_guessed } else { &self.is_exhausted };
+        recorded.set(true);
+        self.may_guess
     }
 }

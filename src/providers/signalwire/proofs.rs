@@ -108,8 +108,8 @@ impl Proofs {
         }
         let ways: [(&[Secret], Way<'c>); 4] = [
             (&self.signing_keys, |proofs, callback, work| proofs.verify_signature(callback, work)),
-            (&self.credentials, |proofs, callback, _| basic::verify(callback, &proofs.credentials)),
-            (&self.secrets, |proofs, callback, _| url_secret::verify(callback, &proofs.secrets)),
+            (&self.credentials, |proofs, callback, work| basic::verify(callback, &proofs.credentials, work)),
+            (&self.secrets, |proofs, callback, work| url_secret::verify(callback, &proofs.secrets, work)),
             (&self.url_tokens, |_, callback, _| url_token::verify(callback)),
         ];
         let configured = ways.into_iter().filter(|(secrets, _)| !secrets.is_empty());

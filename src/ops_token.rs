@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{files, secret::Secret, store::DatabaseUrl};
+use crate::{env::values::is_weak, files, secret::Secret, store::DatabaseUrl};
 
 const FILE: &str = "waybill.ops-token";
 
@@ -44,8 +44,11 @@ fn read(file: &Path) -> io::Result<Secret> {
         );
     }
     let text = fs::read_to_string(file)?;
-    if text.trim().is_empty() {
-        return Err(io::Error::other(format!("{} is empty: delete it", file.display())));
+    if is_weak(text.trim()) {
+        return Err(io::Error::other(format!(
+            "{} is empty or can be guessed: delete it to generate a new token",
+            file.display()
+        )));
     }
     Ok(Secret::new(text.trim()))
 }

@@ -38,6 +38,7 @@ pub struct Received {
 }
 
 type Stages<'g> = (&'g Verifier, &'g Store);
+type Prepared<'e> = (Record, Reply, Admission<'e>);
 
 /// Verifies, parses and stores one callback. Only a verified callback is parsed, and it is stored even if it cannot be parsed.
 pub async fn receive(
@@ -69,8 +70,6 @@ pub async fn receive(
     }
     Ok(Received { committed, reply, budget: admission.budget })
 }
-
-type Prepared<'e> = (Record, Reply, Admission<'e>);
 
 fn prepare<'e>((verifier, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
     let verified = verifier.verify(endpoint, callback)?;

@@ -6,7 +6,7 @@ use super::variables::Variable;
 use crate::{
     env::{
         Env, Findings,
-        values::{SECRET_EXPECTED, is_placeholder, items},
+        values::{SECRET_EXPECTED, WEAK_SECRET, is_placeholder, is_weak, items},
     },
     secret::Secret,
 };
@@ -69,6 +69,8 @@ impl<'e> Reader<'e> {
         let given = self.env.get(variable.name).unwrap_or_default();
         if is_placeholder(given) {
             self.problem(variable.name, SECRET_EXPECTED);
+        } else if is_weak(given) {
+            self.problem(variable.name, WEAK_SECRET);
         }
         Some(Secret::new(given))
     }

@@ -47,3 +47,45 @@ pub fn is_placeholder(value: &str) -> bool {
     let starts_so = STARTS.iter().any(|start| lower.starts_with(start));
     is_one_character || is_bracketed || starts_so || WORDS.contains(&lower.as_str())
 }
+
+/// The finding about a secret that can be guessed.
+pub const WEAK_SECRET: &str =
+    "can be guessed: expected at least 16 characters, 8 of them different and not a repetition; `openssl rand -hex 32` makes one";
+
+/// True for a secret that a person chose and that can be guessed. Of what cannot, its form is all that is known.
+pub fn is_weak(secret: &str) -> bool {
+    const MIN_LENGTH: usize = 16;
+    const MIN_DIFFERENT: usize = 8;
+    let bytes = secret.as_bytes();
+    let mut different = bytes.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    let repeats = |period: usize| bytes.iter().zip(bytes.iter().skip(period)).all(|(one, next)| one == next);
+    bytes.len() < MIN_LENGTH || different.len() < MIN_DIFFERENT || (1..MIN_LENGTH.min(bytes.len() / 2 + 1)).any(repeats)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_secrets_are_detected() {
+        for weak in [
+            "",
+            "ab1",
+            "hunter2",
+            "0123456789abcde",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "passwordpassword",
+            "ab1ab1ab1ab1ab1ab1",
+            "abcdefgh1abcdefgh1",
+        ] {
+            assert!(is_weak(weak), "{weak}");
+        }
+        for strong in
+            ["test-ops-token-0123456789", "sw-basic-password-01", "4c8e1b7a9d3f526880", "5e8c1f04a9b7d3626c0f8e1d4b7a9053"]
+        {
+            assert!(!is_weak(strong), "{strong}");
+        }
+    }
+}

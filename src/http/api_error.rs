@@ -47,6 +47,9 @@ pub(super) enum ErrorResponses {
     /// `OPS_LISTEN` is a loopback address, and the request was sent to the name of a domain, without a bearer token.
     #[response(status = 421)]
     Misdirected(ApiError),
+    /// The network of the client has sent too many wrong tokens. Retry after `Retry-After` seconds.
+    #[response(status = 429)]
+    TooManyGuesses(ApiError),
     /// The database is unavailable, or there are too many requests at once. Retry after `Retry-After` seconds.
     #[response(status = 503)]
     Unavailable(ApiError),
@@ -97,6 +100,13 @@ pub(super) fn unauthorized(accepts_password: bool) -> HttpResponse {
         let basic = header::HeaderValue::from_static(r#"Basic realm="waybill", charset="UTF-8""#);
         headers.append(header::WWW_AUTHENTICATE, basic);
     }
+    response
+}
+
+pub(super) fn too_many_guesses(retry_after: u64) -> HttpResponse {
+    let mut response =
+        response(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many wrong tokens from this network; retry later");
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
     response
 }
 

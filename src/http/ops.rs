@@ -4,7 +4,6 @@ use actix_web::{
     HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header::HeaderMap},
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
@@ -12,6 +11,7 @@ use actix_web::{
 use super::{
     api, api_error, connection,
     credentials::{Credentials, credentials},
+    guess::Guess,
     health, isolation, metrics, openapi, pages,
 };
 use crate::gateway::Gateway;
@@ -38,7 +38,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// 404 for clients with a token; 401 for all others, so that paths cannot be probed.
 async fn unknown_path(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    denial(&gateway, request.headers(), request.method(), true).unwrap_or_else(api_error::not_found)
+    denial(&gateway, &request, true).unwrap_or_else(api_error::not_found)
 }
 
 /// Requires `Authorization: Bearer` with a token.
@@ -47,7 +47,7 @@ async fn require_bearer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match denial(&gateway, request.headers(), request.method(), false) {
+    match denial(&gateway, request.request(), false) {
         None => {
             connection::note_login(&request);
             Ok(next.call(request).await?.map_into_left_body())
@@ -62,7 +62,7 @@ async fn require_bearer_or_password(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match denial(&gateway, request.headers(), request.method(), true) {
+    match denial(&gateway, request.request(), true) {
         None => {
             connection::note_login(&request);
             Ok(next.call(request).await?.map_into_left_body())
@@ -72,13 +72,20 @@ async fn require_bearer_or_password(
 }
 
 /// The response to a request whose credentials do not allow its method; `None` if they do.
-fn denial(gateway: &Gateway, headers: &HeaderMap, method: &Method, accepts_password: bool) -> Option<HttpResponse> {
-    let given = credentials(headers).filter(|given| accepts_password || !given.is_password);
+fn denial(gateway: &Gateway, request: &HttpRequest, accepts_password: bool) -> Option<HttpResponse> {
+    let given = credentials(request.headers()).filter(|given| accepts_password || !given.is_password);
     let Some(Credentials { token, is_password }) = given else { return Some(api_error::unauthorized(accepts_password)) };
+    let guess = Guess::new(request, gateway);
+    if let Err(limited) = guess.check() {
+        return Some(api_error::too_many_guesses(limited.retry_after));
+    }
     let (may_read, may_write) = (gateway.may_read(&token), gateway.may_write(&token));
-    match (may_read, method.is_safe() || (may_write && !is_password)) {
+    match (may_read, request.method().is_safe() || (may_write && !is_password)) {
         (true, true) => None,
         (true, false) => Some(api_error::forbidden()),
-        (false, _) => Some(api_error::unauthorized(accepts_password)),
+        (false, _) => {
+            guess.count_wrong();
+            Some(api_error::unauthorized(accepts_password))
+        }
     }
 }

@@ -1,10 +1,6 @@
 //! The webhook handler: converts an HTTP request to a [`Callback`], within limits, and the outcome to a response.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -17,7 +13,9 @@ use tokio::sync::SemaphorePermit;
 
 use super::{
     body::{self, MAX_BODY},
+    client_address::client_address,
     connection,
+    guess::Guess,
     response::{self, RequestError},
 };
 use crate::{
@@ -29,6 +27,8 @@ use crate::{
     receive::{ReceiveError, receive},
     router::Route,
     signature::VerifyError,
+    url_token,
+    verifier::Unverified,
 };
 
 /// ARCHITECTURE.md, "Limits".
@@ -38,8 +38,15 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// Handles every request of the public listener except health checks.
 pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
+    let path = request.uri().path();
+    // A token in the path is a guess, even below a path that does not exist.
+    let guess = path.contains(url_token::SEGMENT).then(|| Guess::new(&request, &gateway));
+    if let Some(Err(limited)) = guess.as_ref().map(Guess::check) {
+        return response::too_many_requests(limited.retry_after);
+    }
     // Matches the raw path, without decoding or normalization, so that an endpoint has exactly one path.
-    let Some(route) = gateway.route(request.uri().path()) else {
+    let Some(route) = gateway.route(path) else {
+        guess.as_ref().map(Guess::count_wrong);
         return response::request_error(RequestError::NotFound);
     };
     let endpoint = route.endpoint;

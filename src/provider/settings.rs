@@ -8,7 +8,7 @@ use super::{Provider, Spec};
 use crate::{
     env::{
         Findings,
-        values::{NETWORKS_EXPECTED, SECRET_EXPECTED, is_placeholder, items, network},
+        values::{NETWORKS_EXPECTED, SECRET_EXPECTED, WEAK_SECRET, is_placeholder, is_weak, items, network},
     },
     secret::Secret,
     signature::Scheme,
@@ -78,15 +78,30 @@ impl<'s> Settings<'s> {
         }
     }
 
+    /// [`Settings::secrets`] that a person chose, in all or in the part that `secret` selects. One that can be guessed is a problem.
+    pub fn chosen_secrets(&mut self, name: &str, secret: impl Fn(&str) -> &str) -> Vec<Secret> {
+        let secrets = self.secrets(name);
+        self.reject_weak(name, secrets.iter().map(|one| secret(one.text())));
+        secrets
+    }
+
+    /// Reports secrets that a person chose and that can be guessed.
+    pub fn reject_weak<'t, T: Iterator<Item = &'t str>>(&mut self, name: &str, mut secrets: T) {
+        if secrets.any(|secret| !is_placeholder(secret) && is_weak(secret)) {
+            self.problem(name, WEAK_SECRET);
+        }
+    }
+
     /// The tokens that may end the URL.
     pub fn url_tokens(&mut self) -> Vec<Secret> {
         let tokens = self.secrets("URL_TOKEN");
         let fits = |token: &Secret| {
             token.text().len() >= MIN_URL_TOKEN
+                && !is_weak(token.text())
                 && token.bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte))
         };
         if !tokens.iter().all(fits) {
-            self.problem("URL_TOKEN", "expected 32 characters or more, of A-Z, a-z, 0-9, `-`, `_`, `.` and `~`");
+            self.problem("URL_TOKEN", "expected 32 random characters or more, of A-Z, a-z, 0-9, `-`, `_`, `.` and `~`; `openssl rand -hex 32` makes one");
         }
         tokens
     }

@@ -51,7 +51,7 @@ impl SignedBody {
         if !header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             settings.problem("SIGNATURE_HEADER", "expected the name of a header");
         }
-        let secrets = settings.secrets("WEBHOOK_SECRET");
+        let secrets = settings.chosen_secrets("WEBHOOK_SECRET", |secret| secret);
         Self {
             keys: secrets.iter().map(|secret| HmacSha256Key::new(secret.bytes())).collect(),
             secrets,

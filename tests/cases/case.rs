@@ -85,7 +85,7 @@ pub(crate) fn path(case: &Fixture) -> String {
 fn variables(case: &Fixture) -> Vec<(String, String)> {
     let prefix = case.spec.prefix();
     let own = case.request.settings.iter().map(|(name, value)| (format!("{prefix}_{name}"), value.clone()));
-    own.chain(case.spec.generate_variables("__OTHER__", &[7; 32])).collect()
+    own.chain(case.spec.generate_variables("__OTHER__", &crate::support::random(7))).collect()
 }
 
 /// A gateway for this case only, on an existing database.

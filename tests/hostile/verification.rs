@@ -1,7 +1,11 @@
 //! Work that a request without a valid signature can cause.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
@@ -9,7 +13,12 @@ use waybill::{
     time::Timestamp,
 };
 
-use crate::support::callback::received;
+use crate::support::{
+    callback::received,
+    client::{self, Response},
+    database::{Backend, Database},
+    gateway::{Gateway, OPS_TOKEN},
+};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -56,4 +65,127 @@ fn forged_request_costs_a_bounded_number_of_hashes() {
     let forged = fastest(3, || assert!(endpoint.verify(&callback).is_err()));
     println!("a forged request: {forged:?}; one hash of its body: {one_pass:?}");
     assert!(forged < one_pass * 60, "{forged:?} for a request whose body is hashed in {one_pass:?}");
+}
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+const BASIC: &str = "waybill:sw-basic-password-01";
+const SECRET: &str = "sw-shared-secret-0123456789";
+const URL_TOKEN: &str = "vurl-0123456789abcdef0123456789abcdef";
+
+/// A gateway that accepts every kind of credential, behind a proxy that adds the client's address.
+fn with_credentials() -> Gateway {
+    let variables = owned(&[
+        ("SIGNALWIRE_BASIC_AUTH", BASIC),
+        ("SIGNALWIRE_WEBHOOK_SECRET", SECRET),
+        ("VONAGE_URL_TOKEN", URL_TOKEN),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ]);
+    Gateway::limited(Database::new(Backend::Sqlite), Timestamp::from_seconds(1_000).expect("an instant"), &variables)
+}
+
+fn basic(pair: &str) -> (String, String) {
+    ("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair)))
+}
+
+/// After a few wrong credentials a network gets 429 before any is compared, so that even the right one is refused. Other networks, and
+/// clients without credentials, notice nothing.
+#[test]
+fn credentials_cannot_be_guessed_without_limit() {
+    const CALLBACK: &[u8] = br#"{"id":"m1","project_id":"p","status":"sent"}"#;
+    const RECEIPT: &[u8] = br#"{"messageId":"m1","status":"delivered"}"#;
+    type Send = fn(&Gateway, &str, &str) -> Response;
+    let public: [(&str, &str, Send); 3] = [
+        ("Basic", BASIC, |gateway, pair, client| gateway.post("/webhooks/signalwire", &[basic(pair), from(client)], CALLBACK)),
+        ("?secret=", SECRET, |gateway, secret, client| {
+            gateway.post(&format!("/webhooks/signalwire?secret={secret}"), &[from(client)], CALLBACK)
+        }),
+        ("the URL token", URL_TOKEN, |gateway, token, client| {
+            gateway.post(&format!("/webhooks/vonage/t/{token}"), &[from(client)], RECEIPT)
+        }),
+    ];
+    let operations: [(&str, &str, Send); 3] = [
+        ("the bearer token", OPS_TOKEN, |gateway, token, client| {
+            let bearer = format!("Bearer {token}");
+            client::get(gateway.running().ops, "/api/messages", &[("Authorization", &bearer), ("X-Forwarded-For", client)])
+        }),
+        ("the password of a page", OPS_TOKEN, |gateway, token, client| {
+            let (name, value) = basic(&format!("x:{token}"));
+            client::get(gateway.running().ops, "/messages", &[(&name, &value), ("X-Forwarded-For", client)])
+        }),
+        ("the password of the API's document", OPS_TOKEN, |gateway, token, client| {
+            let (name, value) = basic(&format!("x:{token}"));
+            client::get(gateway.running().ops, "/openapi.json", &[(&name, &value), ("X-Forwarded-For", client)])
+        }),
+    ];
+    for (credential, right, send) in public.into_iter().chain(operations) {
+        let gateway = with_credentials();
+        let guesses = (0..1_000).take_while(|number| send(&gateway, &format!("wrong:{number}"), "203.0.113.9").status != 429);
+        let guesses = guesses.count();
+        assert!((1..=30).contains(&guesses), "{credential}: {guesses} guesses");
+        let refused = send(&gateway, right, "203.0.113.10");
+        assert_eq!((refused.status, refused.header("Retry-After").is_some()), (429, true), "{credential}");
+        for number in 0..50 {
+            assert_eq!(send(&gateway, right, "198.51.100.7").status, 200, "{credential}, {number} from another network");
+        }
+        let without = gateway.post("/webhooks/signalwire", &[from("203.0.113.9")], CALLBACK);
+        assert_eq!(without.status, 401, "{credential}: a request without credentials is challenged");
+        gateway.set_clock(Timestamp::from_seconds(1_130).expect("an instant"));
+        assert_eq!(send(&gateway, right, "203.0.113.9").status, 200, "{credential}, later");
+    }
+}
+
+fn from(client: &str) -> (String, String) {
+    ("X-Forwarded-For".to_owned(), client.to_owned())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Forged bodies of the largest size from one network, beside honest callers of another.
+#[test]
+fn forged_bodies_delay_no_other_network() {
+    let keys: Vec<String> = (0..8).map(|number| format!("PSK{number}f1c9a0e5b7d42688c14d2a96f0b7e35")).collect();
+    let urls: Vec<String> = (0..4).map(|number| format!("https://user:pass@hooks{number}.example.com:8443")).collect();
+    let variables = owned(&[
+        ("SIGNALWIRE_SIGNING_KEY", &keys.join(",")),
+        ("WEBHOOK_BASE_URL", &urls.join(",")),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ]);
+    let now = Timestamp::from_seconds(1_000).expect("an instant");
+    let gateway = &Gateway::limited(Database::new(Backend::Sqlite), now, &variables);
+    let endpoint = gateway.endpoint("/webhooks/signalwire");
+    let honest = |number: usize| {
+        let body = format!(r#"{{"id":"m{number}","project_id":"p","status":"sent"}}"#);
+        let mut outgoing = endpoint.outgoing("POST", "/webhooks/signalwire", "application/json", body);
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        outgoing.headers.push(from("198.51.100.7"));
+        let started = Instant::now();
+        assert_eq!(gateway.send(&outgoing).status, 200, "callback {number}");
+        started.elapsed()
+    };
+    let alone = median((0..60).map(honest).collect());
+    let mut forged = forged(endpoint);
+    forged.headers.push(from("203.0.113.9"));
+    let is_over = AtomicBool::new(false);
+    let (beside, sent) = std::thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            let mut sent = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                assert!([401, 429].contains(&gateway.send(&forged).status));
+                sent += 1;
+            }
+            sent
+        });
+        let beside = median((60..180).map(honest).collect());
+        is_over.store(true, Ordering::Relaxed);
+        (beside, attack.join().expect("an attacker"))
+    });
+    println!("median alone {alone:?}, beside {sent} forged bodies of 256 KiB {beside:?}");
+    assert!(sent > 0);
+    assert!(beside < alone * 10 + Duration::from_millis(50), "{beside:?} beside the attack, {alone:?} alone");
 }

@@ -24,7 +24,7 @@ const TRAFFIC: &str = "
     FROM m";
 
 fn gateway() -> Gateway {
-    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &[1; 32]));
+    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &crate::support::random(1)));
     // The wall clock: the newest rows are from now.
     let gateway = Gateway::start_on(Database::new(Backend::Sqlite), Clock::System.now(), &proofs.collect::<Vec<_>>());
     for fixture in Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_sendable) {

@@ -292,6 +292,39 @@ fn url_to_paste_names_its_token_variable() {
     );
 }
 
+/// A secret that a person chooses must not be guessable. Those of vendors have their own forms.
+#[test]
+fn weak_credentials_are_problems() {
+    for weak in ["ab1", "hunter2hunter2", "abcabcabcabcabcabcabcabcabcabcabcabcabc", "swordfishswordfish"] {
+        let pair = format!("a-long-user-name:{weak}");
+        for (variable, value) in [
+            ("OPS_TOKEN", weak),
+            ("OPS_READ_TOKEN", weak),
+            ("SIGNALWIRE_BASIC_AUTH", &pair),
+            ("SIGNALWIRE_WEBHOOK_SECRET", weak),
+            ("SIGNALWIRE_URL_TOKEN", weak),
+            ("VONAGE__ACME__URL_TOKEN", weak),
+            ("MIFUMO_WEBHOOK_SECRET", weak),
+            ("CONVERSATION_WEBHOOK_SECRET", weak),
+            ("RESEND_WEBHOOK_SECRET", weak),
+        ] {
+            let Err(Problems(found)) = load(&[(variable, value)]) else { panic!("{variable}={value} is accepted") };
+            assert!(found.iter().all(|finding| finding.variable == variable), "{found:?}");
+            let text = found.iter().map(ToString::to_string).collect::<String>();
+            assert!(text.contains("openssl rand -hex 32") && !text.contains(weak), "{text}");
+        }
+    }
+    assert!(problems(&[("TWILIO_AUTH_TOKEN", "12345"), ("VONAGE_SIGNATURE_SECRET", "abcd1234abcd")]).is_empty());
+    let nine = vec![TOKEN; 9].join(",");
+    assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", &nine)]), ["TWILIO_AUTH_TOKEN"], "more secrets than a rotation needs");
+    let urls = vec!["https://h"; 5].join(",");
+    assert_eq!(
+        problems(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__WEBHOOK_BASE_URL", &urls)]),
+        ["TWILIO__WEBHOOK_BASE_URL"],
+        "more addresses than a move needs"
+    );
+}
+
 #[test]
 fn endpoints_never_share_a_path() {
     let same = [("TWILIO_AUTH_TOKEN", TOKEN), ("RESEND_WEBHOOK_SECRET", SECRET), ("TWILIO_WEBHOOK_URL", "/webhooks/resend")];

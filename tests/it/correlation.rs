@@ -13,7 +13,7 @@ use crate::support::{
     callback::signed,
     client,
     database::Database,
-    gateway::{Gateway, OPS_TOKEN},
+    gateway::{Gateway, OPS_TOKEN, verifier},
     twilio::{self, TOKEN},
 };
 
@@ -365,7 +365,7 @@ crate::databases! {
                 let author = Author { actor: Actor::Ops, at: Timestamp::from_seconds(0).expect("an instant") };
                 let deadline = std::time::Duration::from_secs(30);
                 let (received, registered) =
-                    futures_util::future::join(receive(&here, &endpoint, &callback, deadline), there.register(vec![registration], author)).await;
+                    futures_util::future::join(receive((verifier(), &here), &endpoint, &callback, deadline), there.register(vec![registration], author)).await;
                 assert!(received.is_ok() && registered.is_ok());
             }
         });

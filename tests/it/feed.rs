@@ -20,7 +20,7 @@ use crate::support::{
     callback::signed,
     client,
     database::{Backend, Database},
-    gateway::{Gateway, OPS_TOKEN, PUBLIC_URL},
+    gateway::{Gateway, OPS_TOKEN, PUBLIC_URL, verifier},
     twilio,
 };
 
@@ -121,7 +121,7 @@ crate::databases! {
                 let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
                 let callback = signed(endpoint, endpoint.path(), body, "", at);
                 // With concurrent writers a request may fail. It is retried, as by a provider.
-                let is_stored = |_| runtime.block_on(receive(store, endpoint, &callback, TIMEOUT)).is_ok();
+                let is_stored = |_| runtime.block_on(receive((verifier(), store), endpoint, &callback, TIMEOUT)).is_ok();
                 assert!((0..20).any(is_stored), "not stored in 20 attempts");
             }
         };

@@ -21,7 +21,7 @@ fn now() -> Timestamp {
 }
 
 fn variables() -> Vec<(String, String)> {
-    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &[1; 32]));
+    let proofs = providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &crate::support::random(1)));
     proofs.collect()
 }
 

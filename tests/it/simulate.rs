@@ -18,7 +18,7 @@ use crate::{
 
 /// A secret for every setting that takes one.
 pub(crate) fn secrets() -> Vec<(String, String)> {
-    providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &[7; 32])).collect()
+    providers::ALL.iter().flat_map(|spec| spec.generate_variables("_", &crate::support::random(7))).collect()
 }
 
 /// A gateway with the system clock, because signatures contain the time of the other process.

@@ -17,6 +17,7 @@ use waybill::{
 use crate::support::{
     callback::{received, signed},
     database::{Database, Lock},
+    gateway::verifier,
     twilio::TOKEN,
 };
 
@@ -61,7 +62,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// Receives callbacks concurrently, so that they queue and form batches.
 pub fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, ReceiveError>> {
-    let received = run(join_all(callbacks.iter().map(|callback| receive(store, endpoint, callback, TIMEOUT))));
+    let received = run(join_all(callbacks.iter().map(|callback| receive((verifier(), store), endpoint, callback, TIMEOUT))));
     received.into_iter().map(|received| received.map(|received| received.committed)).collect()
 }
 
@@ -146,7 +147,7 @@ crate::databases! {
             let (callbacks, endpoint) = (&callbacks, &endpoint);
             (0..callbacks.len()).map(move |n| {
                 let index = (n * (2 * place + 1) + place * 37) % callbacks.len();
-                receive(store, endpoint, &callbacks[index], TIMEOUT)
+                receive((verifier(), store), endpoint, &callbacks[index], TIMEOUT)
             })
         });
         let outcomes = run(join_all(received));
@@ -161,7 +162,7 @@ crate::databases! {
         let callback = status(&endpoint, "SM1", "sent");
         // Without the lock the writer could commit before the caller is cancelled.
         let lock = database.lock();
-        let late = run(receive(&store, &endpoint, &callback, Duration::ZERO));
+        let late = run(receive((verifier(), &store), &endpoint, &callback, Duration::ZERO));
         assert!(matches!(late, Err(ReceiveError::Late)));
         lock.release();
         store.close();
@@ -175,7 +176,7 @@ crate::databases! {
         let (mut stored, mut rejected, mut timed_out) = (0, 0, 0);
         run(async {
             let mut pending: FuturesUnordered<_> =
-                callbacks.iter().map(|callback| receive(&store, &endpoint, callback, TIMEOUT)).collect();
+                callbacks.iter().map(|callback| receive((verifier(), &store), &endpoint, callback, TIMEOUT)).collect();
             while let Some(outcome) = pending.next().await {
                 match outcome {
                     Ok(_) => stored += 1,
@@ -203,7 +204,7 @@ crate::databases! {
     fn closed_store_rejects_records(database) {
         let (store, endpoint) = (open(&database), endpoint());
         store.close();
-        let rejected = run(receive(&store, &endpoint, &status(&endpoint, "SM1", "sent"), TIMEOUT));
+        let rejected = run(receive((verifier(), &store), &endpoint, &status(&endpoint, "SM1", "sent"), TIMEOUT));
         assert!(matches!(rejected, Err(ReceiveError::NotStored(StoreError::Unavailable))));
     }
 

@@ -1,6 +1,9 @@
 //! A complete gateway with a private database, free ports and a manual clock. When it stops, its metrics must be conserved.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::Value;
 use waybill::{
@@ -9,6 +12,7 @@ use waybill::{
     http::{Running, Server},
     signature::Outgoing,
     time::{Clock, ManualClock, Timestamp},
+    verifier::Verifier,
 };
 
 use super::{
@@ -19,6 +23,12 @@ use super::{
 
 pub const OPS_TOKEN: &str = "test-ops-token-0123456789";
 pub const PUBLIC_URL: &str = "https://hooks.example.com";
+
+/// A verifier without a limit of guesses, for tests of the store.
+pub fn verifier() -> &'static Verifier {
+    static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::new(0));
+    &VERIFIER
+}
 
 /// A running gateway and its database.
 pub struct Gateway {
@@ -141,6 +151,9 @@ pub fn start(database_url: &str, clock: Clock, variables: &[(String, String)]) -
 /// Starts a gateway with the given limit of rejected requests, or with the default one.
 pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, String)], limit: Option<u64>) -> Running {
     start_changed(database_url, clock, variables, |config| {
+        if limit == Some(0) {
+            config.guesses_per_minute = 0;
+        }
         config.rejections_per_minute = limit.unwrap_or(config.rejections_per_minute);
     })
 }

@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageError {
     Unauthorized,
+    TooManyGuesses,
     NotFound,
     InvalidFilter,
     ReadOnly,
@@ -30,6 +31,7 @@ impl PageError {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Unauthorized => "Log in",
+            Self::TooManyGuesses => "Too many attempts",
             Self::NotFound => "Page not found",
             Self::InvalidFilter => "Invalid filter",
             Self::ReadOnly => "Read-only access",
@@ -47,6 +49,7 @@ impl PageError {
             Self::Unauthorized => {
                 "Enter any user name, and the ops token as the password. The token is the value of OPS_TOKEN or the content of the file waybill.ops-token beside the database."
             }
+            Self::TooManyGuesses => "Too many wrong tokens were sent from your network. Wait a minute, and reload this page.",
             Self::NotFound => "There is nothing at this address. The record may have been deleted after its retention period.",
             Self::InvalidFilter => "A filter has an unknown value. Go back and choose another one.",
             Self::ReadOnly => {
@@ -72,6 +75,7 @@ impl PageError {
     fn status(self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidFilter => StatusCode::BAD_REQUEST,
             Self::ReadOnly | Self::CrossSite | Self::FormExpired => StatusCode::FORBIDDEN,
@@ -100,7 +104,14 @@ impl ErrorPage {
 
     /// For clients that are not logged in: shows nothing about this gateway.
     pub(super) fn unauthorized() -> Self {
-        let error = PageError::Unauthorized;
+        Self::anonymous(PageError::Unauthorized)
+    }
+
+    pub(super) fn too_many_guesses() -> Self {
+        Self::anonymous(PageError::TooManyGuesses)
+    }
+
+    fn anonymous(error: PageError) -> Self {
         let now: Timestamp = Clock::System.now();
         let title = error.title().to_owned();
         let layout = Layout { title, section: None, now, may_write: true, is_unverified: false, search: String::new() };
@@ -118,6 +129,9 @@ impl ResponseError for ErrorPage {
         if self.error == PageError::Unauthorized {
             let challenge = header::HeaderValue::from_static(r#"Basic realm="waybill", charset="UTF-8""#);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if self.error == PageError::TooManyGuesses {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
         }
         response
     }

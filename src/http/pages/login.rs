@@ -6,7 +6,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap},
+    http::header,
     middleware::Next,
     web::{Data, Form, Query},
 };
@@ -22,20 +22,28 @@ use crate::{
     http::{
         connection,
         credentials::{Credentials, credentials},
+        guess::Guess,
     },
 };
 
 /// Session cookie, set by a login link.
 const COOKIE: &str = "waybill-session=";
 
-fn login(gateway: &Gateway, headers: &HeaderMap) -> Option<Login> {
-    let valid = credentials(headers).filter(|given| gateway.may_read(&given.token));
-    if let Some(Credentials { token, is_password }) = valid {
-        return Some(Login { may_write: gateway.may_write(&token), by_browser: is_password });
+fn login(gateway: &Gateway, request: &HttpRequest) -> Result<Login, ErrorPage> {
+    let headers = request.headers();
+    if let Some(Credentials { token, is_password }) = credentials(headers) {
+        let guess = Guess::new(request, gateway);
+        guess.check().map_err(|_| ErrorPage::too_many_guesses())?;
+        if gateway.may_read(&token) {
+            return Ok(Login { may_write: gateway.may_write(&token), by_browser: is_password });
+        }
+        guess.count_wrong();
     }
+    // A session's key is random, and cannot be guessed.
     let cookies = headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut keys = cookies.filter_map(|cookie| cookie.trim().strip_prefix(COOKIE));
-    keys.any(|key| gateway.login_link.is_session(key.as_bytes())).then_some(Login { may_write: true, by_browser: true })
+    let is_session = keys.any(|key| gateway.login_link.is_session(key.as_bytes()));
+    if is_session { Ok(Login { may_write: true, by_browser: true }) } else { Err(ErrorPage::unauthorized()) }
 }
 
 /// Passes requests with a valid login.
@@ -44,8 +52,9 @@ pub(super) async fn require(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let Some(login) = login(&gateway, request.headers()) else {
-        return Ok(request.into_response(ErrorPage::unauthorized().error_response()).map_into_right_body());
+    let login = match login(&gateway, request.request()) {
+        Ok(login) => login,
+        Err(denied) => return Ok(request.into_response(denied.error_response()).map_into_right_body()),
     };
     connection::note_login(&request);
     request.extensions_mut().insert(login);
@@ -73,7 +82,7 @@ pub(super) async fn by_link(
         return Ok(response.insert_header((header::SET_COOKIE, cookie)).finish());
     }
     // A browser that is logged in already, or sends the token here, continues to the overview.
-    login(&gateway, request.headers()).map(|_| response.finish()).ok_or_else(ErrorPage::unauthorized)
+    login(&gateway, &request).map(|_| response.finish())
 }
 
 /// A form submitted from one of our pages by a client that may make changes. Every handler that changes something takes one.

@@ -87,10 +87,12 @@ fn connect(settings: &mut Settings<'_>) -> Option<Box<dyn Provider>> {
     let signs_by_svix = svix::SCHEME.is_among(&schemes);
     let keys: Vec<svix::Key> =
         secrets.iter().enumerate().filter_map(|(index, secret)| svix::Key::decode(secret.text(), index)).collect();
+    // `whpk_` and `whsk_` are keys of Svix's asymmetric signatures, which Resend does not use; the first is public.
+    let is_svix = |secret: &&Secret| ["whsec_", "whpk_", "whsk_"].iter().any(|prefix| secret.text().starts_with(prefix));
+    // Those of the vendor are random; any other text was chosen.
+    settings.reject_weak("WEBHOOK_SECRET", secrets.iter().filter(|secret| !is_svix(secret)).map(Secret::text));
     if signs_by_svix && keys.len() < secrets.len() {
         let expected = "a Svix secret, `whsec_` and base64 (or RESEND_SIGNATURE_SCHEMES=body-sha256)";
-        // `whpk_` and `whsk_` are keys of Svix's asymmetric signatures, which Resend does not use; the first is public.
-        let is_svix = |secret: &&Secret| ["whsec_", "whpk_", "whsk_"].iter().any(|prefix| secret.text().starts_with(prefix));
         let broken = secrets.iter().filter(is_svix).any(|secret| svix::Key::decode(secret.text(), 0).is_none());
         if broken || schemes.len() == 1 {
             settings.problem("WEBHOOK_SECRET", expected);

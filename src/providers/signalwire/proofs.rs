@@ -53,7 +53,8 @@ impl Proofs {
     pub(super) fn new(settings: &mut Settings<'_>) -> Self {
         let signing_keys = settings.secrets("SIGNING_KEY");
         let key = |(index, secret)| Key::new(secret, Algorithm::HmacSha1, index);
-        let credentials = settings.secrets("BASIC_AUTH");
+        let credentials =
+            settings.chosen_secrets("BASIC_AUTH", |pair| pair.split_once(':').map_or(pair, |(_, password)| password));
         let is_pair = |secret: &Secret| {
             secret.text().split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty())
         };
@@ -65,7 +66,7 @@ impl Proofs {
             body_keys: signing_keys.iter().map(url_body::Key::new).collect(),
             signing_keys,
             credentials,
-            secrets: settings.secrets("WEBHOOK_SECRET"),
+            secrets: settings.chosen_secrets("WEBHOOK_SECRET", |secret| secret),
             url_tokens: settings.url_tokens(),
             allowed_ips: settings.networks("ALLOWED_IPS"),
             require: requirement(settings),

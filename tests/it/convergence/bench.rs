@@ -23,7 +23,7 @@ use super::{
     facts::{BASE, ID, MAPPED},
     wire,
 };
-use crate::support::database::Database;
+use crate::support::{database::Database, gateway::verifier};
 
 const VARIABLES: [(&str, &str); 12] = [
     ("WEBHOOK_BASE_URL", "https://hooks.example.com"),
@@ -151,7 +151,7 @@ impl Bench {
         let timeout = Duration::from_secs(30);
         let received = arrivals.iter().map(|arrival| {
             let endpoint = &self.endpoints[case.messages[arrival.message].provider];
-            receive(&self.stores[arrival.writer], endpoint, &callbacks[arrival.message][arrival.request], timeout)
+            receive((verifier(), &self.stores[arrival.writer]), endpoint, &callbacks[arrival.message][arrival.request], timeout)
         });
         for outcome in self.runtime.block_on(join_all(received)) {
             assert!(!outcome.expect("stored").committed.is_quarantined(), "every request is parsed");

@@ -12,7 +12,7 @@ use waybill::{
 
 use crate::{
     store::{endpoint, open, run, signed_form},
-    support::database::Database,
+    support::{database::Database, gateway::verifier},
 };
 
 const GATEWAYS: usize = 3;
@@ -101,7 +101,7 @@ crate::databases! {
             let endpoint = &endpoint;
             (0..MESSAGES).map(move |message| async move {
                 for callback in statuses_for(endpoint, gateway, message) {
-                    receive(store, endpoint, &callback, TIMEOUT).await.expect("stored");
+                    receive((verifier(), store), endpoint, &callback, TIMEOUT).await.expect("stored");
                 }
             })
         });
@@ -121,7 +121,7 @@ crate::databases! {
         let writes = stores.iter().enumerate().flat_map(|(gateway, store)| {
             let endpoint = &endpoint;
             let callbacks = (0..MESSAGES).flat_map(move |message| statuses_for(endpoint, gateway, message));
-            callbacks.map(move |callback| async move { receive(store, endpoint, &callback, TIMEOUT).await })
+            callbacks.map(move |callback| async move { receive((verifier(), store), endpoint, &callback, TIMEOUT).await })
         });
         assert!(run(join_all(writes)).iter().all(Result::is_ok));
         let messages = stored_events(&database);

@@ -71,8 +71,8 @@ pub async fn receive(
     Ok(Received { committed, reply, budget: admission.budget })
 }
 
-fn prepare<'e>((verifier, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
-    let verified = verifier.verify(endpoint, callback)?;
+fn prepare<'e>((limits, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
+    let verified = limits.verify(endpoint, callback)?;
     endpoint.count_verified(&verified);
     let admission = Admission::new(store, endpoint, &verified)?;
     let Parsed { reply, events } = endpoint.parse(&verified);

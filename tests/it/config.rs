@@ -315,9 +315,9 @@ fn weak_credentials_are_problems() {
         }
     }
     assert!(problems(&[("TWILIO_AUTH_TOKEN", "12345"), ("VONAGE_SIGNATURE_SECRET", "abcd1234abcd")]).is_empty());
-    let nine = vec![TOKEN; 9].join(",");
+    let nine = [TOKEN; 9].join(",");
     assert_eq!(problems(&[("TWILIO_AUTH_TOKEN", &nine)]), ["TWILIO_AUTH_TOKEN"], "more secrets than a rotation needs");
-    let urls = vec!["https://h"; 5].join(",");
+    let urls = ["https://h"; 5].join(",");
     assert_eq!(
         problems(&[("TWILIO_AUTH_TOKEN", TOKEN), ("TWILIO__WEBHOOK_BASE_URL", &urls)]),
         ["TWILIO__WEBHOOK_BASE_URL"],

@@ -14,6 +14,7 @@ use strum::VariantArray;
 use tokio::sync::Semaphore;
 
 use crate::{
+    body_room::BodyRoom,
     config::Config,
     endpoint::{Endpoint, EndpointConfig},
     login_link::LoginLink,
@@ -29,9 +30,6 @@ use crate::{
     time::{Clock, Timestamp},
     verifier::Verifier,
 };
-
-/// Bodies in progress may take 128 MiB. Bytes are counted as they arrive, so that a client that sends none takes no room.
-const MAX_BODY_KIB: usize = 128 << 10;
 
 /// Event streams that may be open at once: each queries the database once a second.
 const MAX_STREAMS: usize = 32;
@@ -80,8 +78,7 @@ pub struct Gateway {
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
     pub timeout: Duration,
-    /// Room for bodies in progress, in KiB.
-    pub body_room: Semaphore,
+    pub body_room: BodyRoom,
     /// Event streams that may still be opened.
     pub streams: Arc<Semaphore>,
     pub queries: QueryLimits,
@@ -113,7 +110,7 @@ impl Gateway {
             store,
             clock,
             timeout: config.timeout,
-            body_room: Semaphore::new(MAX_BODY_KIB),
+            body_room: BodyRoom::new(config.connections.bodies),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             queries: QueryLimits::default(),
             health_turn: Semaphore::new(1),

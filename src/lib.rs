@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod admission;
+pub mod body_room;
 pub mod build_info;
 pub mod callback;
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod log_throttle;
 pub mod login_link;
 pub mod mask;
 pub mod metrics;
+pub mod network;
 pub mod network_limiter;
 pub mod ops_token;
 pub mod provider;

@@ -25,11 +25,39 @@ pub struct ConnectionLimits {
     pub evicts_requests: bool,
 }
 
+/// Limits of the bodies of callbacks.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// KiB of all bodies in progress.
+    pub max_kib: usize,
+    /// KiB of the bodies of one network that did not arrive with their heads.
+    pub max_kib_of_network: usize,
+    /// Time to receive a body.
+    pub time: Duration,
+    /// Time before the least rate applies.
+    pub grace: Duration,
+    /// The least rate.
+    pub kib_per_second: u32,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            max_kib: 128 << 10,
+            max_kib_of_network: 32 << 10,
+            time: Duration::from_secs(5),
+            grace: Duration::from_secs(2),
+            kib_per_second: 64,
+        }
+    }
+}
+
 /// Limits of both listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
     pub public: ConnectionLimits,
     pub ops: ConnectionLimits,
+    pub bodies: BodyLimits,
 }
 
 impl Default for Connections {
@@ -49,6 +77,6 @@ impl Default for Connections {
         // A replay of many requests takes minutes.
         let ops =
             ConnectionLimits { max: 256, max_of_network: 128, request: Duration::from_mins(10), evicts_requests: true, ..public };
-        Self { public, ops }
+        Self { public, ops, bodies: BodyLimits::default() }
     }
 }

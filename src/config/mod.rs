@@ -9,7 +9,7 @@ pub mod variables;
 
 use std::{net::SocketAddr, time::Duration};
 
-pub use connections::{ConnectionLimits, Connections};
+pub use connections::{BodyLimits, ConnectionLimits, Connections};
 use ipnet::IpNet;
 use reader::Reader;
 

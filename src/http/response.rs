@@ -135,7 +135,7 @@ pub(super) fn request_error(error: RequestError) -> HttpResponse {
         RequestError::TooLarge => close_after(failure(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")),
         RequestError::UnsupportedEncoding => close_after(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")),
         RequestError::Malformed => close_after(failure(StatusCode::BAD_REQUEST, "bad_request")),
-        RequestError::Overloaded => unavailable(),
+        RequestError::Overloaded => close_after(unavailable()),
         RequestError::Panicked => failure(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
     }
 }

@@ -9,7 +9,6 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::SemaphorePermit;
 
 use super::{
     body::{self, MAX_BODY},
@@ -19,6 +18,7 @@ use super::{
     response::{self, RequestError},
 };
 use crate::{
+    body_room::BodyPermit,
     callback::Callback,
     endpoint::Endpoint,
     gateway::Gateway,
@@ -74,9 +74,10 @@ async fn respond(
 ) -> HttpResponse {
     let endpoint = route.endpoint;
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
+    let client = client_address(request, gateway);
     // Held until the request is answered.
-    let mut body_permit = None;
-    let callback = match read_callback(request, payload, gateway, route, &mut body_permit).await {
+    let permit = gateway.body_room.permit(client);
+    let callback = match read_callback(request, payload, gateway, route, &permit).await {
         Ok(callback) => callback,
         Err(ReadError::Request(error)) => {
             tracing::warn!(provider, account, why = ?error, "request error");
@@ -127,12 +128,12 @@ impl From<RequestError> for ReadError {
     }
 }
 
-async fn read_callback<'g>(
+async fn read_callback(
     request: &HttpRequest,
     payload: Payload,
-    gateway: &'g Gateway,
+    gateway: &Gateway,
     route: Route<'_>,
-    body_permit: &mut Option<SemaphorePermit<'g>>,
+    permit: &BodyPermit<'_>,
 ) -> Result<Callback, ReadError> {
     let Route { endpoint, route, url_token } = route;
     let mut callback = Callback {
@@ -140,7 +141,7 @@ async fn read_callback<'g>(
         target: target(request).to_owned(),
         route,
         url_token,
-        client: client_address(request, gateway),
+        client: permit.client(),
         public_urls: Arc::clone(&endpoint.public_urls),
         headers: request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
         body: Bytes::new(),
@@ -153,7 +154,7 @@ async fn read_callback<'g>(
     if let Err(cause) = endpoint.check_head(&callback) {
         return Err(ReadError::Unsigned(Box::new(callback), cause));
     }
-    callback.body = body::read(payload, &gateway.body_room, body_permit).await?;
+    callback.body = body::read(payload, permit).await?;
     connection::note_body_received(request);
     callback.received_at = gateway.clock.now();
     Ok(callback)

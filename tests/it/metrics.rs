@@ -136,7 +136,8 @@ const STEPS: [Step; 19] = [
     (
         "exhausted memory for bodies",
         |g| {
-            let _all = g.running().gateway.body_room.try_acquire_many(128 << 10).expect("no request in progress");
+            let all = g.running().gateway.body_room.permit(None);
+            all.grow(128 << 20).expect("no request in progress");
             raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nContent-Length: 3", "abc")
         },
         503,

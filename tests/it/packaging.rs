@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use waybill::{config::variables, providers};
+use waybill::{
+    config::{Config, variables},
+    providers,
+};
 
 const FILES: [&str; 8] = [
     "Dockerfile",
@@ -80,6 +83,24 @@ fn packaging_uses_default_ports() {
         assert_contains("compose.yaml", &format!("- 127.0.0.1:{port}:{port}\n"));
         assert_contains("packaging/kubernetes.yaml", &format!("containerPort: {port} }}"));
     }
+}
+
+/// Every port of a pod is named by a rule that lists its clients, and no network is trusted before it is set.
+#[test]
+fn kubernetes_restricts_clients_and_proxies() {
+    let manifest = read("packaging/kubernetes.yaml");
+    let policy = manifest.split("---\n").find(|document| document.contains("kind: NetworkPolicy")).expect("a policy");
+    assert!(policy.contains("matchLabels: { app: waybill }") && policy.contains("policyTypes: [Ingress]"));
+    let rules: Vec<&str> = policy.split("    - from:\n").skip(1).collect();
+    for (rule, port) in rules.iter().zip(["callbacks", "operations"]) {
+        assert!(rule.contains("namespaceSelector:") && rule.contains(&format!("port: {port} }}")), "{rule}");
+        assert!(manifest.contains(&format!("name: {port}, containerPort")), "{port}");
+    }
+    assert_eq!((rules.len(), policy.matches("ports:").count()), (2, 2), "no rule without clients");
+    let value = manifest.split_once("name: TRUSTED_PROXIES, value: \"").expect("a value").1.split('"').next().expect("a value");
+    let env = [("TRUSTED_PROXIES", value)].into_iter().collect();
+    let problems = Config::inspect(&env).problems;
+    assert!(problems.iter().any(|problem| problem.variable == "TRUSTED_PROXIES"), "{value} is accepted");
 }
 
 /// Stop timeouts allow for the delay, ten seconds for requests in progress, and the last commit.

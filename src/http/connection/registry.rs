@@ -8,37 +8,21 @@ use std::{
 };
 
 use super::state::Connection;
-use crate::config::ConnectionLimits;
+use crate::{config::ConnectionLimits, network::Network};
 
-/// A network of peers. Trusted proxies, which carry the connections of all clients, are one.
+/// Clients that count as one. Trusted proxies do, because they carry the connections of all clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Network {
+pub(super) enum Peers {
     Proxies,
-    /// An IPv4 /24.
-    V4(u32),
-    /// An IPv6 /48, the greatest network that one client usually has.
-    V6(u64),
+    Network(Network),
 }
 
 /// Trusted proxies count as this many networks when connections are evicted.
 const WEIGHT_OF_PROXIES: usize = 8;
 
-impl Network {
-    fn of(peer: IpAddr, is_trusted: bool) -> Self {
-        match peer {
-            _ if is_trusted => Self::Proxies,
-            IpAddr::V4(address) => Self::V4(address.to_bits() >> 8),
-            IpAddr::V6(address) => {
-                let [first, second, third, ..] = address.segments();
-                Self::V6([first, second, third].into_iter().fold(0, |bits, segment| bits << 16 | u64::from(segment)))
-            }
-        }
-    }
-}
-
 pub(super) struct Registry {
     limits: ConnectionLimits,
-    networks: RefCell<HashMap<Network, Vec<Rc<Connection>>>>,
+    networks: RefCell<HashMap<Peers, Vec<Rc<Connection>>>>,
     total: Cell<usize>,
 }
 
@@ -50,13 +34,13 @@ impl Registry {
     /// Admits a connection. If there is no room, another one is evicted: of its own network if that has used up its share, otherwise of
     /// the network with most connections. `None` if all of those are being served.
     pub(super) fn admit(registry: &Rc<Self>, peer: IpAddr, is_trusted: bool) -> Option<Member> {
-        let network = Network::of(peer, is_trusted);
+        let peers = if is_trusted { Peers::Proxies } else { Peers::Network(Some(peer).into()) };
         let limits = registry.limits;
-        let of_network = registry.networks.borrow().get(&network).map_or(0, Vec::len);
-        let has_room = (is_trusted || of_network < limits.max_of_network || registry.evict_from(network))
+        let of_peers = registry.networks.borrow().get(&peers).map_or(0, Vec::len);
+        let has_room = (is_trusted || of_peers < limits.max_of_network || registry.evict_from(peers))
             && (registry.total.get() < limits.max || registry.evict());
         has_room.then(|| {
-            let connection = Rc::new(Connection::new(network, limits));
+            let connection = Rc::new(Connection::new(peers, limits));
             registry.insert(&connection);
             Member { registry: Rc::clone(registry), connection }
         })
@@ -64,7 +48,7 @@ impl Registry {
 
     fn insert(&self, connection: &Rc<Connection>) {
         let mut networks = self.networks.borrow_mut();
-        let members = networks.entry(connection.network).or_default();
+        let members = networks.entry(connection.peers).or_default();
         connection.place.set(Some(members.len()));
         members.push(Rc::clone(connection));
         self.total.set(self.total.get() + 1);
@@ -73,30 +57,29 @@ impl Registry {
     fn remove(&self, connection: &Connection) {
         let Some(place) = connection.place.take() else { return };
         let mut networks = self.networks.borrow_mut();
-        let Some(members) = networks.get_mut(&connection.network) else { return };
+        let Some(members) = networks.get_mut(&connection.peers) else { return };
         drop(members.swap_remove(place));
         if let Some(moved) = members.get(place) {
             moved.place.set(Some(place));
         }
         if members.is_empty() {
-            networks.remove(&connection.network);
+            networks.remove(&connection.peers);
         }
         self.total.set(self.total.get() - 1);
     }
 
     fn evict(&self) -> bool {
-        let weight = |network: &Network| if *network == Network::Proxies { WEIGHT_OF_PROXIES } else { 1 };
+        let weight = |peers: &Peers| if *peers == Peers::Proxies { WEIGHT_OF_PROXIES } else { 1 };
         let networks = self.networks.borrow();
-        let largest =
-            networks.iter().max_by_key(|(network, members)| members.len() / weight(network)).map(|(network, _)| *network);
+        let largest = networks.iter().max_by_key(|(peers, members)| members.len() / weight(peers)).map(|(peers, _)| *peers);
         drop(networks);
-        largest.is_some_and(|network| self.evict_from(network))
+        largest.is_some_and(|peers| self.evict_from(peers))
     }
 
     /// Evicts the connection that has waited longest without a complete request.
-    fn evict_from(&self, network: Network) -> bool {
+    fn evict_from(&self, peers: Peers) -> bool {
         let networks = self.networks.borrow();
-        let members = networks.get(&network).into_iter().flatten();
+        let members = networks.get(&peers).into_iter().flatten();
         let ranked = members.filter_map(|connection| Some((connection.eviction_rank()?, connection)));
         let victim = ranked.min_by_key(|(rank, _)| *rank).map(|(_, connection)| Rc::clone(connection));
         drop(networks);

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::registry::Network;
+use super::registry::Peers;
 use crate::config::ConnectionLimits;
 
 /// ARCHITECTURE.md, "Limits". What follows a head in the same read may be counted with it.
@@ -18,8 +18,8 @@ const MAX_AHEAD: usize = 16 << 10;
 /// Bytes of an unread body that are discarded after its response.
 const MAX_REST: usize = 512 << 10;
 
-/// Bytes that a connection reads at once, before other connections have their turn.
-const MAX_READ: usize = 16 << 10;
+/// A connection that has read this much is parsed before it reads more, so that actix's buffer keeps its first size of 8 KiB.
+const MAX_READ: usize = 4 << 10;
 
 /// A response that is being written has no deadline as long as the client accepts it.
 const NONE: Duration = Duration::from_hours(24 * 365);
@@ -49,7 +49,7 @@ enum Verdict {
 
 /// A connection, shared by its stream, its watch, its requests and the registry of its worker.
 pub(in crate::http) struct Connection {
-    pub(super) network: Network,
+    pub(super) peers: Peers,
     /// Its place among the connections of its network.
     pub(super) place: Cell<Option<usize>>,
     limits: ConnectionLimits,
@@ -70,10 +70,10 @@ pub(in crate::http) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(network: Network, limits: ConnectionLimits) -> Self {
+    pub(super) fn new(peers: Peers, limits: ConnectionLimits) -> Self {
         let now = Instant::now();
         Self {
-            network,
+            peers,
             place: Cell::new(None),
             limits,
             phase: Cell::new(Phase::Head),

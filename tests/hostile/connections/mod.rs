@@ -9,6 +9,7 @@ use waybill::time::Timestamp;
 
 use crate::support::{client, twilio};
 
+mod bodies;
 mod deadlines;
 mod heads;
 mod shares;

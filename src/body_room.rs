@@ -224,9 +224,12 @@ mod tests {
         BodyRoom::new(BodyLimits { max_kib: 100, max_kib_of_network: 50, ..BodyLimits::default() })
     }
 
-    fn listed<'r>(room: &'r BodyRoom, client: &str, kib: usize) -> BodyPermit<'r> {
+    /// A body that began so many seconds ago.
+    fn listed<'r>(room: &'r BodyRoom, client: &str, kib: usize, seconds: u64) -> BodyPermit<'r> {
         let permit = room.permit(client.parse().ok());
         permit.list();
+        let (id, started) = permit.listed.get().expect("listed");
+        room.lock().bodies.get_mut(&id).expect("listed").started = started - Duration::from_secs(seconds);
         permit.grow(kib << 10).expect("room");
         permit
     }
@@ -238,10 +241,10 @@ mod tests {
     #[test]
     fn slowest_of_the_network_gives_way_within_its_share() {
         let room = room();
-        let other = listed(&room, "192.0.2.1", 1);
-        let slow = listed(&room, "203.0.113.1", 10);
-        let fast = listed(&room, "203.0.113.2", 40);
-        let new = listed(&room, "203.0.113.3", 5);
+        let other = listed(&room, "192.0.2.1", 1, 9);
+        let slow = listed(&room, "203.0.113.1", 10, 2);
+        let fast = listed(&room, "203.0.113.2", 40, 2);
+        let new = listed(&room, "203.0.113.3", 5, 0);
         assert_eq!([&other, &slow, &fast, &new].map(is_evicted), [false, true, false, false]);
         assert_eq!(slow.grow(11 << 10), Err(NoRoom));
         drop((other, slow, fast, new));
@@ -251,9 +254,9 @@ mod tests {
     #[test]
     fn network_with_most_bytes_gives_way_when_the_room_is_full() {
         let room = room();
-        let honest = listed(&room, "192.0.2.1", 10);
-        let flood = [listed(&room, "203.0.113.1", 24), listed(&room, "203.0.113.2", 25)];
-        let rest = [listed(&room, "198.51.100.1", 20), listed(&room, "198.51.101.1", 20)];
+        let honest = listed(&room, "192.0.2.1", 10, 9);
+        let flood = [listed(&room, "203.0.113.1", 24, 1), listed(&room, "203.0.113.2", 25, 2)];
+        let rest = [listed(&room, "198.51.100.1", 20, 9), listed(&room, "198.51.101.1", 20, 9)];
         let new = room.permit("192.0.3.1".parse().ok());
         assert_eq!(new.grow(3 << 10), Ok(()), "a body that arrives with its head");
         assert!(!is_evicted(&honest) && rest.iter().all(|permit| !is_evicted(permit)));
@@ -263,7 +266,7 @@ mod tests {
     #[test]
     fn complete_bodies_stay() {
         let room = room();
-        let complete = [listed(&room, "203.0.113.1", 50), listed(&room, "203.0.112.1", 50)];
+        let complete = [listed(&room, "203.0.113.1", 50, 2), listed(&room, "203.0.112.1", 50, 2)];
         complete.iter().for_each(BodyPermit::complete);
         let new = room.permit(None);
         assert_eq!(new.grow(1), Err(NoRoom));

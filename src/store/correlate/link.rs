@@ -7,9 +7,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text as SqlText},
 };
 
-use super::scope::Scope;
 use crate::store::{
-    Options,
     db::{
         connection::{Connection, on_either},
         key::{MessageKey, with_id},
@@ -41,11 +39,6 @@ impl LinkRow {
     /// The key that all rows of its external id share.
     pub(crate) fn id_key(&self) -> MessageKey {
         MessageKey::new(&self.service_type, &self.account, &self.external_id, "")
-    }
-
-    /// Returns true if its callbacks may refer to a message in that scope by the message's reference.
-    pub(super) fn is_in(&self, scope: &Scope, options: &Options) -> bool {
-        scope.includes(&self.service_type, &self.account, &options.unscoped_accounts)
     }
 
     /// The method of its match; `database` for any that the gateway did not make.
@@ -92,16 +85,35 @@ pub(crate) fn link_rows_of_ids(connection: &mut Connection, ids: &BTreeSet<Messa
     }
 }
 
-/// Rows that carry one of these references and are not matched by it: unmatched, matched by time, or matched by a text that is not
-/// the reference of the matched message.
+/// Selects the rows that carry one of these references and are not matched by it: unmatched, matched by time, or matched by a text that
+/// is not the reference of the matched message.
+macro_rules! carrying {
+    ($references:expr) => {{
+        let is_own = m::matched_id.eq(m::message_id);
+        let is_other = m::matched_by.eq(EMBEDDED).and(c::reference.is_null().or(c::reference.ne(m::embedded_id)));
+        m::table
+            .left_join(c::table)
+            .filter(m::embedded_id.eq_any($references))
+            .filter(m::message_id.is_null().or(is_own.and(m::matched_by.eq(TIMESTAMP).or(is_other))))
+    }};
+}
+
+/// Rows that carry one of these references and are not matched by it, each with the reference.
 pub(crate) fn link_rows_by_reference(connection: &mut Connection, references: &[&str]) -> QueryResult<Vec<(String, LinkRow)>> {
-    let is_own = m::matched_id.eq(m::message_id);
-    let is_other = m::matched_by.eq(EMBEDDED).and(c::reference.is_null().or(c::reference.ne(m::embedded_id)));
-    let rows = m::table
-        .left_join(c::table)
-        .filter(m::embedded_id.eq_any(references))
-        .filter(m::message_id.is_null().or(is_own.and(m::matched_by.eq(TIMESTAMP).or(is_other))));
+    let rows = carrying!(references);
     on_either!(connection, c => rows.select((m::embedded_id.assume_not_null(), LinkRow::as_select())).load(c))
+}
+
+/// Rows of these accounts that carry the reference and are not matched by it. Any tenant can send any reference, so those of others are
+/// not read.
+pub(super) fn link_rows_of_accounts(
+    connection: &mut Connection,
+    reference: &str,
+    service_type: &str,
+    accounts: &[&str],
+) -> QueryResult<Vec<LinkRow>> {
+    let rows = carrying!([reference]).filter(m::service_type.eq(service_type)).filter(m::account.eq_any(accounts));
+    on_either!(connection, c => rows.select(LinkRow::as_select()).load(c))
 }
 
 /// Matches a row, unless the application has mapped it since it was read.

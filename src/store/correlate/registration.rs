@@ -9,7 +9,6 @@ use diesel::{ExpressionMethods, Insertable, QueryResult, RunQueryDsl, dsl::case_
 
 use super::{
     link::{self, LinkRow},
-    scope::Scope,
     sweep,
 };
 use crate::{
@@ -104,10 +103,10 @@ fn register(
             let id = upsert_metric(connection, &registration.row())?;
             ids.insert(*index, id);
             if options.matches_embedded {
-                let scope = registration.scope();
-                let carrying = link::link_rows_by_reference(connection, &[&registration.reference])?.into_iter();
-                let carrying = carrying.map(|(_, row)| row).filter(|row| row.is_in(&scope, options));
-                matches.extend(carrying.map(|row| (row, (id, EMBEDDED))));
+                let Registration { reference, service_type, account, .. } = registration;
+                let accounts = options.unscoped_accounts.referring_to(service_type, account);
+                let carrying = link::link_rows_of_accounts(connection, reference, service_type, &accounts)?;
+                matches.extend(carrying.into_iter().map(|row| (row, (id, EMBEDDED))));
             }
             mappings.extend(registration.key().map(|key| (key, id)));
         }
@@ -137,10 +136,6 @@ impl Registration {
             recipient: self.recipient.clone(),
             sent_at: self.sent_at.map(Timestamp::naive),
         }
-    }
-
-    fn scope(&self) -> Scope {
-        Scope { service_type: Some(self.service_type.to_owned()), account: self.account.clone() }
     }
 
     fn key(&self) -> Option<MessageKey> {

@@ -26,6 +26,12 @@ impl UnscopedAccounts {
         let unnamed = self.contains(service_type, account).then_some(Account::UNNAMED);
         unnamed.into_iter().chain((account != Account::UNNAMED).then_some(account)).collect()
     }
+
+    /// The accounts whose callbacks may refer to a message of that account by its reference.
+    pub(super) fn referring_to<'a>(&'a self, service_type: &str, account: &'a str) -> Vec<&'a str> {
+        let unscoped = self.0.iter().filter(|(provider, _)| *provider == service_type && account == Account::UNNAMED);
+        unscoped.map(|(_, name)| name.as_str()).chain([account]).collect()
+    }
 }
 
 /// The provider and account for which a message was registered.

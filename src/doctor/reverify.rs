@@ -4,6 +4,8 @@
 use super::examine;
 use crate::{
     callback::Callback,
+    endpoint::Endpoint,
+    mask::MASK,
     router::{Route, Router},
     signature::{VerifiedCallback, VerifyError, Work},
     store::{Committed, Record, Store, StoreError, StoredRejection},
@@ -35,14 +37,14 @@ pub enum Reverified {
 /// Re-verifies a rejected request and, unless `dry_run` is set, stores it and deletes it from the ring. Needs no running gateway.
 pub async fn reverify(router: &Router, store: &Store, id: i64, dry_run: bool) -> Result<Reverified, StoreError> {
     let Some(rejection) = store.rejection(id)? else { return Ok(Reverified::NotFound) };
-    let is_masked = is_masked(&rejection.url);
+    let (url, has_body) = (rejection.url.clone(), !rejection.body.is_empty());
     let cut = rejection.is_cut().then(|| format!("{} of the {} bytes", rejection.body.len(), rejection.body_bytes));
     let Some((route, callback)) = rebuild(router, rejection) else { return Ok(Reverified::NoEndpoint) };
     let endpoint = route.endpoint;
     // By the provider itself, so that a request is not accepted because verification is switched off.
     let verified = match endpoint.provider.verify(&callback, &Work::default()) {
         Ok(proof) => VerifiedCallback::from(proof),
-        Err(cause) if is_masked => {
+        Err(cause) if is_masked(endpoint, &url, has_body) => {
             let finding = "its URL contained a secret, which is masked and not stored: it cannot be verified again";
             return Ok(Reverified::NotVerified { cause, finding: finding.to_owned() });
         }
@@ -69,7 +71,7 @@ pub async fn reverify(router: &Router, store: &Store, id: i64, dry_run: bool) ->
 /// The callback as it was received, with its own time.
 fn rebuild(router: &Router, rejection: StoredRejection) -> Option<(Route<'_>, Callback)> {
     let path = rejection.url.split('?').next().unwrap_or_default();
-    let path = path.strip_suffix(&format!("{}***", url_token::SEGMENT)).unwrap_or(path);
+    let path = path.strip_suffix(&format!("{}{MASK}", url_token::SEGMENT)).unwrap_or(path);
     let route = router.route_without_token(path)?;
     let is_same = route.endpoint.spec.name == rejection.service_type && route.endpoint.account.as_str() == rejection.account;
     let callback = Callback {
@@ -87,8 +89,10 @@ fn rebuild(router: &Router, rejection: StoredRejection) -> Option<(Route<'_>, Ca
     is_same.then_some((route, callback))
 }
 
-/// True if a credential was masked in the URL.
-fn is_masked(url: &str) -> bool {
+/// True if a part of the URL was masked that may be needed to verify the request: its token, or a parameter that is a credential or signed.
+fn is_masked(endpoint: &Endpoint, url: &str, has_body: bool) -> bool {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    path.ends_with(&format!("{}***", url_token::SEGMENT)) || query.split('&').any(|pair| pair.ends_with("=***"))
+    let has_token = path.ends_with(&format!("{}{MASK}", url_token::SEGMENT));
+    let has_parameter = query.split('&').any(|pair| pair.ends_with(&format!("={MASK}")));
+    has_token || (has_parameter && (endpoint.spec.signs_url() || !has_body))
 }

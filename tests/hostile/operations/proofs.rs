@@ -221,3 +221,39 @@ fn replayed_rejection_takes_its_key() {
         fixed.database.rows("webhook_requests").iter().map(|row| row["duplicate_count"].clone()).collect();
     assert_eq!(duplicates, vec![json!(1); originals.len()]);
 }
+
+/// A verified request that could not be parsed is shown without its signature, and stored with it.
+#[test]
+fn quarantined_request_is_shown_without_its_signature() {
+    let gateway = gateway(Database::new(Backend::Sqlite), random(2));
+    let endpoint = gateway.endpoint("/webhooks/vonage");
+    let mut signatures = Vec::new();
+    for (method, content_type, body) in [
+        ("POST", FORM, "to=1&messageId=&status=delivered&err-code=0&timestamp=1773500000"),
+        ("POST", JSON, r#"{"to":"2","messageId":"","status":"delivered","err-code":"0","timestamp":"1773500000"}"#),
+        ("GET", "", ""),
+    ] {
+        let target = if method == "GET" {
+            "/webhooks/vonage?to=3&messageId=&status=delivered&err-code=0&timestamp=1773500000"
+        } else {
+            "/webhooks/vonage"
+        };
+        let mut outgoing = endpoint.outgoing(method, target, content_type, body);
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        assert_eq!(send(&gateway, &outgoing), 400, "{outgoing:?}");
+        let sent = outgoing.target.clone() + &String::from_utf8(outgoing.body).expect("text");
+        let rest = sent.split("sig").nth(1).expect("a signature").trim_start_matches(['=', '"', ':']);
+        signatures.push(rest.get(..32).expect("32 digits").to_owned());
+    }
+    let ids = ids(&gateway, "quarantined");
+    assert_eq!(ids.len(), 3);
+    let (text, stored) = (everything(&gateway, &ids), json!(gateway.database.rows("webhook_bodies")).to_string());
+    for signature in &signatures {
+        assert!(!text.contains(signature.as_str()), "the read token shows {signature}");
+    }
+    assert_eq!(
+        signatures.iter().filter(|signature| stored.contains(&hex::encode(signature))).count(),
+        2,
+        "a GET has no body: {stored}"
+    );
+}

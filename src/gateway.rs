@@ -183,7 +183,10 @@ impl Gateway {
 
     /// Updates the gauges of the tables. Blocks.
     pub fn refresh_gauges(&self) -> Result<(), StoreError> {
-        self.metrics.set_state(&table_figures(&self.store.gauges()?, self.clock.now()));
+        // The process does not end before a query that it started.
+        if let Some(gauges) = self.store.gauges(|| self.is_stopping())? {
+            self.metrics.set_state(&table_figures(&gauges, self.clock.now()));
+        }
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Readiness while queries and records are expensive.
 
 use std::{
+    io::{Read, Write},
+    net::TcpStream,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -301,5 +303,37 @@ fn answers_are_bounded_in_bytes() {
         let explained = read(&gateway, "/api/messages/1/explain");
         assert!(explained.json()["warnings"].to_string().contains("more events than are shown"));
         assert!(read(&gateway, "/api/messages/1").body.len() < 5 << 19);
+    }
+}
+
+/// Opens an event stream from the beginning and reads its first event.
+fn open_stream(gateway: &Gateway) -> TcpStream {
+    let mut stream = client::connect(gateway.running().ops);
+    let request =
+        format!("GET /api/events/stream?after= HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {READ_TOKEN}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("written");
+    let (mut text, mut chunk) = (String::new(), [0; 4096]);
+    while !text.contains("data: ") {
+        let count = stream.read(&mut chunk).expect("an event");
+        assert!(count > 0, "closed after {text}");
+        text.push_str(&String::from_utf8_lossy(&chunk[..count]));
+    }
+    stream
+}
+
+/// As many event streams as are allowed leave room for everything else.
+#[test]
+fn event_streams_leave_room_for_queries() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let gateway = gateway(backend);
+        assert_eq!(twilio::form(&gateway, "MessageSid=SM1&MessageStatus=sent").status, 200);
+        let streams: Vec<TcpStream> = (0..32).map(|_| open_stream(&gateway)).collect();
+        let refused = read(&gateway, "/api/events/stream");
+        assert_eq!((refused.status, &refused.json()["error"]), (503, &json!("too_many_streams")));
+        for round in 0..20 {
+            let failures = check(&gateway, &format!("SM-{round}"));
+            assert!(failures.is_empty() && read(&gateway, "/api/messages").status == 200, "{failures:?}");
+        }
+        drop(streams);
     }
 }

@@ -38,9 +38,9 @@ pub struct Gauges {
 }
 
 impl Store {
-    /// Reads the table statistics. Blocks.
-    pub fn gauges(&self) -> Result<Gauges, StoreError> {
-        self.monitor(gauges)
+    /// Reads the table statistics; `None` if `is_stopping` becomes true before the end. Blocks.
+    pub fn gauges(&self, is_stopping: impl Fn() -> bool) -> Result<Option<Gauges>, StoreError> {
+        self.monitor(|connection| gauges(connection, is_stopping))
     }
 
     pub fn metrics(&self) -> &StoreMetrics {
@@ -54,7 +54,7 @@ const ID_SPAN: i64 = 65_536;
 /// Provider, status, number of messages, number of matched ones, and creation time of the oldest unmatched one.
 type StatusCount = (String, String, i64, i64, Option<NaiveDateTime>);
 
-fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
+fn gauges(connection: &mut Connection, is_stopping: impl Fn() -> bool) -> QueryResult<Option<Gauges>> {
     let quarantined = r::table.filter(r::state.ne(PROCESSED)).filter(r::state.eq(QUARANTINED)).count();
     let mut gauges = Gauges {
         messages: BTreeMap::new(),
@@ -65,6 +65,9 @@ fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
     // Ids without rows are skipped: the application may have written any id.
     let mut next = ranges::first_message(connection, 0)?;
     while let Some(first) = next {
+        if is_stopping() {
+            return Ok(None);
+        }
         for (service_type, status, count, matched, oldest) in count_by_status(connection, first)? {
             *gauges.messages.entry((service_type, status)).or_default() += count;
             gauges.unmatched += count - matched;
@@ -72,7 +75,7 @@ fn gauges(connection: &mut Connection) -> QueryResult<Gauges> {
         }
         next = ranges::first_message(connection, first.saturating_add(ID_SPAN))?;
     }
-    Ok(gauges)
+    Ok(Some(gauges))
 }
 
 fn count_by_status(connection: &mut Connection, first: i64) -> QueryResult<Vec<StatusCount>> {

@@ -71,6 +71,7 @@ use self::{
     write::{
         checkpoint::Checkpointer,
         commit::commit,
+        disk::Disk,
         outcomes::{LastFailure, OutcomeSender},
         queue::Queues,
         writer::{Job, Writer},
@@ -138,6 +139,9 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
 impl Store {
     /// Opens the database, applies the pending migrations, checks that commits are durable, and starts the writers.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = url {
+            Disk::new(path).make_room_to_open();
+        }
         migrate(url)?;
         Self::start(url, options)
     }

@@ -12,6 +12,7 @@
 
 mod connections;
 mod copies;
+mod full_disk;
 mod operations;
 mod readiness;
 mod rejected;

@@ -8,6 +8,7 @@ use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, result::Erro
 
 use super::{
     batch::{self, Body},
+    checkpoint::Checkpointer,
     committed::Committed,
     record::{PROCESSED, Record},
     rows::{Duplicates, NewRequest},
@@ -105,7 +106,10 @@ impl Isolation<'_> {
         // A transaction that excludes all others waits for no row.
         let is_locked_out =
             kind == ErrorKind::Locked && self.writer.connection.as_ref().is_some_and(batch::has_exclusive_transactions);
+        // On a full disk a record that is small enough may still fit.
+        let is_full = kind == ErrorKind::Unavailable && self.writer.checkpointer.as_ref().is_some_and(Checkpointer::is_disk_low);
         let works = !is_locked_out
+            && !is_full
             && self.writer.try_transaction(store_and_roll_back).is_ok()
             && self.writer.try_transaction(positions::count_test).is_ok();
         self.is_failing |= !works;

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod committed;
+pub(crate) mod disk;
 pub(crate) mod events;
 mod isolate;
 pub(crate) mod outcomes;

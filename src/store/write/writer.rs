@@ -133,7 +133,7 @@ impl Writer {
         Ok(committed)
     }
 
-    /// Runs a transaction, and retries it after a serialization failure.
+    /// Runs a transaction, and retries it after a serialization failure, or after room was made on a full disk.
     pub(crate) fn run_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
         let mut outcome = self.try_transaction(&body);
         for _ in 0..self.options.max_retries {
@@ -143,7 +143,15 @@ impl Writer {
             self.metrics.count_retry();
             outcome = self.try_transaction(&body);
         }
+        if matches!(outcome, Err(ErrorKind::Unavailable)) && self.make_room() {
+            outcome = self.try_transaction(&body);
+        }
         outcome
+    }
+
+    /// Makes room on a full disk; returns true if a retry may succeed.
+    fn make_room(&mut self) -> bool {
+        self.checkpointer.as_mut().is_some_and(|checkpointer| checkpointer.make_room(&mut self.connection, &self.url))
     }
 
     pub(crate) fn try_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {

@@ -141,9 +141,9 @@ fn from(client: &str) -> (String, String) {
     ("X-Forwarded-For".to_owned(), client.to_owned())
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+/// The mean shows a delay of every second request, which a median may not.
+fn mean(times: &[Duration]) -> Duration {
+    times.iter().sum::<Duration>() / u32::try_from(times.len()).expect("few requests")
 }
 
 /// Forged bodies of the largest size from one network, beside honest callers of another.
@@ -168,7 +168,7 @@ fn forged_bodies_delay_no_other_network() {
         assert_eq!(gateway.send(&outgoing).status, 200, "callback {number}");
         started.elapsed()
     };
-    let alone = median((0..60).map(honest).collect());
+    let alone = mean(&(0..60).map(honest).collect::<Vec<_>>());
     let mut forged = forged(endpoint);
     forged.headers.push(from("203.0.113.9"));
     let is_over = AtomicBool::new(false);
@@ -181,11 +181,11 @@ fn forged_bodies_delay_no_other_network() {
             }
             sent
         });
-        let beside = median((60..180).map(honest).collect());
+        let beside = mean(&(60..180).map(honest).collect::<Vec<_>>());
         is_over.store(true, Ordering::Relaxed);
         (beside, attack.join().expect("an attacker"))
     });
-    println!("median alone {alone:?}, beside {sent} forged bodies of 256 KiB {beside:?}");
+    println!("mean alone {alone:?}, beside {sent} forged bodies of 256 KiB {beside:?}");
     assert!(sent > 0);
-    assert!(beside < alone * 10 + Duration::from_millis(50), "{beside:?} beside the attack, {alone:?} alone");
+    assert!(beside < alone * 20 + Duration::from_millis(100), "{beside:?} beside the attack, {alone:?} alone");
 }

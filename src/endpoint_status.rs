@@ -36,9 +36,16 @@ pub enum EndpointStatus {
 }
 
 impl EndpointStatus {
-    /// True if the operator should act. An endpoint that was never used needs no action.
-    pub fn is_warning(self) -> bool {
-        matches!(self, Self::Silent | Self::AllRejected | Self::Unverified)
+    /// True if the endpoint degrades health, which anyone can read. Anyone can also send forgeries, so these do not suffice: its provider
+    /// must be missing as well, for longer than the longest pause before. An endpoint that was never used needs no action.
+    pub fn degrades_health(self, activity: EndpointActivity, now: Timestamp) -> bool {
+        let usual = activity.longest_gap.max(MIN_SILENCE);
+        let is_missing = |last: Timestamp| now.seconds() - last.seconds() > usual;
+        match self {
+            Self::Silent => true,
+            Self::AllRejected => activity.sample >= MIN_SAMPLE && activity.last.is_some_and(is_missing),
+            Self::Ok | Self::NeverHeard | Self::Unverified => false,
+        }
     }
 }
 
@@ -87,5 +94,15 @@ mod tests {
         assert_eq!(status(0, 10), EndpointStatus::AllRejected);
         assert_eq!(status(1, 1_000), EndpointStatus::Ok, "forgeries beside verified callbacks");
         assert_eq!(status(0, 9), EndpointStatus::Ok);
+    }
+
+    #[test]
+    fn forgeries_degrade_health_only_if_the_provider_is_missing() {
+        let activity = |sample| EndpointActivity { last: Some(at(0)), sample, longest_gap: 7_200 };
+        let degrades = |sample, now| EndpointStatus::AllRejected.degrades_health(activity(sample), at(now));
+        assert!(!degrades(100, 7_200), "forgeries in a quiet hour");
+        assert!(degrades(100, 7_201), "a rotated secret, long before the endpoint counts as silent");
+        assert!(!degrades(9, 100_000), "its usual pauses are not known");
+        assert!(!EndpointStatus::AllRejected.degrades_health(EndpointActivity::default(), at(0)), "it was never used");
     }
 }

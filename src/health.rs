@@ -100,15 +100,14 @@ impl Gateway {
     pub async fn check(self: Arc<Self>) -> Checks {
         let gateway = Arc::clone(&self);
         let turn = self.health_turn.acquire().await;
-        let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.endpoint_statuses()));
-        let (is_reachable, statuses) = read.await.unwrap_or_default();
+        let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.are_endpoints_healthy()));
+        let (is_reachable, are_healthy) = read.await.unwrap_or_default();
         drop(turn);
         let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
-        let is_ok = |one: &EndpointStatus| *one == EndpointStatus::Unverified || !one.is_warning();
         Checks::from([
             ("database", check(is_reachable, "fail")),
             ("verification", check(self.endpoints().all(|endpoint| endpoint.unverified.is_none()), "warn")),
-            ("endpoints", check(statuses.iter().all(is_ok), "warn")),
+            ("endpoints", check(are_healthy, "warn")),
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", check(self.store.is_writer_healthy(), "fail")),
         ])
@@ -171,8 +170,10 @@ impl Gateway {
         self.store.backlog(since.unwrap_or(self.clock.now()))
     }
 
-    fn endpoint_statuses(&self) -> Vec<EndpointStatus> {
-        self.endpoints().zip(self.activity()).map(|(endpoint, activity)| self.endpoint_status(endpoint, activity)).collect()
+    fn are_endpoints_healthy(&self) -> bool {
+        let degrades =
+            |(endpoint, activity)| self.endpoint_status(endpoint, activity).degrades_health(activity, self.clock.now());
+        !self.endpoints().zip(self.activity()).any(degrades)
     }
 
     fn endpoint_status(&self, endpoint: &Endpoint, activity: EndpointActivity) -> EndpointStatus {

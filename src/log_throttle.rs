@@ -1,7 +1,11 @@
 //! Log lines that are written at most once a minute, however often their cause occurs.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -40,6 +44,17 @@ impl LogThrottle {
     }
 }
 
+/// A throttle for each kind of line. The first line of a kind is written at once.
+#[derive(Debug, Default)]
+pub struct LogThrottles(Mutex<HashMap<&'static str, LogThrottle>>);
+
+impl LogThrottles {
+    /// Counts one occurrence of a kind. When its line is due: the count since the last one.
+    pub fn count(&self, kind: &'static str) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().count()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +67,11 @@ mod tests {
         assert_eq!(throttle.count_at(60), Some(3));
         assert_eq!(throttle.count_at(119), None);
         assert_eq!(throttle.count_at(1_000), Some(2));
+    }
+
+    #[test]
+    fn first_line_of_each_kind_is_due_at_once() {
+        let throttles = LogThrottles::default();
+        assert_eq!(["a", "b", "a", "b"].map(|kind| throttles.count(kind)), [Some(1), Some(1), None, None]);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Reason for which a request was answered before verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub(super) enum RequestError {
     NotFound,
     /// The client's address is not in the endpoint's allow-list.
@@ -98,13 +98,24 @@ pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpRe
         ReceiveError::Unverified(Unverified::Rejected(VerifyError::Probe)) => json(StatusCode::OK).body(PROBE),
         ReceiveError::Unverified(Unverified::Limited(limited)) => too_many_requests(limited.retry_after),
         ReceiveError::Unverified(Unverified::Rejected(cause)) => {
-            if cause.is_failure() {
-                tracing::warn!(provider, account, cause = <&str>::from(cause), "verification failed: {cause}");
+            let kind = <&str>::from(cause);
+            if cause.is_failure()
+                && let Some(count) = endpoint.metrics.count_log_line(kind)
+            {
+                tracing::warn!(
+                    provider,
+                    account,
+                    cause = kind,
+                    count,
+                    "verification failed: {cause}; each cause is logged at most once a minute"
+                );
             }
             if *cause == VerifyError::Unsigned { unavailable() } else { invalid_signature(endpoint.provider.challenge()) }
         }
         ReceiveError::Limited(limited) => {
-            tracing::warn!(provider, account, "{limited}");
+            if let Some(count) = endpoint.metrics.count_log_line("limited") {
+                tracing::warn!(provider, account, count, "{limited}; logged at most once a minute");
+            }
             with_budget(too_many_requests(limited.retry_after), limited.budget)
         }
         ReceiveError::NotStored(_) | ReceiveError::Late => {

@@ -80,7 +80,9 @@ async fn respond(
     let callback = match read_callback(request, payload, gateway, route, &permit).await {
         Ok(callback) => callback,
         Err(ReadError::Request(error)) => {
-            tracing::warn!(provider, account, why = ?error, "request error");
+            if let Some(count) = endpoint.metrics.count_log_line(error.into()) {
+                tracing::warn!(provider, account, why = ?error, count, "request error; each kind is logged at most once a minute");
+            }
             guard.set_outcome(error.into());
             return response::request_error(error);
         }

@@ -20,7 +20,10 @@ use super::{
     request_guard::RequestGuard,
     seconds,
 };
-use crate::{log_throttle::LogThrottle, time::Timestamp};
+use crate::{
+    log_throttle::{LogThrottle, LogThrottles},
+    time::Timestamp,
+};
 
 /// From a millisecond, which suffices for a rejection, to past the longest wait for a commit.
 fn durations() -> Histogram {
@@ -92,6 +95,7 @@ pub struct EndpointMetrics {
     unmatched: OnceLock<Counter>,
     last_verified: OnceLock<Gauge>,
     recent: RollingHour,
+    log: LogThrottles,
 }
 
 impl Default for EndpointMetrics {
@@ -118,6 +122,7 @@ impl EndpointMetrics {
             unmatched: OnceLock::new(),
             last_verified: OnceLock::new(),
             recent: RollingHour::default(),
+            log: LogThrottles::default(),
             requests,
             labels,
         };
@@ -125,6 +130,11 @@ impl EndpointMetrics {
             drop(metrics.requests.outcomes.get_or_create(&metrics.by_outcome(outcome)));
         }
         metrics
+    }
+
+    /// Counts a line for the log that any client can cause. When one is due: the number of occurrences since the last line of that kind.
+    pub fn count_log_line(&self, kind: &'static str) -> Option<u64> {
+        self.log.count(kind)
     }
 
     /// Counts a request, unless the endpoint does not take its method.

@@ -81,9 +81,11 @@ impl Recorder {
             // The thread must survive a bug in the doctor.
             let examine = AssertUnwindSafe(|| doctor::examine(&self.router, endpoint, callback, cause));
             let finding = catch_unwind(examine).ok()?;
-            if finding.is_near_miss {
+            if finding.is_near_miss
+                && let Some(count) = endpoint.metrics.count_log_line("near_miss")
+            {
                 let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
-                tracing::warn!(provider, account, "a near miss: {}", finding.sentence);
+                tracing::warn!(provider, account, count, "a near miss: {}", finding.sentence);
             }
             (request.finding, request.is_near_miss) = (Some(finding.sentence), finding.is_near_miss);
         }

@@ -53,11 +53,15 @@ crate::databases! {
         (0..10).for_each(|_| forge(&gateway));
         let (endpoint, public) = reported_health(&gateway);
         assert_eq!((&endpoint["condition"], &endpoint["share_rejected"]), (&json!("all_rejected"), &json!(1.0)));
-        assert_eq!((&public["status"], &public["checks"]["endpoints"]), (&json!("degraded"), &json!("warn")));
-        form(&gateway, "MessageSid=SM1&MessageStatus=sent");
+        assert_eq!((&public["status"], &public["checks"]["endpoints"]), (&json!("healthy"), &json!("ok")), "anyone can send forgeries");
+        (0..10).for_each(|number| drop(form(&gateway, &format!("MessageSid=SM{number}&MessageStatus=sent"))));
         let (endpoint, _) = reported_health(&gateway);
-        assert_eq!(endpoint["last_hour"], json!({ "genuine": 1, "rejected": 10 }));
+        assert_eq!(endpoint["last_hour"], json!({ "genuine": 10, "rejected": 10 }));
         assert_ne!(endpoint["condition"], "all_rejected", "a verified callback was received");
+        let rotated = self::gateway(gateway.stop(), 2 * 3_600);
+        (0..10).for_each(|_| forge(&rotated));
+        let (endpoint, public) = reported_health(&rotated);
+        assert_eq!((&endpoint["condition"], &public["status"]), (&json!("all_rejected"), &json!("degraded")), "its provider is missing");
     }
 
     fn health_counts_require_the_ops_token(database) {

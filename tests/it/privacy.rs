@@ -123,6 +123,11 @@ fn logs_and_metrics_contain_no_personal_data() {
         assert!(!metrics.contains("canary"), "{metrics}");
         assert!(log.contains("stored") && log.contains("verification failed") && log.contains("quarantined"), "{log}");
         assert!(log.contains("a near miss: the signature is valid for http://hooks.example.com: set WEBHOOK_BASE_URL"), "{log}");
+        assert_eq!(
+            log.matches("the signature is malformed").count(),
+            1,
+            "a kind that any client can cause is logged once a minute: {log}"
+        );
         assert!(!log.contains("canary"), "{log}");
         assert!(!log.contains("parse error"), "untrusted input is logged as a failure: {log}");
         assert!(!log.contains('\u{1b}'), "escape sequences of a client reach a terminal: {log}");

@@ -18,8 +18,8 @@ use crate::body_room::{BodyPermit, NoRoom};
 /// ARCHITECTURE.md, "Limits".
 pub(super) const MAX_BODY: usize = 256 << 10;
 
-/// Memory that is reserved at once.
-const SEGMENT: usize = 16 << 10;
+/// Memory for the first bytes of a body that arrives in several chunks.
+const FIRST_STEP: usize = 16 << 10;
 
 impl From<NoRoom> for RequestError {
     fn from(_: NoRoom) -> Self {
@@ -27,9 +27,9 @@ impl From<NoRoom> for RequestError {
     }
 }
 
-/// Reads a body. Only one that did not arrive together with its headers has a timer and can be evicted.
-pub(super) async fn read(payload: Payload, permit: &BodyPermit<'_>) -> Result<Bytes, RequestError> {
-    let mut body = pin!(collect(payload, permit));
+/// Reads a body, whose length may be known. Only one that did not arrive together with its headers has a timer and can be evicted.
+pub(super) async fn read(payload: Payload, length: Option<usize>, permit: &BodyPermit<'_>) -> Result<Bytes, RequestError> {
+    let mut body = pin!(collect(payload, length, permit));
     let body = match poll_twice(body.as_mut()).await {
         Some(body) => body,
         None => read_rest(body, permit).await,
@@ -79,69 +79,34 @@ async fn read_rest(
     .await
 }
 
-async fn collect(mut payload: Payload, permit: &BodyPermit<'_>) -> Result<Bytes, RequestError> {
-    let mut parts = Parts::default();
+async fn collect(mut payload: Payload, expected: Option<usize>, permit: &BodyPermit<'_>) -> Result<Bytes, RequestError> {
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+    let mut length = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| RequestError::Malformed)?;
-        if parts.length + chunk.len() > MAX_BODY {
+        length += chunk.len();
+        if length > MAX_BODY {
             return Err(RequestError::TooLarge);
         }
-        permit.grow(parts.memory_with(&chunk))?;
-        parts.push(chunk);
-    }
-    Ok(parts.join())
-}
-
-/// The parts of a body, in memory of one size: what was given back by one body is used by the next, and no more is held than counted.
-#[derive(Default)]
-struct Parts {
-    length: usize,
-    /// A body that arrives in one chunk is not copied.
-    first: Bytes,
-    segments: Vec<BytesMut>,
-}
-
-impl Parts {
-    /// The memory that is used once a chunk is added.
-    fn memory_with(&self, chunk: &Bytes) -> usize {
-        let length = self.length + chunk.len();
-        if self.length == 0 { length } else { length.next_multiple_of(SEGMENT) }
-    }
-
-    fn push(&mut self, chunk: Bytes) {
-        if self.length == 0 {
-            self.length = chunk.len();
-            self.first = chunk;
-            return;
+        // A body that arrives in one chunk is not copied.
+        if length == chunk.len() {
+            permit.grow(length)?;
+            first = chunk;
+            continue;
         }
-        self.length += chunk.len();
-        let first = mem::take(&mut self.first);
-        self.copy(&first);
-        self.copy(&chunk);
-    }
-
-    fn copy(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            match self.segments.last_mut().filter(|segment| segment.len() < SEGMENT) {
-                Some(segment) => {
-                    let (now, later) = bytes.split_at(bytes.len().min(SEGMENT - segment.len()));
-                    segment.extend_from_slice(now);
-                    bytes = later;
-                }
-                None => self.segments.push(BytesMut::with_capacity(SEGMENT)),
-            }
+        if joined.capacity() < length {
+            // Counted before it is used. A length that is declared counts only once more than the first step has arrived.
+            let capacity = match expected {
+                _ if length <= FIRST_STEP => FIRST_STEP,
+                Some(expected) => expected.max(length),
+                None => (2 * length).min(MAX_BODY),
+            };
+            permit.grow(capacity)?;
+            let smaller = mem::replace(&mut joined, BytesMut::with_capacity(capacity));
+            joined.extend_from_slice(&smaller);
         }
+        joined.extend_from_slice(&mem::take(&mut first));
+        joined.extend_from_slice(&chunk);
     }
-
-    fn join(mut self) -> Bytes {
-        match self.segments.len() {
-            0 => self.first,
-            1 => self.segments.pop().unwrap_or_default().freeze(),
-            _ => {
-                let mut joined = BytesMut::with_capacity(self.length);
-                self.segments.iter().for_each(|segment| joined.extend_from_slice(segment));
-                joined.freeze()
-            }
-        }
-    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }

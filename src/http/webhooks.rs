@@ -152,18 +152,18 @@ async fn read_callback(
     if !endpoint.allows(&callback) {
         return Err(RequestError::Forbidden.into());
     }
-    check_head(request, endpoint.spec)?;
+    let length = check_head(request, endpoint.spec)?;
     if let Err(cause) = endpoint.check_head(&callback) {
         return Err(ReadError::Unsigned(Box::new(callback), cause));
     }
-    callback.body = body::read(payload, permit).await?;
+    callback.body = body::read(payload, length, permit).await?;
     connection::note_body_received(request);
     callback.received_at = gateway.clock.now();
     Ok(callback)
 }
 
-/// Checks limits that need no body.
-fn check_head(request: &HttpRequest, spec: &Spec) -> Result<(), RequestError> {
+/// Checks limits that need no body. Returns its length, if that is declared.
+fn check_head(request: &HttpRequest, spec: &Spec) -> Result<Option<usize>, RequestError> {
     if !spec.methods.contains(&request.method().as_str()) {
         return Err(RequestError::Method(spec.methods));
     }
@@ -177,7 +177,7 @@ fn check_head(request: &HttpRequest, spec: &Spec) -> Result<(), RequestError> {
         return Err(RequestError::UnsupportedEncoding);
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MAX_BODY) { Err(RequestError::TooLarge) } else { Ok(()) }
+    if length.is_some_and(|length| length > MAX_BODY) { Err(RequestError::TooLarge) } else { Ok(length) }
 }
 
 /// The raw path and query.

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -17,9 +17,6 @@ const MAX_AHEAD: usize = 16 << 10;
 
 /// Bytes of an unread body that are discarded after its response.
 const MAX_REST: usize = 512 << 10;
-
-/// A connection that has read this much is parsed before it reads more, so that actix's buffer keeps its first size of 8 KiB.
-const MAX_READ: usize = 4 << 10;
 
 /// A response that is being written has no deadline as long as the client accepts it.
 const NONE: Duration = Duration::from_hours(24 * 365);
@@ -47,6 +44,14 @@ enum Verdict {
     Evicted,
 }
 
+/// Permission to read from the socket.
+pub(super) enum MayRead {
+    Now,
+    InNextPoll,
+    /// Until the task is woken.
+    No,
+}
+
 /// A connection, shared by its stream, its watch, its requests and the registry of its worker.
 pub(in crate::http) struct Connection {
     pub(super) peers: Peers,
@@ -59,9 +64,10 @@ pub(in crate::http) struct Connection {
     write_deadline: Cell<Option<Instant>>,
     /// The end of the last request, or the start of the connection.
     waiting_since: Cell<Instant>,
-    /// Bytes received in this phase, and since the task was last polled.
+    /// Bytes received in this phase.
     received: Cell<usize>,
-    received_in_poll: Cell<usize>,
+    /// The connection has read since its task was last polled.
+    has_read: Cell<bool>,
     /// Reading waits for the end of the request or of a write.
     is_paused: Cell<bool>,
     has_token: Cell<bool>,
@@ -81,7 +87,7 @@ impl Connection {
             write_deadline: Cell::new(None),
             waiting_since: Cell::new(now),
             received: Cell::new(0),
-            received_in_poll: Cell::new(0),
+            has_read: Cell::new(false),
             is_paused: Cell::new(false),
             has_token: Cell::new(false),
             verdict: Cell::new(None),
@@ -145,37 +151,31 @@ impl Connection {
 
     /// The task is polled.
     pub(super) fn polled(&self, context: &Context<'_>) {
-        self.received_in_poll.set(0);
+        self.has_read.set(false);
         let mut task = self.task.borrow_mut();
         if !task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
             *task = Some(context.waker().clone());
         }
     }
 
-    /// Ready if the connection may read now.
-    pub(super) fn poll_may_read(&self, context: &Context<'_>) -> Poll<()> {
-        let (received, in_poll) = (self.received.get(), self.received_in_poll.get());
+    /// What was received is parsed before more is read. actix's buffer then keeps its first size of 8 KiB, because it is empty when it
+    /// would grow.
+    pub(super) fn may_read(&self) -> MayRead {
+        let received = self.received.get();
         match self.phase.get() {
-            _ if self.verdict.get().is_some() => return Poll::Pending,
-            // What was received in this poll is parsed first: it may be a complete head and its body.
-            Phase::Head if received >= MAX_HEAD && in_poll == 0 => return self.condemn(Verdict::LargeHead),
+            _ if self.verdict.get().is_some() => return MayRead::No,
+            _ if self.has_read.get() => return MayRead::InNextPoll,
+            Phase::Head if received >= MAX_HEAD => return self.condemn(Verdict::LargeHead),
             Phase::Rest if received >= MAX_REST => return self.condemn(Verdict::LargeRest),
-            Phase::Request | Phase::Response { .. } if received >= MAX_AHEAD => {
-                self.is_paused.set(true);
-                return Poll::Pending;
-            }
             _ => {}
         }
+        let is_ahead = matches!(self.phase.get(), Phase::Request | Phase::Response { .. }) && received >= MAX_AHEAD;
         // A client that reads no response gets no further ones.
-        if self.write_deadline.get().is_some() {
+        if is_ahead || self.write_deadline.get().is_some() {
             self.is_paused.set(true);
-            return Poll::Pending;
+            return MayRead::No;
         }
-        if in_poll >= MAX_READ || (in_poll > 0 && received >= MAX_HEAD && self.phase.get() == Phase::Head) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
+        MayRead::Now
     }
 
     pub(super) fn received(&self, count: usize) {
@@ -183,7 +183,7 @@ impl Connection {
             self.deadline.set(Instant::now() + self.limits.head);
         }
         self.received.set(self.received.get() + count);
-        self.received_in_poll.set(self.received_in_poll.get() + count);
+        self.has_read.set(true);
     }
 
     /// The client accepts no more bytes for now.
@@ -223,9 +223,9 @@ impl Connection {
         self.verdict.get().is_some()
     }
 
-    fn condemn(&self, verdict: Verdict) -> Poll<()> {
+    fn condemn(&self, verdict: Verdict) -> MayRead {
         self.verdict.set(Some(verdict));
-        Poll::Pending
+        MayRead::No
     }
 
     /// Closes the connection in favor of another.

@@ -10,7 +10,7 @@ use std::{
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::Connection;
+use super::state::{Connection, MayRead};
 
 /// Bytes that are discarded before a connection is closed, because closing with unread bytes would discard the response.
 const DISCARD: usize = 128 << 10;
@@ -32,7 +32,16 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.connection.poll_may_read(context));
+        match self.connection.may_read() {
+            MayRead::Now => {}
+            MayRead::InNextPoll => {
+                // After a short read this costs no system call.
+                drop(ready!(self.socket.poll_read_ready(context)));
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            MayRead::No => return Poll::Pending,
+        }
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.socket).poll_read(context, buffer));
         self.connection.received(buffer.filled().len() - before);

@@ -131,17 +131,6 @@ impl NetworkLimiter {
             window.add(cost.min(room));
         }
     }
-
-    /// Returns a cost that was charged before its outcome was known: a right credential, a verified callback.
-    pub fn refund(&self, client: Option<IpAddr>, cost: u64) {
-        let cost = cost.min(self.per_minute);
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for (network, _) in Network::of(client) {
-            if let Some(window) = windows.get_mut(&network) {
-                window.refund(cost);
-            }
-        }
-    }
 }
 
 /// Forgets the networks that used the least, and among equals those that were idle the longest: a client with many networks cannot
@@ -213,17 +202,6 @@ mod tests {
         assert_eq!(charged(1..256, 56), 20, "all of one /48 together");
         assert_eq!(charged(256..65_536, 64), 0, "65,536 networks of one /48");
         assert_eq!(charged(1..11, 48), 10, "other customers");
-    }
-
-    #[test]
-    fn refunded_cost_is_not_counted() {
-        let (limiter, client) = (NetworkLimiter::new(2), Some(v6(0, 48)));
-        for second in 0..100 {
-            assert!(limiter.charge(client, u64::MAX, at(second)).is_ok(), "{second}");
-            limiter.refund(client, u64::MAX);
-        }
-        assert!(limiter.charge(client, 2, at(100)).is_ok());
-        assert!(limiter.charge(client, 1, at(100)).is_err());
     }
 
     /// Any use of the last minute counts, and use that was refused does not.

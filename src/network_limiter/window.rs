@@ -41,10 +41,6 @@ impl Window {
         self.current = self.current.saturating_add(cost);
     }
 
-    pub(super) fn refund(&mut self, cost: u64) {
-        self.current = self.current.saturating_sub(cost);
-    }
-
     pub(super) fn used(&self, now: i64) -> u64 {
         let remaining = MINUTE.unsigned_abs() - self.elapsed(now);
         self.current.saturating_add(scale(self.previous, remaining, MINUTE.unsigned_abs()))

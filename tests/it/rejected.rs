@@ -126,6 +126,31 @@ crate::databases! {
         assert_eq!(bodies(&database).len(), 0, "the retention of a day is over");
     }
 
+    // Rows that are replaced again and again leave room behind, which is reclaimed.
+    fn ring_is_bounded_on_the_disk(database) {
+        let endpoint = load(&[("TWILIO_AUTH_TOKEN", TOKEN)]).remove(0);
+        let url = database.url().parse().expect("a database URL");
+        waybill::store::migrate(&url).expect("migrated");
+        let mut ring = RingBuffer::new(&url);
+        for number in 0..160_u32 {
+            // Not compressible.
+            let mut body = vec![0; 256 << 10];
+            getrandom::fill(&mut body).expect("random bytes");
+            ring.insert(&[rejection(&endpoint, body, at(NOW))], at(NOW)).expect("stored");
+            if number % 20 == 19 {
+                ring.trim(at(NOW)).expect("trimmed");
+            }
+        }
+        let bytes: u64 = match &database {
+            Database::Sqlite { .. } => std::fs::metadata(database.rejected_file()).expect("a file").len(),
+            Database::Postgres { .. } => {
+                database.query("SELECT pg_total_relation_size('rejected_requests')::text AS row")[0].parse().expect("a number")
+            }
+        };
+        assert!(bytes <= 18 << 20, "{bytes}");
+        assert!(!database.rows("rejected_requests").is_empty() || matches!(database, Database::Postgres { .. }));
+    }
+
     // A client that knows the id of a future callback cannot take its place.
     fn forged_request_makes_no_duplicate(database) {
         let gateway = Gateway::start_on(database, at(NOW), &owned(&[("RESEND_WEBHOOK_SECRET", SVIX)]));
@@ -283,6 +308,21 @@ fn rejected_requests_are_stored_unchanged_except_masked_secrets() {
     };
     assert!(finding.contains("masked and not stored"), "{finding}");
     assert_eq!((database.rows("rejected_requests").len(), database.rows("webhook_requests").len()), (2, 0));
+}
+
+/// A crash may damage the file, because it is never synced.
+#[test]
+fn damaged_file_is_replaced() {
+    let endpoint = load(&[("TWILIO_AUTH_TOKEN", TOKEN)]).remove(0);
+    let database = Database::new(Backend::Sqlite);
+    let url = database.url().parse().expect("a database URL");
+    waybill::store::migrate(&url).expect("migrated");
+    for damage in [&b"no database at all, but long enough to have a header of a hundred bytes".repeat(100)[..], b""] {
+        std::fs::write(database.rejected_file(), damage).expect("damaged");
+        let mut ring = RingBuffer::new(&url);
+        ring.insert(&[rejection(&endpoint, vec![1], at(NOW))], at(NOW)).expect("stored in a new file");
+        assert_eq!(database.rows("rejected_requests").len(), 1);
+    }
 }
 
 /// Only the beginning of a long body is stored, which the replay says.

@@ -158,8 +158,7 @@ impl Connection {
         }
     }
 
-    /// What was received is parsed before more is read. actix's buffer then keeps its first size of 8 KiB, because it is empty when it
-    /// would grow.
+    /// Received bytes are parsed before more are read, so that a head is never refused for the body behind it.
     pub(super) fn may_read(&self) -> MayRead {
         let received = self.received.get();
         match self.phase.get() {

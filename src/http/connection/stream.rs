@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -11,6 +12,9 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::{Connection, MayRead};
+
+/// Bytes that are read at once.
+const MAX_READ: usize = 7 << 10;
 
 /// Bytes that are discarded before a connection is closed, because closing with unread bytes would discard the response.
 const DISCARD: usize = 128 << 10;
@@ -42,9 +46,15 @@ impl AsyncRead for Stream {
             }
             MayRead::No => return Poll::Pending,
         }
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.socket).poll_read(context, buffer));
-        self.connection.received(buffer.filled().len() - before);
+        // Before it asks for more, actix doubles a buffer that has less than 1 KiB left (`read_available`), up to 128 KiB, and keeps it.
+        // A read that leaves this much leaves the buffer at its first size of 8 KiB.
+        let limit = buffer.remaining().saturating_sub(1024).max(buffer.remaining() / 2);
+        let mut bytes = [const { MaybeUninit::uninit() }; MAX_READ];
+        let (bytes, _) = bytes.split_at_mut(limit.min(MAX_READ));
+        let mut bytes = ReadBuf::uninit(bytes);
+        let result = ready!(Pin::new(&mut self.socket).poll_read(context, &mut bytes));
+        buffer.put_slice(bytes.filled());
+        self.connection.received(bytes.filled().len());
         Poll::Ready(result)
     }
 }

@@ -1,7 +1,7 @@
 //! The gateway process: start, signals, exit codes. At shutdown every accepted request is answered and durable.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     process::{Command, Stdio},
 };
 
@@ -22,6 +22,8 @@ fn signed(case: &str) -> (Vec<(String, String)>, Vec<u8>) {
     (outgoing.headers, outgoing.body)
 }
 
+const CONTINUE: &[u8; 25] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 crate::databases! {
     fn accepted_requests_are_answered_and_durable_at_shutdown(database) {
         let mut process = Process::start(&database, &[]);
@@ -33,11 +35,14 @@ crate::databases! {
         for (name, value) in &headers {
             head += &format!("{name}: {value}\r\n");
         }
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        head += &format!("Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len());
         let (first, second) = body.split_at(body.len() / 2);
         stream.write_all(head.as_bytes()).expect("sent");
+        // The interim response shows that the request has been accepted.
+        let mut interim = [0; CONTINUE.len()];
+        stream.read_exact(&mut interim).expect("received");
+        assert_eq!(&interim, CONTINUE);
         stream.write_all(first).expect("sent");
-        // The response to a later request shows that the half one has been received.
         let other = client::send(process.public, "POST", "/webhooks/twilio", &other_headers, &other_body);
         assert_eq!(other.status, 200);
         process.signal("TERM");

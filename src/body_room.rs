@@ -3,6 +3,8 @@
 //! A body that arrives with its head takes part in the total only, which is one atomic addition. All others are listed until their
 //! request is answered. When there is no room for more bytes, the slowest body that is still arriving gives way: of the same network if
 //! that has used up its share, otherwise of the network with most bytes.
+//!
+//! Memory is counted when it is reserved, which may be ahead of the bytes. The rate counts what has arrived.
 
 use std::{
     cell::Cell,
@@ -39,7 +41,10 @@ struct Listed {
 
 struct Body {
     network: Network,
-    kib: usize,
+    /// KiB of memory, which count in the total and in the share.
+    reserved: usize,
+    /// KiB that have arrived, which count in the rate.
+    received: usize,
     started: Instant,
     is_complete: bool,
     task: Option<Waker>,
@@ -48,7 +53,7 @@ struct Body {
 impl Body {
     /// KiB in a second, for comparison.
     fn rate(&self) -> u128 {
-        let kib = u128::try_from(self.kib).unwrap_or(u128::MAX);
+        let kib = u128::try_from(self.received).unwrap_or(u128::MAX);
         kib.saturating_add(START_KIB) * 1_000_000_000 / (self.started.elapsed().as_micros() + 1)
     }
 }
@@ -64,7 +69,7 @@ impl BodyRoom {
 
     /// The room of one body, which has no bytes yet.
     pub fn permit(&self, client: Option<IpAddr>) -> BodyPermit<'_> {
-        BodyPermit { room: self, client, kib: Cell::new(0), listed: Cell::new(None) }
+        BodyPermit { room: self, client, reserved: Cell::new(0), received: Cell::new(0), listed: Cell::new(None) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Listed> {
@@ -112,7 +117,7 @@ impl BodyRoom {
             self.give_back(kib);
             return Err(NoRoom);
         };
-        body.kib += kib;
+        body.reserved += kib;
         *listed.networks.entry(network).or_default() += kib;
         Ok(())
     }
@@ -127,13 +132,13 @@ impl Listed {
         if let Some(task) = body.task {
             task.wake();
         }
-        Some(body.kib)
+        Some(body.reserved)
     }
 
     fn remove(&mut self, id: u64) -> Option<Body> {
         let body = self.bodies.remove(&id)?;
         if let Some(kib) = self.networks.get_mut(&body.network) {
-            *kib -= body.kib;
+            *kib -= body.reserved;
             if *kib == 0 {
                 self.networks.remove(&body.network);
             }
@@ -146,7 +151,10 @@ impl Listed {
 pub struct BodyPermit<'r> {
     room: &'r BodyRoom,
     client: Option<IpAddr>,
-    kib: Cell<usize>,
+    /// KiB of memory.
+    reserved: Cell<usize>,
+    /// KiB that have arrived.
+    received: Cell<usize>,
     /// Its number and its start, once it is listed.
     listed: Cell<Option<(u64, Instant)>>,
 }
@@ -157,12 +165,20 @@ impl BodyPermit<'_> {
         self.client
     }
 
-    /// Takes room for a body of that length. Rounded up once for all its parts, so that tiny ones use no more than their bytes.
-    pub fn grow(&self, length: usize) -> Result<(), NoRoom> {
-        let more = length.div_ceil(1024).saturating_sub(self.kib.get());
+    /// Counts the bytes that have arrived, and takes room for their memory. Each is rounded up once for all parts of the body, so that
+    /// tiny ones use no more than their bytes.
+    pub fn grow(&self, received: usize, memory: usize) -> Result<(), NoRoom> {
+        let received = received.div_ceil(1024);
+        if received > self.received.replace(received)
+            && let Some((id, _)) = self.listed.get()
+            && let Some(body) = self.room.lock().bodies.get_mut(&id)
+        {
+            body.received = received;
+        }
+        let more = memory.div_ceil(1024).saturating_sub(self.reserved.get());
         if more > 0 {
             self.room.grow(self.listed.get().map(|(id, _)| id), more)?;
-            self.kib.set(self.kib.get() + more);
+            self.reserved.set(self.reserved.get() + more);
         }
         Ok(())
     }
@@ -172,8 +188,9 @@ impl BodyPermit<'_> {
         let mut listed = self.room.lock();
         let (id, started, network) = (listed.next, Instant::now(), Network::from(self.client));
         listed.next += 1;
-        listed.bodies.insert(id, Body { network, kib: self.kib.get(), started, is_complete: false, task: None });
-        *listed.networks.entry(network).or_default() += self.kib.get();
+        let (reserved, received) = (self.reserved.get(), self.received.get());
+        listed.bodies.insert(id, Body { network, reserved, received, started, is_complete: false, task: None });
+        *listed.networks.entry(network).or_default() += reserved;
         self.listed.set(Some((id, started)));
     }
 
@@ -181,7 +198,7 @@ impl BodyPermit<'_> {
     pub fn deadline(&self) -> Option<Instant> {
         let BodyLimits { time, grace, kib_per_second, .. } = self.room.limits;
         let (_, started) = self.listed.get()?;
-        let kib = u32::try_from(self.kib.get()).unwrap_or(u32::MAX);
+        let kib = u32::try_from(self.received.get()).unwrap_or(u32::MAX);
         Some(started + time.min(grace + Duration::from_secs(1) * kib / kib_per_second.max(1)))
     }
 
@@ -209,8 +226,8 @@ impl BodyPermit<'_> {
 impl Drop for BodyPermit<'_> {
     fn drop(&mut self) {
         let kib = match self.listed.get() {
-            None => self.kib.get(),
-            Some((id, _)) => self.room.lock().remove(id).map_or(0, |body| body.kib),
+            None => self.reserved.get(),
+            Some((id, _)) => self.room.lock().remove(id).map_or(0, |body| body.reserved),
         };
         self.room.give_back(kib);
     }
@@ -224,14 +241,18 @@ mod tests {
         BodyRoom::new(BodyLimits { max_kib: 100, max_kib_of_network: 50, ..BodyLimits::default() })
     }
 
-    /// A body that began so many seconds ago.
     fn listed<'r>(room: &'r BodyRoom, client: &str, kib: usize, seconds: u64) -> BodyPermit<'r> {
+        in_memory(room, client, (kib, kib), seconds)
+    }
+
+    /// A body that began so many seconds ago, with the KiB that have arrived and those of its memory.
+    fn in_memory<'r>(room: &'r BodyRoom, client: &str, (received, memory): (usize, usize), seconds: u64) -> BodyPermit<'r> {
         let permit = room.permit(client.parse().ok());
         permit.list();
         let (id, started) = permit.listed.get().expect("listed");
         room.lock().bodies.get_mut(&id).expect("listed").started =
             started.checked_sub(Duration::from_secs(seconds)).expect("an instant");
-        permit.grow(kib << 10).expect("room");
+        permit.grow(received << 10, memory << 10).expect("room");
         permit
     }
 
@@ -247,9 +268,18 @@ mod tests {
         let fast = listed(&room, "203.0.113.2", 40, 2);
         let new = listed(&room, "203.0.113.3", 5, 0);
         assert_eq!([&other, &slow, &fast, &new].map(is_evicted), [false, true, false, false]);
-        assert_eq!(slow.grow(11 << 10), Err(NoRoom));
+        assert_eq!(slow.grow(11 << 10, 11 << 10), Err(NoRoom));
         drop((other, slow, fast, new));
         assert_eq!(room.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn memory_makes_no_body_fast() {
+        let room = room();
+        let stalled = in_memory(&room, "203.0.113.1", (10, 20), 2);
+        let honest = [listed(&room, "203.0.113.2", 15, 2), listed(&room, "203.0.113.3", 14, 2)];
+        let new = listed(&room, "203.0.113.4", 2, 0);
+        assert!(is_evicted(&stalled) && honest.iter().chain([&new]).all(|permit| !is_evicted(permit)));
     }
 
     #[test]
@@ -259,7 +289,7 @@ mod tests {
         let flood = [listed(&room, "203.0.113.1", 24, 1), listed(&room, "203.0.113.2", 25, 2)];
         let rest = [listed(&room, "198.51.100.1", 20, 9), listed(&room, "198.51.101.1", 20, 9)];
         let new = room.permit("192.0.3.1".parse().ok());
-        assert_eq!(new.grow(3 << 10), Ok(()), "a body that arrives with its head");
+        assert_eq!(new.grow(3 << 10, 3 << 10), Ok(()), "a body that arrives with its head");
         assert!(!is_evicted(&honest) && rest.iter().all(|permit| !is_evicted(permit)));
         assert_eq!(flood.iter().filter(|permit| is_evicted(permit)).count(), 1);
     }
@@ -270,10 +300,10 @@ mod tests {
         let complete = [listed(&room, "203.0.113.1", 50, 2), listed(&room, "203.0.112.1", 50, 2)];
         complete.iter().for_each(BodyPermit::complete);
         let new = room.permit(None);
-        assert_eq!(new.grow(1), Err(NoRoom));
+        assert_eq!(new.grow(1, 1), Err(NoRoom));
         assert!(complete.iter().all(|permit| !is_evicted(permit)));
         drop(complete);
-        assert_eq!(new.grow(1), Ok(()));
+        assert_eq!(new.grow(1, 1), Ok(()));
     }
 
     #[test]
@@ -284,9 +314,9 @@ mod tests {
         assert_eq!(permit.deadline(), None, "not listed");
         permit.list();
         let (start, kib) = (permit.deadline().expect("listed"), limits.kib_per_second as usize);
-        permit.grow(kib << 10).expect("room");
-        assert_eq!(permit.deadline(), Some(start + Duration::from_secs(1)));
-        permit.grow(256 << 10).expect("room");
+        permit.grow(kib << 10, 256 << 10).expect("room");
+        assert_eq!(permit.deadline(), Some(start + Duration::from_secs(1)), "of the bytes, not of their memory");
+        permit.grow(256 << 10, 256 << 10).expect("room");
         assert_eq!(permit.deadline(), Some(start + limits.time.saturating_sub(limits.grace)));
     }
 }

@@ -18,7 +18,7 @@ use crate::body_room::{BodyPermit, NoRoom};
 /// ARCHITECTURE.md, "Limits".
 pub(super) const MAX_BODY: usize = 256 << 10;
 
-/// Memory for the first bytes of a body that arrives in several chunks.
+/// The least memory for a body that arrives in several chunks, if it is not declared to be shorter.
 const FIRST_STEP: usize = 16 << 10;
 
 impl From<NoRoom> for RequestError {
@@ -88,25 +88,30 @@ async fn collect(mut payload: Payload, expected: Option<usize>, permit: &BodyPer
         if length > MAX_BODY {
             return Err(RequestError::TooLarge);
         }
+        let is_first = length == chunk.len();
+        let memory = match joined.capacity() {
+            _ if is_first => length,
+            capacity if capacity < length => memory_for(length, expected),
+            capacity => capacity,
+        };
+        // Counted before it is used.
+        permit.grow(length, memory)?;
         // A body that arrives in one chunk is not copied.
-        if length == chunk.len() {
-            permit.grow(length)?;
+        if is_first {
             first = chunk;
             continue;
         }
         if joined.capacity() < length {
-            // Counted before it is used. A length that is declared counts only once more than the first step has arrived.
-            let capacity = match expected {
-                _ if length <= FIRST_STEP => FIRST_STEP,
-                Some(expected) => expected.max(length),
-                None => (2 * length).min(MAX_BODY),
-            };
-            permit.grow(capacity)?;
-            let smaller = mem::replace(&mut joined, BytesMut::with_capacity(capacity));
+            let smaller = mem::replace(&mut joined, BytesMut::with_capacity(memory));
             joined.extend_from_slice(&smaller);
         }
         joined.extend_from_slice(&mem::take(&mut first));
         joined.extend_from_slice(&chunk);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// The memory for a body of which that much has arrived: at most twice as much beyond the first step, whatever length is declared.
+fn memory_for(length: usize, expected: Option<usize>) -> usize {
+    expected.unwrap_or(MAX_BODY).min((2 * length).max(FIRST_STEP)).max(length)
 }

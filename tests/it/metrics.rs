@@ -137,7 +137,7 @@ const STEPS: [Step; 19] = [
         "exhausted memory for bodies",
         |g| {
             let all = g.running().gateway.body_room.permit(None);
-            all.grow(128 << 20).expect("no request in progress");
+            all.grow(0, 128 << 20).expect("no request in progress");
             raw(g, "/webhooks/mifumo", "X-Webhook-Signature: 00\r\nContent-Length: 3", "abc")
         },
         503,

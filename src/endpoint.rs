@@ -6,6 +6,7 @@ use crate::{
     callback::Callback,
     limiter::{Limiter, Limits},
     metrics::EndpointMetrics,
+    network_limiter::FailureLimiter,
     provider::{InvalidPayload, Parsed, Provider, Spec, UrlProofs},
     public_url::PublicUrl,
     signature::{Outgoing, Scheme, Signer, VerifiedCallback, VerifyError, Work, ip, unverified, url_secret},
@@ -108,6 +109,8 @@ pub struct Endpoint {
     pub limiter: Limiter,
     /// Counts copies of known ones.
     pub copy_limiter: Limiter,
+    /// Counts wrong credentials.
+    pub guesses: FailureLimiter,
     pub metrics: EndpointMetrics,
 }
 
@@ -122,7 +125,13 @@ impl Deref for Endpoint {
 impl Endpoint {
     pub fn new(config: EndpointConfig, metrics: EndpointMetrics) -> Self {
         let [limiter, copy_limiter] = [config.limits; 2].map(Limiter::new);
-        Self { config, limiter, copy_limiter, metrics }
+        Self { config, limiter, copy_limiter, guesses: FailureLimiter::new(0), metrics }
+    }
+
+    /// Limits the wrong credentials that a network may send in a minute; 0 = no limit, as before.
+    #[must_use]
+    pub fn with_guess_limit(self, per_minute: u64) -> Self {
+        Self { guesses: FailureLimiter::new(per_minute), ..self }
     }
 
     /// Completes the public URLs for which callbacks are signed: its own, else `fallback`.

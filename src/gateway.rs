@@ -17,13 +17,14 @@ use crate::{
     body_room::BodyRoom,
     config::Config,
     endpoint::{Endpoint, EndpointConfig},
+    guesses::Guesses,
     login_link::LoginLink,
     metrics::{EndpointLabels, Metrics, TableFigures},
     providers,
     public_url::PublicUrl,
     rejections::Rejections,
     router::{Route, Router},
-    secret::Secret,
+    secret::{self, Secret},
     signature::{VerifyError, unverified},
     status::Status,
     store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
@@ -60,6 +61,14 @@ impl Default for QueryLimits {
     }
 }
 
+/// The rights of a token at the ops listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    Read,
+    /// Reading and changes.
+    All,
+}
+
 /// A running gateway.
 pub struct Gateway {
     router: Arc<Router>,
@@ -92,13 +101,14 @@ impl Gateway {
         let metrics = Metrics::new(store.metrics(), store.queue_capacity());
         let configured = config.endpoints.into_iter().map(|endpoint| {
             let metrics = metrics.endpoint(&labels(&endpoint));
-            Endpoint::new(endpoint, metrics)
+            Endpoint::new(endpoint, metrics).with_guess_limit(config.guesses_per_minute)
         });
-        let unknown = config.unknown_accounts.into_iter().map(EndpointConfig::build).collect();
+        let unknown =
+            config.unknown_accounts.into_iter().map(|one| one.build().with_guess_limit(config.guesses_per_minute)).collect();
         let router = Arc::new(Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown));
         Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
-            verifier: Verifier::new(config.guesses_per_minute),
+            verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
             router,
             trusted_proxies: config.trusted_proxies,
             ops_token,
@@ -145,16 +155,12 @@ impl Gateway {
         &self.ops_token
     }
 
-    /// True if the token grants reading at the ops listener.
-    pub fn may_read(&self, token: &[u8]) -> bool {
+    /// The rights of a token at the ops listener. Only a long one has any unless `compares_short`.
+    pub fn rights(&self, token: &[u8], compares_short: bool) -> Option<Rights> {
+        let matches = |secret: &Secret| secret.matches(token) & (compares_short || secret::is_long(secret.text()));
         // Both are compared, so that the time does not reveal which one matched.
-        let may_read = self.ops_read_token.as_ref().is_some_and(|secret| secret.matches(token));
-        self.may_write(token) | may_read
-    }
-
-    /// True if the token grants changes at the ops listener.
-    pub fn may_write(&self, token: &[u8]) -> bool {
-        self.ops_token.matches(token)
+        let may_read = self.ops_read_token.as_ref().is_some_and(matches);
+        if matches(&self.ops_token) { Some(Rights::All) } else { may_read.then_some(Rights::Read) }
     }
 
     /// The author of a change at the operations listener.

@@ -21,6 +21,7 @@ pub mod files;
 pub mod fixture;
 pub mod form;
 pub mod gateway;
+pub mod guesses;
 pub mod health;
 pub mod http;
 pub mod json;

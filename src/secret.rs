@@ -37,9 +37,16 @@ impl Secret {
     }
 }
 
-/// The index of the secret that was given. All are compared, so that the time taken does not show which one matched.
-pub(crate) fn position(secrets: &[Secret], given: &[u8]) -> Option<usize> {
-    let matches = secrets.iter().enumerate().map(|(index, secret)| (index, secret.matches(given)));
+/// True for a secret that cannot be found by trying, so that no limit on guesses is needed: src/guesses.rs has the reason.
+pub(crate) fn is_long(secret: &str) -> bool {
+    const LONG: usize = 32;
+    secret.len() >= LONG
+}
+
+/// The index of the secret that was given, among those that may match. All are compared, so that the time taken does not show which one
+/// matched.
+pub(crate) fn position(secrets: &[Secret], given: &[u8], may_match: impl Fn(&Secret) -> bool) -> Option<usize> {
+    let matches = secrets.iter().enumerate().map(|(index, secret)| (index, secret.matches(given) & may_match(secret)));
     matches.fold(None, |found, (index, is_match)| if is_match { found.or(Some(index)) } else { found })
 }
 

@@ -21,5 +21,5 @@ impl Grant {
 
 /// Compares with all tokens in constant time.
 pub fn find(tokens: &[Secret], token: &str) -> Option<Grant> {
-    secret::position(tokens, token.as_bytes()).map(Grant)
+    secret::position(tokens, token.as_bytes(), |_| true).map(Grant)
 }

@@ -6,13 +6,11 @@
 use crate::{
     callback::Callback,
     endpoint::Endpoint,
+    guesses::Guesses,
     limiter::RateLimited,
     network_limiter::FailureLimiter,
     signature::{VerifiedCallback, VerifyError, Work},
 };
-
-/// Wrong credentials that a network may send in a minute.
-pub const GUESSES_PER_MINUTE: u64 = 20;
 
 /// Bytes that failed verifications may hash in a minute beyond the usual work, for one network and for all.
 const WORK_PER_NETWORK: u64 = 64 << 20;
@@ -30,39 +28,33 @@ pub enum Unverified {
 
 /// Verifies callbacks within the limits.
 pub struct Verifier {
-    /// Wrong credentials on either listener.
-    pub guesses: FailureLimiter,
+    pub guesses: Guesses,
     work: FailureLimiter,
     work_in_all: FailureLimiter,
 }
 
 impl Verifier {
-    /// With a limit of guesses; 0 = none.
-    pub fn new(guesses_per_minute: u64) -> Self {
-        Self {
-            guesses: FailureLimiter::new(guesses_per_minute),
-            work: FailureLimiter::new(WORK_PER_NETWORK),
-            work_in_all: FailureLimiter::new(WORK_IN_ALL),
-        }
+    pub fn new(guesses: Guesses) -> Self {
+        Self { guesses, work: FailureLimiter::new(WORK_PER_NETWORK), work_in_all: FailureLimiter::new(WORK_IN_ALL) }
     }
 
-    /// Verifies a callback. If its network is over a limit, only the usual spellings are tried, or no credentials.
+    /// Verifies a callback. If its network is over a limit, only the usual spellings are tried, or no short credentials.
     pub fn verify<'c>(&self, endpoint: &Endpoint, callback: &'c Callback) -> Result<VerifiedCallback<'c>, Unverified> {
         let (client, now) = (callback.client, callback.received_at);
-        let over_guesses = self.guesses.check(client, now).err();
+        let over_guesses = self.guesses.check(&endpoint.guesses, client, |name| callback.headers.has(name), now).err();
         let over_work = self.work.check(client, now).and_then(|()| self.work_in_all.check(None, now)).err();
         let mut work = if over_work.is_some() { Work::usual(callback) } else { Work::default() };
-        if over_guesses.is_some() {
-            work = work.without_guesses();
+        if let Some(beyond) = over_guesses {
+            work = work.beyond_guesses(beyond.compares_short);
         }
         let cause = match endpoint.verify_within(callback, &work) {
             Ok(verified) => return Ok(verified),
             Err(cause) => cause,
         };
         if work.has_guessed() {
-            self.guesses.count(client, 1, now);
+            self.guesses.count(&endpoint.guesses, client, |name| callback.headers.has(name), now);
         }
-        if let Some(limited) = over_guesses.or(over_work).filter(|_| work.is_exhausted()) {
+        if let Some(limited) = over_guesses.map(|beyond| beyond.limited).or(over_work).filter(|_| work.is_exhausted()) {
             return Err(Unverified::Limited(limited));
         }
         let excess = u64::try_from(work.beyond(&Work::usual(callback))).unwrap_or(u64::MAX);

@@ -7,7 +7,10 @@ mod endpoints;
 mod reader;
 pub mod variables;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 pub use connections::{BodyLimits, ConnectionLimits, Connections};
 use ipnet::IpNet;
@@ -20,11 +23,11 @@ use crate::{
         Findings,
         values::{NETWORKS_EXPECTED, network},
     },
+    guesses::GUESSES_PER_MINUTE,
     public_url::PublicUrl,
     secret::Secret,
     signature::unverified::Permission,
     store::{self, EXPECTED_DATABASE, LOCAL_EXPECTED},
-    verifier::GUESSES_PER_MINUTE,
 };
 pub use crate::{
     env::{Env, EnvError, Finding},
@@ -60,7 +63,7 @@ pub struct Config {
     pub rejections_per_minute: u64,
     /// Limits of connections. Not a variable.
     pub connections: Connections,
-    /// Wrong credentials that each network may send in any 60 seconds; 0 = no limit. Not a variable.
+    /// Wrong credentials that each network may send to one place in any 60 seconds; 0 = no limit. Not a variable.
     pub guesses_per_minute: u64,
     /// Time for which a stopping gateway still accepts requests before it closes its listeners.
     pub shutdown_delay: Duration,
@@ -164,7 +167,7 @@ impl Config {
             public_urls,
             timeout: timeout(reader),
             store: store_options(reader, &endpoints),
-            trusted_proxies: trusted_proxies(reader),
+            trusted_proxies: trusted_proxies(reader, listen, &endpoints),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
             connections: connections(reader),
             guesses_per_minute: GUESSES_PER_MINUTE,
@@ -247,13 +250,25 @@ const MIN_EVENT_DAYS: u64 = 7;
 /// A hundred years: longer than any useful window, and short enough not to overflow.
 const MAX_SECONDS: Duration = Duration::from_hours(100 * 365 * 24);
 
-fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
+fn trusted_proxies(reader: &mut Reader<'_>, listen: SocketAddr, endpoints: &[EndpointConfig]) -> Vec<IpNet> {
     let names: Vec<String> = reader.list(&variables::TRUSTED_PROXIES, NETWORKS_EXPECTED);
     let networks: Vec<Option<IpNet>> = names.iter().map(|name| network(name)).collect();
     if networks.iter().any(Option::is_none) {
         reader.problem("TRUSTED_PROXIES", NETWORKS_EXPECTED);
     }
+    if names.is_empty() && endpoints.iter().flat_map(|one| one.public_urls.iter()).any(|url| is_behind_proxy(url, listen)) {
+        reader.warning(
+            "TRUSTED_PROXIES",
+            "unset, so limits count all clients of the proxy in front as one network: set it to the proxy's address",
+        );
+    }
     networks.into_iter().flatten().collect()
+}
+
+/// True if requests for a URL cannot reach the listener without a proxy: it has no TLS, or no address that others can reach.
+fn is_behind_proxy(url: &PublicUrl, listen: SocketAddr) -> bool {
+    let is_local = url.host() == "localhost" || url.host().parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme() == "https" || (listen.ip().is_loopback() && !is_local)
 }
 
 const MAX_PUBLIC_URLS: usize = 4;

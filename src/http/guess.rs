@@ -1,30 +1,46 @@
-//! A credential that a client of either listener sends, counted if it is wrong.
-
-use std::net::IpAddr;
+//! Credentials of clients, compared within the limits on wrong ones ([`crate::guesses`]).
 
 use actix_web::HttpRequest;
 
-use super::client_address::client_address;
-use crate::{gateway::Gateway, limiter::RateLimited, time::Timestamp};
+use super::{client_address::client_address, credentials::Credentials, isolation};
+use crate::{
+    gateway::{Gateway, Rights},
+    limiter::RateLimited,
+};
 
-/// A credential of a request, before it is compared.
-pub(super) struct Guess<'g> {
-    gateway: &'g Gateway,
-    client: Option<IpAddr>,
-    now: Timestamp,
+/// A credential that is wrong, or was not compared.
+pub(super) enum Denied {
+    Wrong,
+    /// The network of the client has sent too many wrong ones.
+    Limited(RateLimited),
 }
 
-impl<'g> Guess<'g> {
-    pub(super) fn new(request: &HttpRequest, gateway: &'g Gateway) -> Self {
-        Self { gateway, client: client_address(request, gateway), now: gateway.clock.now() }
+/// The rights that a credential grants at the operations listener.
+pub(super) fn rights(request: &HttpRequest, gateway: &Gateway, given: &Credentials) -> Result<Rights, Denied> {
+    let guesses = &gateway.verifier.guesses;
+    let place = match given.is_password {
+        false => &guesses.bearer,
+        true if isolation::is_from_another_site(request.headers()) => &guesses.links,
+        true => &guesses.passwords,
+    };
+    let (client, now) = (client_address(request, gateway), gateway.clock.now());
+    let has_header = |name: &str| request.headers().contains_key(name);
+    let over = guesses.check(place, client, has_header, now).err();
+    match (gateway.rights(&given.token, over.is_none_or(|beyond| beyond.compares_short)), over) {
+        (Some(rights), _) => Ok(rights),
+        (None, Some(beyond)) => Err(Denied::Limited(beyond.limited)),
+        (None, None) => {
+            guesses.count(place, client, has_header, now);
+            Err(Denied::Wrong)
+        }
     }
+}
 
-    /// Fails if the network of the client has sent too many wrong ones; then the credential must not be compared.
-    pub(super) fn check(&self) -> Result<(), RateLimited> {
-        self.gateway.verifier.guesses.check(self.client, self.now)
-    }
-
-    pub(super) fn count_wrong(&self) {
-        self.gateway.verifier.guesses.count(self.client, 1, self.now);
-    }
+/// Counts a wrong token in a URL. Such tokens are long, so the right one was looked up before.
+pub(super) fn count_wrong_url_token(request: &HttpRequest, gateway: &Gateway) -> Result<(), RateLimited> {
+    let (client, now) = (client_address(request, gateway), gateway.clock.now());
+    let (guesses, has_header) = (&gateway.verifier.guesses, |name: &str| request.headers().contains_key(name));
+    guesses.check(&guesses.url_tokens, client, has_header, now).map_err(|beyond| beyond.limited)?;
+    guesses.count(&guesses.url_tokens, client, has_header, now);
+    Ok(())
 }

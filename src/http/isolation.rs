@@ -36,7 +36,8 @@ pub(super) async fn require_own_site(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let is_loopback = request.app_config().local_addr().ip().is_loopback();
-    let denied = if is_from_another_site(request.headers(), request.method()) {
+    let is_foreign = is_from_another_site(request.headers()) && !opens_page(request.headers(), request.method());
+    let denied = if is_foreign {
         Some(api_error::cross_site())
     } else if is_loopback && is_rebound(&request) {
         Some(api_error::misdirected())
@@ -49,12 +50,18 @@ pub(super) async fn require_own_site(
     }
 }
 
-/// True for a request from a page of another site, unless it opens a page in a window of its own.
-fn is_from_another_site(headers: &HeaderMap, method: &Method) -> bool {
-    let is = |name: &str, expected: &[u8]| headers.get(name).is_some_and(|value| value.as_bytes() == expected);
-    let is_foreign = is("sec-fetch-site", b"cross-site") || is("sec-fetch-site", b"same-site");
-    let opens_page = method.is_safe() && is("sec-fetch-mode", b"navigate") && is("sec-fetch-dest", b"document");
-    is_foreign && !opens_page
+fn is(headers: &HeaderMap, name: &str, expected: &[u8]) -> bool {
+    headers.get(name).is_some_and(|value| value.as_bytes() == expected)
+}
+
+/// True for a request from a page of another site.
+pub(super) fn is_from_another_site(headers: &HeaderMap) -> bool {
+    is(headers, "sec-fetch-site", b"cross-site") || is(headers, "sec-fetch-site", b"same-site")
+}
+
+/// True for a request that opens a page in a window of its own.
+fn opens_page(headers: &HeaderMap, method: &Method) -> bool {
+    method.is_safe() && is(headers, "sec-fetch-mode", b"navigate") && is(headers, "sec-fetch-dest", b"document")
 }
 
 /// True for a request to a loopback listener under a name of a domain, as a page sends it that rebound its own name to this machine. Such

@@ -10,11 +10,11 @@ use actix_web::{
 
 use super::{
     api, api_error, connection,
-    credentials::{Credentials, credentials},
-    guess::Guess,
+    credentials::credentials,
+    guess::{self, Denied},
     health, isolation, metrics, openapi, pages,
 };
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Rights};
 
 /// Registers all routes of the ops listener. Only the probes need no token.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -74,18 +74,11 @@ async fn require_bearer_or_password(
 /// The response to a request whose credentials do not allow its method; `None` if they do.
 fn denial(gateway: &Gateway, request: &HttpRequest, accepts_password: bool) -> Option<HttpResponse> {
     let given = credentials(request.headers()).filter(|given| accepts_password || !given.is_password);
-    let Some(Credentials { token, is_password }) = given else { return Some(api_error::unauthorized(accepts_password)) };
-    let guess = Guess::new(request, gateway);
-    if let Err(limited) = guess.check() {
-        return Some(api_error::too_many_guesses(limited.retry_after));
-    }
-    let (may_read, may_write) = (gateway.may_read(&token), gateway.may_write(&token));
-    match (may_read, request.method().is_safe() || (may_write && !is_password)) {
-        (true, true) => None,
-        (true, false) => Some(api_error::forbidden()),
-        (false, _) => {
-            guess.count_wrong();
-            Some(api_error::unauthorized(accepts_password))
-        }
+    let Some(given) = given else { return Some(api_error::unauthorized(accepts_password)) };
+    match guess::rights(request, gateway, &given) {
+        Ok(rights) if request.method().is_safe() || (rights == Rights::All && !given.is_password) => None,
+        Ok(_) => Some(api_error::forbidden()),
+        Err(Denied::Limited(limited)) => Some(api_error::too_many_guesses(limited.retry_after)),
+        Err(Denied::Wrong) => Some(api_error::unauthorized(accepts_password)),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     body::{self, MAX_BODY},
     client_address::client_address,
     connection,
-    guess::Guess,
+    guess::count_wrong_url_token,
     response::{self, RequestError},
 };
 use crate::{
@@ -39,15 +39,14 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Handles every request of the public listener except health checks.
 pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let path = request.uri().path();
-    // A token in the path is a guess, even below a path that does not exist.
-    let guess = path.contains(url_token::SEGMENT).then(|| Guess::new(&request, &gateway));
-    if let Some(Err(limited)) = guess.as_ref().map(Guess::check) {
-        return response::too_many_requests(limited.retry_after);
-    }
     // Matches the raw path, without decoding or normalization, so that an endpoint has exactly one path.
     let Some(route) = gateway.route(path) else {
-        guess.as_ref().map(Guess::count_wrong);
-        return response::request_error(RequestError::NotFound);
+        // A token in the path is a guess, even below a path that does not exist.
+        let is_guess = path.contains(url_token::SEGMENT);
+        return match is_guess.then(|| count_wrong_url_token(&request, &gateway)) {
+            Some(Err(limited)) => response::too_many_requests(limited.retry_after),
+            _ => response::request_error(RequestError::NotFound),
+        };
     };
     let endpoint = route.endpoint;
     let mut guard = endpoint.metrics.count_request(endpoint.spec.methods.contains(&request.method().as_str()));

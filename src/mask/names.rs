@@ -1,7 +1,7 @@
 //! Names under which secrets and signatures are sent.
 
 /// The last word of a name: `sig`, `access_token`, `clientSecret`, `X-Signature`.
-const LAST_WORDS: [&str; 18] = [
+const LAST_WORDS: [&str; 19] = [
     "apikey",
     "auth",
     "authorization",
@@ -14,6 +14,7 @@ const LAST_WORDS: [&str; 18] = [
     "passphrase",
     "passwd",
     "password",
+    "pw",
     "pwd",
     "secret",
     "sig",
@@ -86,6 +87,8 @@ mod tests {
             "apiKey",
             "client.secret",
             " sig",
+            "pw",
+            "userPw",
             "hub[token]",
         ] {
             assert!(is_secret_member(name.as_bytes()), "{name}");

@@ -24,9 +24,14 @@ impl FailureLimiter {
         Self { limiter: NetworkLimiter::new(per_minute), last: AtomicI64::new(i64::MIN) }
     }
 
+    /// True if no network has failed lately.
+    pub fn is_calm(&self, now: Timestamp) -> bool {
+        now.micros().abs_diff(self.last.load(Ordering::Relaxed)) > CALM
+    }
+
     /// Fails if the networks of the client have no room for another failure.
     pub fn check(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), RateLimited> {
-        if now.micros().abs_diff(self.last.load(Ordering::Relaxed)) > CALM { Ok(()) } else { self.limiter.check(client, now) }
+        if self.is_calm(now) { Ok(()) } else { self.limiter.check(client, now) }
     }
 
     /// Counts a failure.

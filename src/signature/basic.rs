@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{Outgoing, Proof, Scheme, VerifyError, Work, header, uncovered};
 use crate::{
     callback::{Callback, PayloadKind},
-    secret::{self, Secret},
+    secret::Secret,
 };
 
 /// Covers nothing: any client that knows the password is accepted.
@@ -29,16 +29,17 @@ pub fn is_present(callback: &Callback) -> bool {
     callback.headers.has(HEADER)
 }
 
+fn password_of(pair: &str) -> &str {
+    pair.split_once(':').map_or(pair, |(_, password)| password)
+}
+
 /// Compares with all credentials, each `user:password`.
 pub fn verify<'c>(callback: &'c Callback, credentials: &[Secret], work: &Work) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, HEADER)?.ok_or(VerifyError::Missing)?;
     let encoded = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
     let (_, encoded) = encoded.ok_or(VerifyError::Missing)?;
     let sent = STANDARD.decode(encoded.trim()).map_err(|_| VerifyError::Malformed)?;
-    if !work.guess() {
-        return Err(VerifyError::Mismatch);
-    }
-    let index = secret::position(credentials, &sent).ok_or(VerifyError::Mismatch)?;
+    let index = work.position(credentials, &sent, password_of).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))
 }
 

@@ -4,7 +4,7 @@ use super::{Outgoing, Proof, Scheme, VerifyError, Work, uncovered};
 use crate::{
     callback::{Callback, PayloadKind},
     form::Form,
-    secret::{self, Secret},
+    secret::Secret,
 };
 
 /// Covers nothing: any client that knows the URL is accepted.
@@ -36,10 +36,7 @@ pub fn verify<'c>(callback: &'c Callback, secrets: &[Secret], work: &Work) -> Re
     if values.next().is_some() {
         return Err(VerifyError::Repeated);
     }
-    if !work.guess() {
-        return Err(VerifyError::Mismatch);
-    }
-    let index = secret::position(secrets, value).ok_or(VerifyError::Mismatch)?;
+    let index = work.position(secrets, value, |secret| secret).ok_or(VerifyError::Mismatch)?;
     Ok(Proof::new(callback, &SCHEME, index, uncovered(callback)))
 }
 

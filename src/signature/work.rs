@@ -3,7 +3,10 @@
 
 use std::cell::Cell;
 
-use crate::callback::Callback;
+use crate::{
+    callback::Callback,
+    secret::{self, Secret},
+};
 
 /// Enough for every key and spelling of a usual callback, and for 16 attempts at the largest body.
 const MOST: usize = 4 << 20;
@@ -21,7 +24,8 @@ const ATTEMPT: usize = 256;
 pub struct Work {
     limit: usize,
     used: Cell<usize>,
-    may_guess: bool,
+    compares_short: bool,
+    is_beyond_guesses: bool,
     has_guessed: Cell<bool>,
     is_exhausted: Cell<bool>,
 }
@@ -39,7 +43,8 @@ impl Work {
         Self {
             limit: limit.min(MOST),
             used: Cell::new(0),
-            may_guess: true,
+            compares_short: true,
+            is_beyond_guesses: false,
             has_guessed: Cell::new(false),
             is_exhausted: Cell::new(false),
         }
@@ -50,10 +55,10 @@ impl Work {
         Self::new(USUAL + USUAL_ATTEMPTS * (callback.body.len() + callback.target.len()))
     }
 
-    /// The same without credentials: none is compared.
+    /// The same beyond the limit on guessed credentials: those that are configured are compared if they are long, or if `compares_short`.
     #[must_use]
-    pub fn without_guesses(self) -> Self {
-        Self { may_guess: false, ..self }
+    pub fn beyond_guesses(self, compares_short: bool) -> Self {
+        Self { compares_short, is_beyond_guesses: true, ..self }
     }
 
     pub fn used(&self) -> usize {
@@ -65,12 +70,12 @@ impl Work {
         self.used().saturating_sub(other.limit)
     }
 
-    /// Returns true if a credential of the request was compared with one that is configured.
+    /// Returns true if a credential of the request was found to be wrong within the limit.
     pub fn has_guessed(&self) -> bool {
         self.has_guessed.get()
     }
 
-    /// Returns true if a digest was not computed, or a credential not compared, because of the limit.
+    /// Returns true if a digest was not computed, or a credential refused, because of a limit.
     pub fn is_exhausted(&self) -> bool {
         self.is_exhausted.get()
     }
@@ -87,10 +92,14 @@ impl Work {
         is_allowed
     }
 
-    /// Takes the comparison of a credential; false if none may be compared.
-    pub(super) fn guess(&self) -> bool {
-        let recorded = if self.may_guess { &self.has_guessed } else { &self.is_exhausted };
-        recorded.set(true);
-        self.may_guess
+    /// The index of a credential that was sent. `part` is what a client would have to guess of a configured one.
+    pub(super) fn position(&self, configured: &[Secret], sent: &[u8], part: fn(&str) -> &str) -> Option<usize> {
+        let may_match = |secret: &Secret| self.compares_short || secret::is_long(part(secret.text()));
+        let found = secret::position(configured, sent, may_match);
+        if found.is_none() {
+            let recorded = if self.is_beyond_guesses { &self.is_exhausted } else { &self.has_guessed };
+            recorded.set(true);
+        }
+        found
     }
 }

@@ -13,6 +13,7 @@
 mod connections;
 mod copies;
 mod full_disk;
+mod guesses;
 mod operations;
 mod readiness;
 mod rejected;

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
@@ -15,9 +14,8 @@ use waybill::{
 
 use crate::support::{
     callback::received,
-    client::{self, Response},
     database::{Backend, Database},
-    gateway::{Gateway, OPS_TOKEN},
+    gateway::Gateway,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -69,72 +67,6 @@ fn forged_request_costs_a_bounded_number_of_hashes() {
 
 fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-const BASIC: &str = "waybill:sw-basic-password-01";
-const SECRET: &str = "sw-shared-secret-0123456789";
-const URL_TOKEN: &str = "vurl-0123456789abcdef0123456789abcdef";
-
-/// A gateway that accepts every kind of credential, behind a proxy that adds the client's address.
-fn with_credentials() -> Gateway {
-    let variables = owned(&[
-        ("SIGNALWIRE_BASIC_AUTH", BASIC),
-        ("SIGNALWIRE_WEBHOOK_SECRET", SECRET),
-        ("VONAGE_URL_TOKEN", URL_TOKEN),
-        ("TRUSTED_PROXIES", "127.0.0.1"),
-    ]);
-    Gateway::limited(Database::new(Backend::Sqlite), Timestamp::from_seconds(1_000).expect("an instant"), &variables)
-}
-
-fn basic(pair: &str) -> (String, String) {
-    ("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair)))
-}
-
-/// After a few wrong credentials a network gets 429 before any is compared, so that even the right one is refused. Other networks, and
-/// clients without credentials, notice nothing.
-#[test]
-fn credentials_cannot_be_guessed_without_limit() {
-    const CALLBACK: &[u8] = br#"{"id":"m1","project_id":"p","status":"sent"}"#;
-    const RECEIPT: &[u8] = br#"{"messageId":"m1","status":"delivered"}"#;
-    type Send = fn(&Gateway, &str, &str) -> Response;
-    let public: [(&str, &str, Send); 3] = [
-        ("Basic", BASIC, |gateway, pair, client| gateway.post("/webhooks/signalwire", &[basic(pair), from(client)], CALLBACK)),
-        ("?secret=", SECRET, |gateway, secret, client| {
-            gateway.post(&format!("/webhooks/signalwire?secret={secret}"), &[from(client)], CALLBACK)
-        }),
-        ("the URL token", URL_TOKEN, |gateway, token, client| {
-            gateway.post(&format!("/webhooks/vonage/t/{token}"), &[from(client)], RECEIPT)
-        }),
-    ];
-    let operations: [(&str, &str, Send); 3] = [
-        ("the bearer token", OPS_TOKEN, |gateway, token, client| {
-            let bearer = format!("Bearer {token}");
-            client::get(gateway.running().ops, "/api/messages", &[("Authorization", &bearer), ("X-Forwarded-For", client)])
-        }),
-        ("the password of a page", OPS_TOKEN, |gateway, token, client| {
-            let (name, value) = basic(&format!("x:{token}"));
-            client::get(gateway.running().ops, "/messages", &[(&name, &value), ("X-Forwarded-For", client)])
-        }),
-        ("the password of the API's document", OPS_TOKEN, |gateway, token, client| {
-            let (name, value) = basic(&format!("x:{token}"));
-            client::get(gateway.running().ops, "/openapi.json", &[(&name, &value), ("X-Forwarded-For", client)])
-        }),
-    ];
-    for (credential, right, send) in public.into_iter().chain(operations) {
-        let gateway = with_credentials();
-        let guesses = (0..1_000).take_while(|number| send(&gateway, &format!("wrong:{number}"), "203.0.113.9").status != 429);
-        let guesses = guesses.count();
-        assert!((1..=30).contains(&guesses), "{credential}: {guesses} guesses");
-        let refused = send(&gateway, right, "203.0.113.10");
-        assert_eq!((refused.status, refused.header("Retry-After").is_some()), (429, true), "{credential}");
-        for number in 0..50 {
-            assert_eq!(send(&gateway, right, "198.51.100.7").status, 200, "{credential}, {number} from another network");
-        }
-        let without = gateway.post("/webhooks/signalwire", &[from("203.0.113.9")], CALLBACK);
-        assert_eq!(without.status, 401, "{credential}: a request without credentials is challenged");
-        gateway.set_clock(Timestamp::from_seconds(1_130).expect("an instant"));
-        assert_eq!(send(&gateway, right, "203.0.113.9").status, 200, "{credential}, later");
-    }
 }
 
 fn from(client: &str) -> (String, String) {

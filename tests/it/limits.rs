@@ -1,7 +1,7 @@
 //! Access and limits: rate limits on verified callbacks, address lists behind proxies, URL tokens, Basic credentials.
 
 use serde_json::json;
-use waybill::time::Timestamp;
+use waybill::{config::Config, time::Timestamp};
 
 use crate::support::{
     client::{self, Response},
@@ -306,4 +306,28 @@ fn unknown_account_answers_like_a_known_one() {
         );
     }
     assert_eq!(gateway.row_counts(), before);
+}
+
+/// A public URL that leads to the listener only through a proxy.
+#[test]
+fn proxy_that_is_not_named_is_a_warning() {
+    let has_warning = |variables: &[(&str, &str)]| {
+        let env = [&[("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")], variables].concat().into_iter().collect();
+        let all = Config::load(&env).expect("a configuration").warnings;
+        all.iter().any(|warning| warning.to_string().starts_with("TRUSTED_PROXIES: unset"))
+    };
+    for (url, listen, is_behind_proxy) in [
+        ("https://hooks.example.com", "127.0.0.1:8080", true),
+        ("https://hooks.example.com", "0.0.0.0:8080", true),
+        ("http://hooks.example.com", "127.0.0.1:8080", true),
+        ("http://hooks.example.com:8080", "0.0.0.0:8080", false),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", false),
+        ("http://localhost:8080", "127.0.0.1:8080", false),
+    ] {
+        let variables = [("WEBHOOK_BASE_URL", url), ("LISTEN", listen)];
+        assert_eq!(has_warning(&variables), is_behind_proxy, "{url} {listen}");
+        assert!(!has_warning(&[&variables[..], &[("TRUSTED_PROXIES", "127.0.0.1")]].concat()), "{url} {listen}");
+    }
+    assert!(has_warning(&[("TWILIO__WEBHOOK_BASE_URL", "https://hooks.example.com")]), "the URL of one endpoint");
+    assert!(!has_warning(&[]));
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
+    guesses::Guesses,
     http::{Running, Server},
     signature::Outgoing,
     time::{Clock, ManualClock, Timestamp},
@@ -26,7 +27,7 @@ pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// A verifier without a limit of guesses, for tests of the store.
 pub fn verifier() -> &'static Verifier {
-    static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::new(0));
+    static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::new(Guesses::new(0, Vec::new())));
     &VERIFIER
 }
 

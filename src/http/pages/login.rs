@@ -18,11 +18,11 @@ use super::{
     error_page::{ErrorPage, PageError},
 };
 use crate::{
-    gateway::Gateway,
+    gateway::{Gateway, Rights},
     http::{
         connection,
-        credentials::{Credentials, credentials},
-        guess::Guess,
+        credentials::credentials,
+        guess::{self, Denied},
     },
 };
 
@@ -31,19 +31,19 @@ const COOKIE: &str = "waybill-session=";
 
 fn login(gateway: &Gateway, request: &HttpRequest) -> Result<Login, ErrorPage> {
     let headers = request.headers();
-    if let Some(Credentials { token, is_password }) = credentials(headers) {
-        let guess = Guess::new(request, gateway);
-        guess.check().map_err(|_| ErrorPage::too_many_guesses())?;
-        if gateway.may_read(&token) {
-            return Ok(Login { may_write: gateway.may_write(&token), by_browser: is_password });
+    let mut denied = ErrorPage::unauthorized();
+    if let Some(given) = credentials(headers) {
+        match guess::rights(request, gateway, &given) {
+            Ok(rights) => return Ok(Login { may_write: rights == Rights::All, by_browser: given.is_password }),
+            Err(Denied::Limited(_)) => denied = ErrorPage::too_many_guesses(),
+            Err(Denied::Wrong) => {}
         }
-        guess.count_wrong();
     }
     // A session's key is random, and cannot be guessed.
     let cookies = headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut keys = cookies.filter_map(|cookie| cookie.trim().strip_prefix(COOKIE));
     let is_session = keys.any(|key| gateway.login_link.is_session(key.as_bytes()));
-    if is_session { Ok(Login { may_write: true, by_browser: true }) } else { Err(ErrorPage::unauthorized()) }
+    if is_session { Ok(Login { may_write: true, by_browser: true }) } else { Err(denied) }
 }
 
 /// Passes requests with a valid login.

@@ -175,6 +175,10 @@ fn check_head(request: &HttpRequest, spec: &Spec) -> Result<Option<usize>, Reque
     if !headers.get_all(header::CONTENT_ENCODING).all(identity) {
         return Err(RequestError::UnsupportedEncoding);
     }
+    // actix would read all that follows as the body, whatever its length.
+    if headers.get_all(header::UPGRADE).any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket")) {
+        return Err(RequestError::Malformed);
+    }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_BODY) { Err(RequestError::TooLarge) } else { Ok(length) }
 }

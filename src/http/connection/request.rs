@@ -1,6 +1,7 @@
 //! The requests of a connection: when one begins, when its body is complete, when its response is.
 
 use std::{
+    future,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -11,6 +12,7 @@ use actix_web::{
     Error, HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse},
+    http::{ConnectionType, header},
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -19,6 +21,8 @@ use super::state::Connection;
 
 /// Calls the application, and reports the stages of the request to its connection. The end of a body is reported by
 /// [`note_body_received`], unless `is_body_tracked`, which costs an allocation.
+///
+/// actix announces the end of a connection, and then serves requests that it has received already. These stay unanswered here.
 pub(super) fn track<S>(
     mut request: Request,
     app: &S,
@@ -28,23 +32,38 @@ where
     S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
 {
     let connection = request.conn_data::<Rc<Connection>>().map(Rc::clone);
+    let mut is_served = true;
     if let Some(connection) = &connection {
         let has_body = !matches!(request.payload(), Payload::None);
-        connection.begin(has_body);
-        if has_body && is_body_tracked {
+        is_served = connection.begin(has_body);
+        if has_body && is_body_tracked && is_served {
             let body = TrackedBody { payload: request.take_payload(), connection: Rc::clone(connection) };
             let body: BoxedPayloadStream = Box::pin(body);
             request = request.replace_payload(Payload::Stream { payload: body }).0;
         }
     }
-    let response = app.call(request);
+    let response = is_served.then(|| app.call(request));
     async move {
-        let response: Response<BoxBody> = response.await.map_or_else(Into::into, Into::into);
+        let Some(response) = response else { return future::pending().await };
+        let response = response.await;
+        let is_last =
+            connection.as_ref().is_some_and(|connection| response.as_ref().is_ok_and(|response| is_last(response, connection)));
+        let mut response: Response<BoxBody> = response.map_or_else(Into::into, Into::into);
+        if is_last {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
         if let Some(connection) = &connection {
-            connection.answered();
+            connection.answered(is_last);
         }
         Ok(response.map_body(|_, body| Answer { body, connection }))
     }
+}
+
+/// True if no request is served after this one. Of a body that was not read, only a chunked one can be discarded to its end.
+fn is_last(response: &ServiceResponse<BoxBody>, connection: &Connection) -> bool {
+    let request = response.request();
+    [request.head().connection_type(), response.response().head().connection_type()].contains(&ConnectionType::Close)
+        || (connection.has_unread_body() && !request.headers().contains_key(header::TRANSFER_ENCODING))
 }
 
 struct TrackedBody {

@@ -66,6 +66,8 @@ pub(in crate::http) struct Connection {
     waiting_since: Cell<Instant>,
     /// Bytes received in this phase.
     received: Cell<usize>,
+    /// A response has announced that it is the last.
+    is_closing: Cell<bool>,
     /// The connection has read since its task was last polled.
     has_read: Cell<bool>,
     /// Reading waits for the end of the request or of a write.
@@ -87,6 +89,7 @@ impl Connection {
             write_deadline: Cell::new(None),
             waiting_since: Cell::new(now),
             received: Cell::new(0),
+            is_closing: Cell::new(false),
             has_read: Cell::new(false),
             is_paused: Cell::new(false),
             has_token: Cell::new(false),
@@ -101,10 +104,21 @@ impl Connection {
         self.received.set(0);
     }
 
-    /// A request begins: its head is complete.
-    pub(super) fn begin(&self, has_body: bool) {
-        let (phase, time) = if has_body { (Phase::Body, self.limits.body) } else { (Phase::Request, self.limits.request) };
+    /// A request begins: its head is complete. False if it follows the last response, and must not be served.
+    pub(super) fn begin(&self, has_body: bool) -> bool {
+        let is_served = !self.is_closing.get();
+        let (phase, time) = match (is_served, has_body) {
+            (false, _) => (Phase::Rest, self.limits.rest),
+            (true, true) => (Phase::Body, self.limits.body),
+            (true, false) => (Phase::Request, self.limits.request),
+        };
         self.enter(phase, Instant::now() + time);
+        is_served
+    }
+
+    /// The body of the request was not read to its end so far.
+    pub(super) fn has_unread_body(&self) -> bool {
+        self.phase.get() == Phase::Body
     }
 
     /// The body was read to its end.
@@ -120,8 +134,9 @@ impl Connection {
     }
 
     /// The handler has answered. What follows is limited by the time in which the client accepts what is written.
-    pub(super) fn answered(&self) {
-        let is_unread = self.phase.get() == Phase::Body;
+    pub(super) fn answered(&self, is_last: bool) {
+        let is_unread = self.has_unread_body();
+        self.is_closing.set(is_last);
         self.enter(Phase::Response { is_unread }, self.deadline.get() + NONE);
     }
 

@@ -81,6 +81,55 @@ fn unread_body_that_ends_keeps_the_connection() {
     assert_eq!(client::read(&mut stream).status, 404);
 }
 
+/// Before, requests that had arrived together with the first were served after the announcement.
+#[test]
+fn nothing_is_served_after_the_announced_end_of_a_connection() {
+    let gateway = Gateway::configured(now(), &variables(), |config| {
+        for limits in [&mut config.connections.public, &mut config.connections.ops] {
+            limits.rest = Duration::from_millis(300);
+        }
+    });
+    let (public, ops) = (gateway.address(), gateway.running().ops);
+    let body = "Host: localhost\r\nContent-Length: 3\r\n\r\na=b";
+    let requests = [
+        (public, "an unknown path", format!("POST /webhooks/unknown HTTP/1.1\r\n{body}"), "404"),
+        (public, "no signature", format!("POST /webhooks/twilio HTTP/1.1\r\n{body}"), "401"),
+        (
+            public,
+            "the client closes",
+            format!("POST /webhooks/twilio HTTP/1.1\r\nX-Twilio-Signature: x\r\nConnection: close\r\n{body}"),
+            "401",
+        ),
+        (public, "HTTP/1.0", "GET /webhooks/health HTTP/1.0\r\n\r\n".to_owned(), "200"),
+        (
+            public,
+            "a WebSocket",
+            format!("POST /webhooks/twilio HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{body}"),
+            "400",
+        ),
+        (ops, "a body without a token", format!("POST /api/messages HTTP/1.1\r\n{body}"), "401"),
+    ];
+    let streams: Vec<_> =
+        requests.iter().map(|(address, _, first, _)| open(1, *address, format!("{first}{GET}{GET}").as_bytes())).collect();
+    for ((_, what, _, status), mut stream) in requests.iter().zip(streams) {
+        let received = read_to_end(what, &mut stream);
+        let received = String::from_utf8_lossy(&received);
+        assert_eq!(received.get(9..12).unwrap_or_default(), *status, "{what}: {received}");
+        assert_eq!(received.matches("HTTP/1.").count(), 1, "{what}: {received}");
+        assert!(received.contains("connection: close\r\n") || *what == "HTTP/1.0", "{what}: {received}");
+    }
+}
+
+/// An upgrade that the gateway does not offer is ignored.
+#[test]
+fn other_upgrades_are_ignored() {
+    let gateway = Gateway::start(Backend::Sqlite, now(), &variables());
+    let head = "POST /webhooks/twilio HTTP/1.1\r\nHost: localhost\r\nX-Twilio-Signature: x\r\nContent-Length: 3\r\n";
+    let upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\na=b";
+    let mut stream = open(1, gateway.address(), format!("{head}{upgrade}").as_bytes());
+    assert_eq!(client::read(&mut stream).status, 401, "the body was read");
+}
+
 #[test]
 fn pipelining_and_expectations_work() {
     let gateway = Gateway::start(Backend::Sqlite, now(), &variables());

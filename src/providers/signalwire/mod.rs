@@ -64,8 +64,8 @@ pub(super) static SPEC: Spec = Spec {
         },
         Setting {
             name: "BASIC_AUTH",
-            doc: "Credentials that you choose, `user:password`, sent with a URL of the form `https://user:password@…`.",
-            example: "signalwire:4c8e1b7a9d3f526880",
+            doc: "Credentials that you choose, `user:password` (a password of 32 characters or more), sent with a URL of the form `https://user:password@…`.",
+            example: "signalwire:4c8e1b7a9d3f5268802e7c91d6b40f35",
             kind: SettingKind::Proof,
         },
         Setting::url_token("sw-9d530c4e1b7a9d3f5268806e2f4a1c7b"),

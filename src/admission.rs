@@ -7,7 +7,7 @@
 use crate::{
     endpoint::Endpoint,
     limiter::{Admitted, Budget, Limiter, RateLimited},
-    signature::{StoredKey, VerifiedCallback},
+    signature::StoredKey,
     store::{Committed, Recent, Record, Store, StoreError},
     time::Timestamp,
 };
@@ -37,13 +37,17 @@ enum Kind<'a> {
 }
 
 impl<'a> Admission<'a> {
-    /// Admits a callback, if the endpoint's limits allow it.
-    pub fn new(store: &'a Store, endpoint: &'a Endpoint, callback: &VerifiedCallback<'_>) -> Result<Self, RateLimited> {
-        let now = callback.as_received().received_at;
+    /// Admits a verified callback by the key of its record, if the endpoint's limits allow it.
+    pub fn new(
+        store: &'a Store,
+        endpoint: &'a Endpoint,
+        now: Timestamp,
+        key: impl FnOnce() -> StoredKey,
+    ) -> Result<Self, RateLimited> {
         if endpoint.limiter.is_unlimited() {
             return Ok(Self { budget: None, store, limited: None });
         }
-        let key = Record::key(endpoint, callback);
+        let key = key();
         let Some(recent) = store.recent.begin(key) else {
             let admitted = endpoint.limiter.admit(now).inspect_err(|_| store.recent.forget(key))?;
             let budget = admitted.budget;

@@ -2,10 +2,12 @@
 
 use std::{
     net::IpAddr,
+    num::NonZero,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -29,6 +31,7 @@ use crate::{
     status::Status,
     store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
+    turns::Turns,
     verifier::Verifier,
 };
 
@@ -83,6 +86,8 @@ pub struct Gateway {
     metrics: Metrics,
     pub rejections: Rejections,
     pub verifier: Verifier,
+    /// The turns of callbacks that need more than the usual work.
+    pub turns: Arc<Turns>,
     pub store: Store,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
@@ -109,6 +114,8 @@ impl Gateway {
         Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
             verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
+            // The other half of the processors serves.
+            turns: Turns::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
             router,
             trusted_proxies: config.trusted_proxies,
             ops_token,

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod network;
 pub mod network_limiter;
 pub mod ops_token;
+pub mod prepared;
 pub mod provider;
 pub mod providers;
 pub mod public_url;
@@ -47,6 +48,7 @@ pub mod store;
 pub mod telemetry;
 pub mod text;
 pub mod time;
+pub mod turns;
 pub mod url_token;
 pub mod verifier;
 

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use tracing::{Level, debug, warn};
-
 use crate::{
     admission::Admission,
     callback::Callback,
     endpoint::Endpoint,
     limiter::{Budget, RateLimited},
-    provider::{Parsed, Reply},
+    prepared::{LogLine, Prepared},
+    provider::Reply,
     store::{Committed, Record, Store, StoreError},
-    verifier::{Unverified, Verifier},
+    verifier::{Effort, Unverified, Verifier},
 };
 
 /// A callback was not stored.
@@ -38,43 +37,42 @@ pub struct Received {
 }
 
 type Stages<'g> = (&'g Verifier, &'g Store);
-type Prepared<'e> = (Record, Reply, Admission<'e>);
+type Admitted<'e> = (Prepared, Admission<'e>);
 
-/// Verifies, parses and stores one callback. Only a verified callback is parsed, and it is stored even if it cannot be parsed.
+/// Verifies, parses and stores one callback, if that is no more than the usual work. Only a verified callback is parsed, and it is
+/// stored even if it cannot be parsed.
 pub async fn receive(
     stages: Stages<'_>,
     endpoint: &Endpoint,
     callback: &Callback,
     timeout: Duration,
 ) -> Result<Received, ReceiveError> {
-    let (record, reply, mut admission) = prepare(stages, endpoint, callback)?;
-    let summary = (record.quarantine_reason().is_some() || tracing::enabled!(Level::DEBUG)).then(|| record.summary());
-    let committed = tokio::time::timeout(timeout, admission.append(record)).await.map_err(|_| ReceiveError::Late)??;
-    let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
-    match summary {
-        Some(summary) if summary.is_quarantined => warn!(provider, account, "verified but not parsable: quarantined"),
-        Some(summary) => debug!(
-            provider,
-            account,
-            event_type = summary.event_type,
-            external_id = summary.external_id.as_deref(),
-            duplicate = committed.is_duplicate(),
-            registered = !committed.is_unmatched(),
-            size_bytes = callback.body.len(),
-            "stored"
-        ),
-        None => {}
-    }
-    if let Some(count) = committed.is_unmatched().then(|| endpoint.metrics.count_unmatched()).flatten() {
-        warn!(count, "stored callbacks for messages that are not registered; logged at most once a minute");
-    }
-    Ok(Received { committed, reply, budget: admission.budget })
+    let admitted = prepare(stages, endpoint, callback)?;
+    append(endpoint, admitted, timeout).await
 }
 
-fn prepare<'e>((limits, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Prepared<'e>, ReceiveError> {
-    let verified = limits.verify(endpoint, callback)?;
+/// Stores a callback that was verified and parsed on another thread.
+pub async fn store(store: &Store, endpoint: &Endpoint, prepared: Prepared, timeout: Duration) -> Result<Received, ReceiveError> {
+    let record = &prepared.record;
+    let admission = Admission::new(store, endpoint, record.received_at(), || record.stored_key())?;
+    append(endpoint, (prepared, admission), timeout).await
+}
+
+fn prepare<'e>((verifier, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Admitted<'e>, ReceiveError> {
+    let verified = verifier.verify(endpoint, callback, Effort::Usual)?;
     endpoint.count_verified(&verified);
-    let admission = Admission::new(store, endpoint, &verified)?;
-    let Parsed { reply, events } = endpoint.parse(&verified);
-    Ok((Record::new(endpoint, &verified, events), reply, admission))
+    let admission = Admission::new(store, endpoint, callback.received_at, || Record::key(endpoint, &verified))?;
+    Ok((Prepared::new(endpoint, &verified), admission))
+}
+
+async fn append(
+    endpoint: &Endpoint,
+    (prepared, mut admission): Admitted<'_>,
+    timeout: Duration,
+) -> Result<Received, ReceiveError> {
+    let Prepared { record, reply } = prepared;
+    let line = LogLine::of(&record);
+    let committed = tokio::time::timeout(timeout, admission.append(record)).await.map_err(|_| ReceiveError::Late)??;
+    line.write(endpoint, &committed);
+    Ok(Received { committed, reply, budget: admission.budget })
 }

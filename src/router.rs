@@ -1,6 +1,6 @@
 //! The endpoints of a gateway, by path and by name.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     endpoint::{Account, Endpoint},
@@ -13,10 +13,10 @@ pub const HEALTH_PATH: &str = "/webhooks/health";
 
 /// The configured endpoints, ready for requests.
 pub struct Router {
-    all: Vec<Endpoint>,
+    all: Vec<Arc<Endpoint>>,
     /// For each provider with named accounts an endpoint that answers for those that do not exist, so that names cannot be guessed. Its
     /// secrets are random.
-    unknown: Vec<Endpoint>,
+    unknown: Vec<Arc<Endpoint>>,
     /// The endpoint's index and the route's name, by path.
     routes: HashMap<String, (usize, &'static str)>,
     /// The public listener's own address.
@@ -26,7 +26,7 @@ pub struct Router {
 /// The endpoint and route of a path.
 #[derive(Clone, Copy)]
 pub struct Route<'e> {
-    pub endpoint: &'e Endpoint,
+    pub endpoint: &'e Arc<Endpoint>,
     /// The name of the route; empty for the endpoint's own.
     pub route: &'static str,
     /// The grant of the token in the path, if there is one.
@@ -36,7 +36,7 @@ pub struct Route<'e> {
 impl Router {
     /// Endpoints without a public address of their own get the listener's.
     pub fn new(endpoints: Vec<Endpoint>, listener: PublicUrl) -> Self {
-        let all: Vec<Endpoint> = endpoints.into_iter().map(|endpoint| endpoint.with_public_urls(&listener)).collect();
+        let all = with_public_urls(endpoints, &listener);
         let routes = all.iter().enumerate();
         let routes = routes.flat_map(|(place, endpoint)| endpoint.paths().map(move |(path, route)| (path, (place, route))));
         Self { routes: routes.collect(), all, unknown: Vec::new(), listener }
@@ -45,7 +45,7 @@ impl Router {
     /// Adds the endpoints that answer for unknown accounts.
     #[must_use]
     pub fn with_unknown_accounts(mut self, endpoints: Vec<Endpoint>) -> Self {
-        self.unknown = endpoints.into_iter().map(|endpoint| endpoint.with_public_urls(&self.listener)).collect();
+        self.unknown = with_public_urls(endpoints, &self.listener);
         self
     }
 
@@ -80,7 +80,7 @@ impl Router {
 
     /// The endpoint of a path, byte for byte.
     pub fn endpoint_at(&self, path: &str) -> Option<&Endpoint> {
-        self.route_without_token(path).filter(|route| route.route.is_empty()).map(|route| route.endpoint)
+        self.route_without_token(path).filter(|route| route.route.is_empty()).map(|route| route.endpoint.as_ref())
     }
 
     /// The endpoint of that provider and account.
@@ -89,11 +89,15 @@ impl Router {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Endpoint> {
-        self.all.iter()
+        self.all.iter().map(Arc::as_ref)
     }
 
     /// The public listener's own address.
     pub fn listener(&self) -> &PublicUrl {
         &self.listener
     }
+}
+
+fn with_public_urls(endpoints: Vec<Endpoint>, listener: &PublicUrl) -> Vec<Arc<Endpoint>> {
+    endpoints.into_iter().map(|endpoint| Arc::new(endpoint.with_public_urls(listener))).collect()
 }

@@ -12,7 +12,11 @@ use crate::{
     signature::{VerifiedCallback, VerifyError, Work},
 };
 
-/// Bytes that failed verifications may hash in a minute beyond the usual work, for one network and for all.
+/// The largest body that a serving thread verifies and parses.
+const LARGEST_SERVED: usize = 32 << 10;
+
+/// Bytes that failed verifications may hash in a minute, for one network and for all. For a body that a serving thread verifies, the
+/// usual work is not counted.
 const WORK_PER_NETWORK: u64 = 64 << 20;
 const WORK_IN_ALL: u64 = 512 << 20;
 
@@ -24,6 +28,18 @@ pub enum Unverified {
     /// Not every proof was tried, because failures of its network have used up a limit.
     #[error("not verified: its network is over a limit")]
     Limited(RateLimited),
+    /// Only the usual proofs were tried, none of a large body, or none before the deadline. The rest is work for another thread.
+    #[error("not verified yet: that is more than the usual work")]
+    Unfinished,
+}
+
+/// The work that a verification may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// That of a callback that is as its provider sends it and not large; for a serving thread.
+    Usual,
+    /// All that a request may cost.
+    Whole,
 }
 
 /// Verifies callbacks within the limits.
@@ -39,11 +55,20 @@ impl Verifier {
     }
 
     /// Verifies a callback. If its network is over a limit, only the usual spellings are tried, or no short credentials.
-    pub fn verify<'c>(&self, endpoint: &Endpoint, callback: &'c Callback) -> Result<VerifiedCallback<'c>, Unverified> {
+    pub fn verify<'c>(
+        &self,
+        endpoint: &Endpoint,
+        callback: &'c Callback,
+        effort: Effort,
+    ) -> Result<VerifiedCallback<'c>, Unverified> {
+        if effort == Effort::Usual && is_large(callback) {
+            return Err(Unverified::Unfinished);
+        }
         let (client, now) = (callback.client, callback.received_at);
         let over_guesses = self.guesses.check(&endpoint.guesses, client, |name| callback.headers.has(name), now).err();
         let over_work = self.work.check(client, now).and_then(|()| self.work_in_all.check(None, now)).err();
-        let mut work = if over_work.is_some() { Work::usual(callback) } else { Work::default() };
+        let is_usual = over_work.is_some() || effort == Effort::Usual;
+        let mut work = if is_usual { Work::usual(callback) } else { Work::default() };
         if let Some(beyond) = over_guesses {
             work = work.beyond_guesses(beyond.compares_short);
         }
@@ -54,14 +79,22 @@ impl Verifier {
         if work.has_guessed() {
             self.guesses.count(&endpoint.guesses, client, |name| callback.headers.has(name), now);
         }
+        if effort == Effort::Usual && over_work.is_none() && work.is_exhausted() {
+            return Err(Unverified::Unfinished);
+        }
         if let Some(limited) = over_guesses.map(|beyond| beyond.limited).or(over_work).filter(|_| work.is_exhausted()) {
             return Err(Unverified::Limited(limited));
         }
-        let excess = u64::try_from(work.beyond(&Work::usual(callback))).unwrap_or(u64::MAX);
+        let free = if is_large(callback) { Work::new(0) } else { Work::usual(callback) };
+        let excess = u64::try_from(work.beyond(&free)).unwrap_or(u64::MAX);
         if excess > 0 {
             self.work.count(client, excess, now);
             self.work_in_all.count(None, excess, now);
         }
         Err(Unverified::Rejected(cause))
     }
+}
+
+fn is_large(callback: &Callback) -> bool {
+    callback.body.len() > LARGEST_SERVED
 }

@@ -1,5 +1,6 @@
 //! The public listener and the ops listener. Only this module depends on actix.
 
+mod apart;
 mod api;
 mod api_error;
 mod background;

@@ -63,6 +63,7 @@ impl From<&Result<Received, ReceiveError>> for Outcome {
             Ok(_) => Self::Accepted,
             Err(ReceiveError::Unverified(Unverified::Rejected(cause))) => (*cause).into(),
             Err(ReceiveError::Unverified(Unverified::Limited(_))) => Self::Rejected(RejectedCause::Limited),
+            Err(ReceiveError::Unverified(Unverified::Unfinished)) => Self::Failed(FailedCause::Overloaded),
             Err(ReceiveError::Limited(_)) => Self::Failed(FailedCause::RateLimited),
             Err(ReceiveError::NotStored(StoreError::Busy)) => Self::Failed(FailedCause::Busy),
             Err(ReceiveError::NotStored(_)) => Self::Failed(FailedCause::Database),
@@ -97,6 +98,12 @@ pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpRe
         // An empty probe: there is nothing to store, and the response claims no success.
         ReceiveError::Unverified(Unverified::Rejected(VerifyError::Probe)) => json(StatusCode::OK).body(PROBE),
         ReceiveError::Unverified(Unverified::Limited(limited)) => too_many_requests(limited.retry_after),
+        ReceiveError::Unverified(unfinished @ Unverified::Unfinished) => {
+            if let Some(count) = endpoint.metrics.count_log_line("unfinished") {
+                tracing::warn!(provider, account, count, "{unfinished}; logged at most once a minute");
+            }
+            unavailable()
+        }
         ReceiveError::Unverified(Unverified::Rejected(cause)) => {
             let kind = <&str>::from(cause);
             if cause.is_failure()

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::{
+    apart,
     body::{self, MAX_BODY},
     client_address::client_address,
     connection,
@@ -67,7 +68,7 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
 async fn respond(
     request: &HttpRequest,
     payload: Payload,
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     route: Route<'_>,
     guard: &mut RequestGuard<'_>,
 ) -> HttpResponse {
@@ -91,6 +92,14 @@ async fn respond(
         }
     };
     let result = receive((&gateway.verifier, &gateway.store), endpoint, &callback, gateway.timeout).await;
+    let (result, callback) = match result {
+        Err(ReceiveError::Unverified(Unverified::Unfinished)) => {
+            let callback = Arc::new(callback);
+            let result = Box::pin(apart::receive(gateway, endpoint, &callback)).await;
+            (result, Arc::unwrap_or_clone(callback))
+        }
+        result => (result, callback),
+    };
     guard.set_outcome((&result).into());
     match result {
         Ok(received) => response::committed(&received),

@@ -44,7 +44,7 @@ pub enum FailedCause {
     Encoded,
     /// Verified, but over the endpoint's rate limit.
     RateLimited,
-    /// The bodies in progress take all the room.
+    /// The bodies in progress take all the room, or too many wait to be verified.
     Overloaded,
     /// The writer's queue is full.
     Busy,

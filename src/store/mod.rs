@@ -55,7 +55,7 @@ pub use self::reprocess::rederive::{RederiveOutcome, ReparsedRequest};
 pub use self::reprocess::replay::ReplayOutcome;
 pub use self::write::committed::Committed;
 pub use self::write::recent::{Recent, RecentRequests};
-pub use self::write::record::{Record, StoredResponse};
+pub use self::write::record::{Record, StoredResponse, Summary};
 
 use self::{
     correlate::sweep,

@@ -1,7 +1,8 @@
 //! Access and limits: rate limits on verified callbacks, address lists behind proxies, URL tokens, Basic credentials.
 
+use futures_util::FutureExt;
 use serde_json::json;
-use waybill::{config::Config, time::Timestamp};
+use waybill::{config::Config, network::Network, time::Timestamp, turns::Turn};
 
 use crate::support::{
     client::{self, Response},
@@ -43,6 +44,28 @@ fn rate_limit_allows_a_hundred_a_minute_and_sends_retry_after() {
     assert_eq!((rejected.status, rejected.json()), (429, json!({ "success": false, "error": "too_many_requests" })));
     assert_eq!((rejected.header("Retry-After"), budget(&rejected)), (Some("60"), [Some("100"), Some("0"), Some("60")]));
     assert_eq!(gateway.database.rows("webhook_requests").len(), 100, "the limited request is not stored");
+}
+
+/// A large body waits for its network's turn until the deadline. A small one needs none.
+#[test]
+fn large_body_waits_for_a_turn_until_the_deadline() {
+    let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET), ("WEBHOOK_TIMEOUT", "1")]);
+    let large = || {
+        let endpoint = gateway.endpoint(PATH);
+        let data = json!({ "id": "large", "type": "BOT", "status": "PROCESSED", "text": "x".repeat(64 << 10) });
+        let body = json!({ "conversation_id": "c", "data": data }).to_string();
+        let mut outgoing = endpoint.outgoing("POST", PATH, "application/json", body);
+        endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+        gateway.send(&outgoing)
+    };
+    let turns = &gateway.running().gateway.turns;
+    let held: Vec<Turn> = std::iter::from_fn(|| turns.take(Network::Unknown).now_or_never().flatten()).collect();
+    let late = large();
+    assert_eq!((late.status, late.json()), (503, json!({ "success": false, "error": "unavailable" })));
+    assert_eq!(gateway.metrics().sum("requests_failed_total", &[("cause", "overloaded")]), 1.0);
+    assert_eq!(message(&gateway, 0, &[]).status, 200, "a small body");
+    drop(held);
+    assert_eq!((large().status, gateway.database.rows("webhook_requests").len()), (200, 2));
 }
 
 crate::databases! {

@@ -20,6 +20,7 @@ use crate::{
         },
     },
     text,
+    time::Timestamp,
 };
 
 /// States of a request.
@@ -101,6 +102,8 @@ pub struct Summary {
     pub event_type: &'static str,
     /// The external id in its first event, or a hash of one that has not the form of an id.
     pub external_id: Option<String>,
+    /// The size of its body.
+    pub size_bytes: usize,
 }
 
 /// Headers stored for all providers, in addition to each provider's list. Never credentials, signatures or cookies.
@@ -116,6 +119,15 @@ impl Record {
         let proof = callback.proof();
         let derived = || short_key(endpoint.spec.name, endpoint.account.as_str(), &proof.request_key());
         proof.stored_key().unwrap_or_else(derived)
+    }
+
+    /// The key under which it is stored.
+    pub fn stored_key(&self) -> StoredKey {
+        self.request.dedupe_key
+    }
+
+    pub fn received_at(&self) -> Timestamp {
+        self.request.received_at
     }
 
     /// The record of a verified callback, whether or not it could be parsed.
@@ -167,6 +179,7 @@ impl Record {
             is_quarantined: self.is_quarantined(),
             event_type: first.map_or("none", |event| event.row.event_type),
             external_id: first.and_then(|event| Some(text::loggable_id(event.row.external_id.as_deref()?).into_owned())),
+            size_bytes: self.body.len(),
         }
     }
 

@@ -25,8 +25,8 @@ impl Prepared {
     }
 
     /// Verifies a callback with all the work that a request may cost, and parses it. Not for a serving thread.
-    pub fn with_whole_effort(verifier: &Verifier, endpoint: &Endpoint, callback: &Callback) -> Result<Self, Unverified> {
-        let verified = verifier.verify(endpoint, callback, Effort::Whole)?;
+    pub fn with_whole_effort(limits: &Verifier, endpoint: &Endpoint, callback: &Callback) -> Result<Self, Unverified> {
+        let verified = limits.verify(endpoint, callback, Effort::Whole)?;
         endpoint.count_verified(&verified);
         Ok(Self::new(endpoint, &verified))
     }

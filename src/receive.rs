@@ -58,8 +58,8 @@ pub async fn store(store: &Store, endpoint: &Endpoint, prepared: Prepared, timeo
     append(endpoint, (prepared, admission), timeout).await
 }
 
-fn prepare<'e>((verifier, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Admitted<'e>, ReceiveError> {
-    let verified = verifier.verify(endpoint, callback, Effort::Usual)?;
+fn prepare<'e>((limits, store): Stages<'e>, endpoint: &'e Endpoint, callback: &Callback) -> Result<Admitted<'e>, ReceiveError> {
+    let verified = limits.verify(endpoint, callback, Effort::Usual)?;
     endpoint.count_verified(&verified);
     let admission = Admission::new(store, endpoint, callback.received_at, || Record::key(endpoint, &verified))?;
     Ok((Prepared::new(endpoint, &verified), admission))

@@ -1,6 +1,10 @@
 //! Slow bodies: other clients' are read meanwhile.
 
-use std::{io::Write, net::TcpStream, time::Duration};
+use std::{
+    io::{ErrorKind, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use waybill::config::BodyLimits;
 
@@ -41,6 +45,12 @@ fn open_stalled(gateway: &Gateway, length: usize, declared: usize) -> TcpStream 
     stream
 }
 
+/// True if a response has arrived, or the connection is closed.
+fn is_answered(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("a socket");
+    !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
 /// The status of a body of 200 kB, which arrives in many parts.
 fn honest(gateway: &Gateway, network: u8) -> u16 {
     let mut stream = open(network, gateway.address(), head(200_000).as_bytes());
@@ -66,6 +76,12 @@ fn one_network_cannot_use_up_the_room_for_bodies() {
 fn many_networks_cannot_use_up_the_room_for_bodies() {
     let gateway = small_gateway();
     let flood: Vec<_> = (1..=40).map(|network| open_slow(&gateway, network)).collect();
+    // There is room for ten: once thirty are evicted, no more of the flood arrives.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while flood.iter().filter(|stream| is_answered(stream)).count() < 30 {
+        assert!(Instant::now() < deadline, "the flood was not read");
+        std::thread::yield_now();
+    }
     for network in 50..60 {
         assert_eq!(honest(&gateway, network), 401, "network {network}");
     }
@@ -124,6 +140,7 @@ fn declared_lengths_do_not_use_up_the_share_of_the_network() {
 #[test]
 fn full_size_bodies_take_little_memory() {
     let process = Process::start(&Database::new(Backend::Sqlite), &[]);
+    let idle = process.peak_memory();
     let mut streams: Vec<_> =
         (1..=40).cycle().take(400).map(|network| open(network, process.public, head(256 << 10).as_bytes())).collect();
     // All but their last 4 KiB, all at the same pace.
@@ -135,5 +152,6 @@ fn full_size_bodies_take_little_memory() {
     let mut honest = open(99, process.public, b"GET /webhooks/unknown HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client::read(&mut honest).status, 404);
     let peak = process.peak_memory();
-    assert!((100..256).contains(&peak), "{peak} MiB with {} bodies", streams.len());
+    // On a busy machine many of them are below the least rate and end early.
+    assert!((idle + 10..256).contains(&peak), "{peak} MiB with {} bodies, {idle} without", streams.len());
 }

@@ -1,6 +1,9 @@
 //! The network of a client, within which it can change its address at no cost.
 
-use std::net::IpAddr;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
@@ -25,6 +28,17 @@ impl From<Option<IpAddr>> for Network {
     }
 }
 
+impl fmt::Display for Network {
+    /// The address and prefix length; empty for clients of unknown address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => Ok(()),
+            Self::V4(bits) => write!(formatter, "{}/24", Ipv4Addr::from_bits(bits << 8)),
+            Self::V6(bits) => write!(formatter, "{}/48", Ipv6Addr::from_bits(u128::from(*bits) << 80)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +56,11 @@ mod tests {
         ] {
             assert_eq!(network(first) == network(second), is_same, "{first} {second}");
         }
+    }
+
+    #[test]
+    fn networks_are_written_with_their_prefix() {
+        let written = |address: &str| Network::from(address.parse().ok()).to_string();
+        assert_eq!(["203.0.113.9", "2001:db8:1:2::3", "?"].map(written), ["203.0.113.0/24", "2001:db8:1::/48", ""]);
     }
 }

@@ -47,13 +47,7 @@ async fn require_bearer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match denial(&gateway, request.request(), false) {
-        None => {
-            connection::note_login(&request);
-            Ok(next.call(request).await?.map_into_left_body())
-        }
-        Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
-    }
+    authorize(gateway, request, next, false).await
 }
 
 /// Also accepts the token as the password of HTTP Basic, which browsers ask for, on requests that only read.
@@ -62,7 +56,16 @@ async fn require_bearer_or_password(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match denial(&gateway, request.request(), true) {
+    authorize(gateway, request, next, true).await
+}
+
+async fn authorize(
+    gateway: Data<Gateway>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    accepts_password: bool,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match denial(&gateway, request.request(), accepts_password) {
         None => {
             connection::note_login(&request);
             Ok(next.call(request).await?.map_into_left_body())

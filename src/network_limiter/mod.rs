@@ -12,8 +12,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ipnet::IpNet;
-
 use self::window::Window;
 pub use self::{failures::FailureLimiter, window::MinuteLimiter};
 use crate::{limiter::RateLimited, time::Timestamp};
@@ -26,8 +24,7 @@ const FORGOTTEN: usize = MAX_NETWORKS / 4;
 
 /// The prefix lengths of the networks of a client, and the limit of each as a multiple of the smallest one's.
 const V4_PREFIX: u8 = 24;
-const V6_GROUP: u8 = 48;
-const V6_PREFIXES: [(u8, u64); 3] = [(64, 1), (56, 2), (V6_GROUP, 4)];
+const V6_PREFIXES: [(u8, u64); 3] = [(64, 1), (56, 2), (48, 4)];
 
 /// The prefix length and the leading bits of a network.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,13 +54,6 @@ impl Network {
     }
 }
 
-/// The network by which stored data of a client is grouped: an IPv4 /24 or an IPv6 /48.
-pub fn network_of(client: IpAddr) -> Option<IpNet> {
-    let client = client.to_canonical();
-    let prefix = if client.is_ipv4() { V4_PREFIX } else { V6_GROUP };
-    IpNet::new(client, prefix).ok().map(|network| network.trunc())
-}
-
 /// Limits what the clients of a network may use in a minute: requests, bytes, attempts.
 pub struct NetworkLimiter {
     per_minute: u64,
@@ -84,18 +74,13 @@ impl NetworkLimiter {
         let networks = Network::of(client);
         let mut wait = 0;
         for (network, multiple) in networks.clone() {
-            if windows.len() >= MAX_NETWORKS && !windows.contains_key(&network) {
-                forget(&mut windows, now);
-            }
-            let window = windows.entry(network).or_insert_with(|| Window::new(now));
-            window.advance(now);
-            wait = wait.max(window.wait(cost, self.per_minute.saturating_mul(multiple), now));
+            wait = wait.max(current(&mut windows, network, now).wait(cost, self.per_minute.saturating_mul(multiple), now));
         }
         if wait > 0 {
             return Err(RateLimited { budget: None, retry_after: wait.div_ceil(1_000_000) });
         }
         for (network, _) in networks {
-            windows.entry(network).or_insert_with(|| Window::new(now)).add(cost);
+            current(&mut windows, network, now).add(cost);
         }
         Ok(())
     }
@@ -122,15 +107,21 @@ impl NetworkLimiter {
         let now = now.micros();
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for (network, multiple) in Network::of(client) {
-            if windows.len() >= MAX_NETWORKS && !windows.contains_key(&network) {
-                forget(&mut windows, now);
-            }
-            let window = windows.entry(network).or_insert_with(|| Window::new(now));
-            window.advance(now);
+            let window = current(&mut windows, network, now);
             let room = self.per_minute.saturating_mul(multiple).saturating_sub(window.used(now));
             window.add(cost.min(room));
         }
     }
+}
+
+/// The window of a network at that time. In a full table it replaces others.
+fn current(windows: &mut HashMap<Network, Window>, network: Network, now: i64) -> &mut Window {
+    if windows.len() >= MAX_NETWORKS && !windows.contains_key(&network) {
+        forget(windows, now);
+    }
+    let window = windows.entry(network).or_insert_with(|| Window::new(now));
+    window.advance(now);
+    window
 }
 
 /// Forgets the networks that used the least, and among equals those that were idle the longest: a client with many networks cannot

@@ -9,7 +9,7 @@ use crate::{
     callback::{Callback, Headers},
     endpoint::Endpoint,
     mask,
-    network_limiter::network_of,
+    network::Network,
     signature::VerifyError,
     store::{
         Store,
@@ -98,7 +98,7 @@ impl Rejection {
             headers: Value::Object(callback.headers.to_map(is_stored)).to_string(),
             body: callback.body.to_vec(),
             received_at: callback.received_at.naive(),
-            network: callback.client.and_then(network_of).map(|network| network.to_string()).unwrap_or_default(),
+            network: Network::from(callback.client).to_string(),
             is_near_miss,
             body_bytes: i64::try_from(body_bytes).unwrap_or(i64::MAX),
         }

@@ -19,6 +19,7 @@ use crate::{
     body_room::BodyRoom,
     config::Config,
     endpoint::{Endpoint, EndpointConfig},
+    fair_semaphore::FairSemaphore,
     guesses::Guesses,
     login_link::LoginLink,
     metrics::{EndpointLabels, Metrics, TableFigures},
@@ -31,7 +32,6 @@ use crate::{
     status::Status,
     store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
-    turns::Turns,
     verifier::Verifier,
 };
 
@@ -86,8 +86,8 @@ pub struct Gateway {
     metrics: Metrics,
     pub rejections: Rejections,
     pub verifier: Verifier,
-    /// The turns of callbacks that need more than the usual work.
-    pub turns: Arc<Turns>,
+    /// The permits of callbacks that need more than the usual work.
+    pub offload: Arc<FairSemaphore>,
     pub store: Store,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
@@ -115,7 +115,7 @@ impl Gateway {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
             verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
             // The other half of the processors serves.
-            turns: Turns::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
+            offload: FairSemaphore::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
             router,
             trusted_proxies: config.trusted_proxies,
             ops_token,

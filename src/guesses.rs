@@ -40,7 +40,7 @@ pub struct Guesses {
 
 /// The network of a client is over the limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Beyond {
+pub struct OverLimit {
     pub limited: RateLimited,
     /// True if it is the network of all clients, so that short credentials are compared all the same.
     pub compares_short: bool,
@@ -60,13 +60,13 @@ impl Guesses {
         client: Option<IpAddr>,
         has_header: impl Fn(&str) -> bool,
         now: Timestamp,
-    ) -> Result<(), Beyond> {
-        if place.is_calm(now) {
+    ) -> Result<(), OverLimit> {
+        if place.has_no_recent_failure(now) {
             return Ok(());
         }
         let client = self.known(client, has_header);
         let compares_short = client.is_none();
-        place.check(client, now).map_err(|limited| Beyond { limited, compares_short }).inspect_err(|_| {
+        place.check(client, now).map_err(|limited| OverLimit { limited, compares_short }).inspect_err(|_| {
             if compares_short && let Some(count) = self.shared.count() {
                 tracing::warn!(
                     count,

@@ -17,6 +17,7 @@ pub mod endpoint_status;
 pub mod env;
 pub mod event;
 pub mod explain;
+pub mod fair_semaphore;
 pub mod files;
 pub mod fixture;
 pub mod form;
@@ -48,7 +49,6 @@ pub mod store;
 pub mod telemetry;
 pub mod text;
 pub mod time;
-pub mod turns;
 pub mod url_token;
 pub mod verifier;
 

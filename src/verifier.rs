@@ -28,8 +28,8 @@ pub enum Unverified {
     /// Not every proof was tried, because failures of its network have used up a limit.
     #[error("not verified: its network is over a limit")]
     Limited(RateLimited),
-    /// Only the usual proofs were tried, none of a large body, or none before the deadline. The rest is work for another thread.
-    #[error("not verified yet: that is more than the usual work")]
+    /// Only the usual proofs were tried, or none of a large body: the rest is work for another thread. There: the deadline has passed.
+    #[error("verification did not finish before the deadline")]
     Unfinished,
 }
 
@@ -69,8 +69,8 @@ impl Verifier {
         let over_work = self.work.check(client, now).and_then(|()| self.work_in_all.check(None, now)).err();
         let is_usual = over_work.is_some() || effort == Effort::Usual;
         let mut work = if is_usual { Work::usual(callback) } else { Work::default() };
-        if let Some(beyond) = over_guesses {
-            work = work.beyond_guesses(beyond.compares_short);
+        if let Some(over) = over_guesses {
+            work = work.over_guess_limit(over.compares_short);
         }
         let cause = match endpoint.verify_within(callback, &work) {
             Ok(verified) => return Ok(verified),
@@ -82,7 +82,7 @@ impl Verifier {
         if effort == Effort::Usual && over_work.is_none() && work.is_exhausted() {
             return Err(Unverified::Unfinished);
         }
-        if let Some(limited) = over_guesses.map(|beyond| beyond.limited).or(over_work).filter(|_| work.is_exhausted()) {
+        if let Some(limited) = over_guesses.map(|over| over.limited).or(over_work).filter(|_| work.is_exhausted()) {
             return Err(Unverified::Limited(limited));
         }
         let free = if is_large(callback) { Work::new(0) } else { Work::usual(callback) };

@@ -26,9 +26,9 @@ pub(super) fn rights(request: &HttpRequest, gateway: &Gateway, given: &Credentia
     let (client, now) = (client_address(request, gateway), gateway.clock.now());
     let has_header = |name: &str| request.headers().contains_key(name);
     let over = guesses.check(place, client, has_header, now).err();
-    match (gateway.rights(&given.token, over.is_none_or(|beyond| beyond.compares_short)), over) {
+    match (gateway.rights(&given.token, over.is_none_or(|over| over.compares_short)), over) {
         (Some(rights), _) => Ok(rights),
-        (None, Some(beyond)) => Err(Denied::Limited(beyond.limited)),
+        (None, Some(over)) => Err(Denied::Limited(over.limited)),
         (None, None) => {
             guesses.count(place, client, has_header, now);
             Err(Denied::Wrong)
@@ -40,7 +40,7 @@ pub(super) fn rights(request: &HttpRequest, gateway: &Gateway, given: &Credentia
 pub(super) fn count_wrong_url_token(request: &HttpRequest, gateway: &Gateway) -> Result<(), RateLimited> {
     let (client, now) = (client_address(request, gateway), gateway.clock.now());
     let (guesses, has_header) = (&gateway.verifier.guesses, |name: &str| request.headers().contains_key(name));
-    guesses.check(&guesses.url_tokens, client, has_header, now).map_err(|beyond| beyond.limited)?;
+    guesses.check(&guesses.url_tokens, client, has_header, now).map_err(|over| over.limited)?;
     guesses.count(&guesses.url_tokens, client, has_header, now);
     Ok(())
 }

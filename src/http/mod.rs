@@ -1,6 +1,5 @@
 //! The public listener and the ops listener. Only this module depends on actix.
 
-mod apart;
 mod api;
 mod api_error;
 mod background;
@@ -12,6 +11,7 @@ mod guess;
 mod health;
 mod isolation;
 mod metrics;
+mod offload;
 mod openapi;
 mod ops;
 mod pages;

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::{
-    apart,
     body::{self, MAX_BODY},
     client_address::client_address,
     connection,
     guess::count_wrong_url_token,
+    offload,
     response::{self, RequestError},
 };
 use crate::{
@@ -95,7 +95,7 @@ async fn respond(
     let (result, callback) = match result {
         Err(ReceiveError::Unverified(Unverified::Unfinished)) => {
             let callback = Arc::new(callback);
-            let result = Box::pin(apart::receive(gateway, endpoint, &callback)).await;
+            let result = Box::pin(offload::receive(gateway, endpoint, &callback)).await;
             (result, Arc::unwrap_or_clone(callback))
         }
         result => (result, callback),

@@ -9,7 +9,7 @@ use super::NetworkLimiter;
 use crate::{limiter::RateLimited, time::Timestamp};
 
 /// After this time without a failure no window holds one, in microseconds.
-const CALM: u64 = 120_000_000;
+const RECENT: u64 = 120_000_000;
 
 /// Limits what the failures of a network may use in a minute. Only failures are counted, and they are counted once they have happened.
 pub struct FailureLimiter {
@@ -25,13 +25,13 @@ impl FailureLimiter {
     }
 
     /// True if no network has failed lately.
-    pub fn is_calm(&self, now: Timestamp) -> bool {
-        now.micros().abs_diff(self.last.load(Ordering::Relaxed)) > CALM
+    pub fn has_no_recent_failure(&self, now: Timestamp) -> bool {
+        now.micros().abs_diff(self.last.load(Ordering::Relaxed)) > RECENT
     }
 
     /// Fails if the networks of the client have no room for another failure.
     pub fn check(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), RateLimited> {
-        if self.is_calm(now) { Ok(()) } else { self.limiter.check(client, now) }
+        if self.has_no_recent_failure(now) { Ok(()) } else { self.limiter.check(client, now) }
     }
 
     /// Counts a failure.

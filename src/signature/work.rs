@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Enough for every key and spelling of a usual callback, and for 16 attempts at the largest body.
-const MOST: usize = 4 << 20;
+const MAX: usize = 4 << 20;
 
 /// The cost of a callback that is as its provider sends it: the first spelling with either key of a rotation, and all spellings of a
 /// usual body.
@@ -25,7 +25,7 @@ pub struct Work {
     limit: usize,
     used: Cell<usize>,
     compares_short: bool,
-    is_beyond_guesses: bool,
+    is_over_guess_limit: bool,
     has_guessed: Cell<bool>,
     is_exhausted: Cell<bool>,
 }
@@ -33,7 +33,7 @@ pub struct Work {
 impl Default for Work {
     /// The most that a request may cost.
     fn default() -> Self {
-        Self::new(MOST)
+        Self::new(MAX)
     }
 }
 
@@ -41,10 +41,10 @@ impl Work {
     /// At most that many bytes, and never more than [`Work::default`].
     pub fn new(limit: usize) -> Self {
         Self {
-            limit: limit.min(MOST),
+            limit: limit.min(MAX),
             used: Cell::new(0),
             compares_short: true,
-            is_beyond_guesses: false,
+            is_over_guess_limit: false,
             has_guessed: Cell::new(false),
             is_exhausted: Cell::new(false),
         }
@@ -57,8 +57,8 @@ impl Work {
 
     /// The same beyond the limit on guessed credentials: those that are configured are compared if they are long, or if `compares_short`.
     #[must_use]
-    pub fn beyond_guesses(self, compares_short: bool) -> Self {
-        Self { compares_short, is_beyond_guesses: true, ..self }
+    pub fn over_guess_limit(self, compares_short: bool) -> Self {
+        Self { compares_short, is_over_guess_limit: true, ..self }
     }
 
     pub fn used(&self) -> usize {
@@ -97,7 +97,7 @@ impl Work {
         let may_match = |secret: &Secret| self.compares_short || secret::is_long(part(secret.text()));
         let found = secret::position(configured, sent, may_match);
         if found.is_none() {
-            let recorded = if self.is_beyond_guesses { &self.is_exhausted } else { &self.has_guessed };
+            let recorded = if self.is_over_guess_limit { &self.is_exhausted } else { &self.has_guessed };
             recorded.set(true);
         }
         found

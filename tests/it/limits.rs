@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use serde_json::json;
-use waybill::{config::Config, network::Network, time::Timestamp, turns::Turn};
+use waybill::{config::Config, fair_semaphore::Permit, network::Network, time::Timestamp};
 
 use crate::support::{
     client::{self, Response},
@@ -48,7 +48,7 @@ fn rate_limit_allows_a_hundred_a_minute_and_sends_retry_after() {
 
 /// A large body waits for its network's turn until the deadline. A small one needs none.
 #[test]
-fn large_body_waits_for_a_turn_until_the_deadline() {
+fn large_body_waits_for_a_permit_until_the_deadline() {
     let gateway = start(&[("CONVERSATION_WEBHOOK_SECRET", SECRET), ("WEBHOOK_TIMEOUT", "1")]);
     let large = || {
         let endpoint = gateway.endpoint(PATH);
@@ -58,8 +58,8 @@ fn large_body_waits_for_a_turn_until_the_deadline() {
         endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
         gateway.send(&outgoing)
     };
-    let turns = &gateway.running().gateway.turns;
-    let held: Vec<Turn> = std::iter::from_fn(|| turns.take(Network::Unknown).now_or_never().flatten()).collect();
+    let semaphore = &gateway.running().gateway.offload;
+    let held: Vec<Permit> = std::iter::from_fn(|| semaphore.acquire(Network::Unknown).now_or_never().flatten()).collect();
     let late = large();
     assert_eq!((late.status, late.json()), (503, json!({ "success": false, "error": "unavailable" })));
     assert_eq!(gateway.metrics().sum("requests_failed_total", &[("cause", "overloaded")]), 1.0);

@@ -37,7 +37,7 @@ enum Phase {
 
 /// Reason for which a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum CloseReason {
     Late,
     LargeHead,
     LargeRest,
@@ -73,7 +73,7 @@ pub(in crate::http) struct Connection {
     /// Reading waits for the end of the request or of a write.
     is_paused: Cell<bool>,
     has_token: Cell<bool>,
-    verdict: Cell<Option<Verdict>>,
+    close_reason: Cell<Option<CloseReason>>,
     task: RefCell<Option<Waker>>,
 }
 
@@ -93,7 +93,7 @@ impl Connection {
             has_read: Cell::new(false),
             is_paused: Cell::new(false),
             has_token: Cell::new(false),
-            verdict: Cell::new(None),
+            close_reason: Cell::new(None),
             task: RefCell::new(None),
         }
     }
@@ -177,10 +177,10 @@ impl Connection {
     pub(super) fn may_read(&self) -> MayRead {
         let received = self.received.get();
         match self.phase.get() {
-            _ if self.verdict.get().is_some() => return MayRead::No,
+            _ if self.close_reason.get().is_some() => return MayRead::No,
             _ if self.has_read.get() => return MayRead::InNextPoll,
-            Phase::Head if received >= MAX_HEAD => return self.condemn(Verdict::LargeHead),
-            Phase::Rest if received >= MAX_REST => return self.condemn(Verdict::LargeRest),
+            Phase::Head if received >= MAX_HEAD => return self.close(CloseReason::LargeHead),
+            Phase::Rest if received >= MAX_REST => return self.close(CloseReason::LargeRest),
             _ => {}
         }
         let is_ahead = matches!(self.phase.get(), Phase::Request | Phase::Response { .. }) && received >= MAX_AHEAD;
@@ -227,24 +227,24 @@ impl Connection {
 
     /// Closes the connection if its deadline has passed. Returns true if it is to be closed, for whatever reason.
     pub(super) fn is_over(&self) -> bool {
-        if self.verdict.get().is_none() && self.deadline() <= Instant::now() {
-            self.verdict.set(Some(Verdict::Late));
+        if self.close_reason.get().is_none() && self.deadline() <= Instant::now() {
+            self.close_reason.set(Some(CloseReason::Late));
         }
-        self.verdict.get().is_some()
+        self.close_reason.get().is_some()
     }
 
-    pub(super) fn is_condemned(&self) -> bool {
-        self.verdict.get().is_some()
+    pub(super) fn is_closed(&self) -> bool {
+        self.close_reason.get().is_some()
     }
 
-    fn condemn(&self, verdict: Verdict) -> MayRead {
-        self.verdict.set(Some(verdict));
+    fn close(&self, reason: CloseReason) -> MayRead {
+        self.close_reason.set(Some(reason));
         MayRead::No
     }
 
     /// Closes the connection in favor of another.
     pub(super) fn evict(&self) {
-        self.verdict.set(Some(Verdict::Evicted));
+        self.close_reason.set(Some(CloseReason::Evicted));
         self.wake();
     }
 
@@ -262,7 +262,7 @@ impl Connection {
     }
 
     /// A response for a connection that is closed in the middle of a request, if no other response has been started.
-    pub(super) fn last_words(&self) -> Option<&'static [u8]> {
+    pub(super) fn closing_response(&self) -> Option<&'static [u8]> {
         let is_within = match self.phase.get() {
             Phase::Head => self.received.get() > 0,
             Phase::Body => true,
@@ -271,15 +271,15 @@ impl Connection {
         if !is_within || self.write_deadline.get().is_some() {
             return None;
         }
-        match self.verdict.get()? {
-            Verdict::Late => Some(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
-            Verdict::LargeHead => {
+        match self.close_reason.get()? {
+            CloseReason::Late => Some(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+            CloseReason::LargeHead => {
                 Some(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
             }
-            Verdict::Evicted => {
+            CloseReason::Evicted => {
                 Some(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
             }
-            Verdict::LargeRest => None,
+            CloseReason::LargeRest => None,
         }
     }
 }

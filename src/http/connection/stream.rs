@@ -81,7 +81,7 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Some(response) = self.connection.last_words() else { return };
+        let Some(response) = self.connection.closing_response() else { return };
         // Neither waits: a client that does not take it gets nothing.
         if self.socket.try_write(response).is_ok() {
             let (mut scratch, mut discarded) = ([0; 4096], 0);

@@ -19,13 +19,13 @@ pub(super) async fn run(
     let mut timer = pin!(sleep_until(Instant::from_std(connection.deadline())));
     poll_fn(|context| {
         connection.polled(context);
-        if !connection.is_condemned()
+        if !connection.is_closed()
             && let Poll::Ready(result) = dispatcher.as_mut().poll(context)
         {
             return Poll::Ready(result);
         }
         loop {
-            if connection.is_condemned() {
+            if connection.is_closed() {
                 return Poll::Ready(Ok(()));
             }
             let deadline = Instant::from_std(connection.deadline());

@@ -171,7 +171,7 @@ impl Checkpointer {
                 "the disk is full: released the reserve, and copied the log into the database"
             );
         } else if self.is_full.count().is_some() {
-            tracing::error!("the disk is full: callbacks are not taken until it has room; logged at most once a minute");
+            tracing::error!("the disk is full: callbacks are answered with 503 until it has room; logged at most once a minute");
         }
         has_room
     }

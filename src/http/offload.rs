@@ -1,4 +1,4 @@
-//! Callbacks that need more than the usual work: verified and parsed on a thread of their own, when it is their network's turn.
+//! Offloads callbacks that need more than the usual work to threads for blocking work, as many at once as the semaphore allows.
 
 use std::{panic::resume_unwind, sync::Arc};
 
@@ -7,15 +7,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     callback::Callback,
     endpoint::Endpoint,
+    fair_semaphore::Permit,
     gateway::Gateway,
     network::Network,
     prepared::Prepared,
     receive::{ReceiveError, Received, store},
-    turns::Turn,
     verifier::Unverified,
 };
 
-/// Verifies, parses and stores one callback. The wait for a turn counts as the wait for the commit does.
+/// Verifies, parses and stores one callback. The wait for a permit counts as the wait for the commit does.
 pub(super) async fn receive(
     gateway: &Arc<Gateway>,
     endpoint: &Arc<Endpoint>,
@@ -28,20 +28,20 @@ pub(super) async fn receive(
 }
 
 async fn prepare(gateway: &Arc<Gateway>, endpoint: &Arc<Endpoint>, callback: &Arc<Callback>) -> Result<Prepared, Unverified> {
-    let turn = gateway.turns.take(Network::from(callback.client)).await.ok_or(Unverified::Unfinished)?;
+    let permit = gateway.offload.acquire(Network::from(callback.client)).await.ok_or(Unverified::Unfinished)?;
     let (gateway, endpoint, callback) = (Arc::clone(gateway), Arc::clone(endpoint), Arc::clone(callback));
     let prepare = move || Prepared::with_whole_effort(&gateway.verifier, &endpoint, &callback);
-    work(turn, prepare).await.unwrap_or(Err(Unverified::Unfinished))
+    work(permit, prepare).await.unwrap_or(Err(Unverified::Unfinished))
 }
 
-/// Works on another thread. The turn lasts as long as the work, also if the client has disconnected. A panic continues here; `None` if
+/// Works on another thread. The permit is held as long as the work lasts, also if the client has disconnected. A panic continues here; `None` if
 /// the server has ended.
-async fn work<T: Send + 'static>(turn: Turn, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let with_turn = move || {
-        let _turn = turn;
+async fn work<T: Send + 'static>(permit: Permit, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let with_permit = move || {
+        let _permit = permit;
         work()
     };
-    match tokio::task::spawn_blocking(with_turn).await {
+    match tokio::task::spawn_blocking(with_permit).await {
         Ok(result) => Some(result),
         Err(error) => error.try_into_panic().map_or(None, |panic| resume_unwind(panic)),
     }
@@ -54,20 +54,20 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::turns::Turns;
+    use crate::fair_semaphore::FairSemaphore;
 
     #[test]
-    fn panic_reaches_the_request_and_ends_the_turn() {
+    fn panic_reaches_the_request_and_releases_the_permit() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let turns = Turns::new(1);
+            let semaphore = FairSemaphore::new(1);
             for _ in 0..2 {
-                let turn = turns.take(Network::Unknown).await.expect("a turn");
-                let work = work(turn, || [0_u8; 0].first().copied().expect("the panic of this test"));
+                let permit = semaphore.acquire(Network::Unknown).await.expect("a permit");
+                let work = work(permit, || [0_u8; 0].first().copied().expect("the panic of this test"));
                 assert!(AssertUnwindSafe(work).catch_unwind().await.is_err());
             }
-            let turn = turns.take(Network::Unknown).await.expect("a turn");
-            assert_eq!(work(turn, || 1).await, Some(1));
+            let permit = semaphore.acquire(Network::Unknown).await.expect("a permit");
+            assert_eq!(work(permit, || 1).await, Some(1));
         });
     }
 }

@@ -24,6 +24,10 @@ pub(crate) const INBOUND_OWNER: &str = "inbound";
 /// Values of `role`.
 pub(crate) const RECIPIENT: &str = "recipient";
 pub(crate) const SENDER: &str = "sender";
+pub(crate) const CC: &str = "cc";
+
+/// The roles of those who get a message.
+pub(crate) const RECIPIENTS: [&str; 2] = [RECIPIENT, CC];
 
 row! {
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +48,7 @@ impl AddressRow {
         sender: Option<&str>,
     ) -> impl Iterator<Item = Self> + use<> {
         let row = move |(address, role)| Self { address, owner, role, owner_id: id };
-        addresses(recipient, sender).into_iter().map(row)
+        addresses([(recipient, RECIPIENT), (sender, SENDER)]).into_iter().map(row)
     }
 
     /// The rows of the addresses that `one` state of a message has and the `other` does not.
@@ -55,11 +59,12 @@ impl AddressRow {
     }
 }
 
-fn addresses(recipient: Option<&str>, sender: Option<&str>) -> Vec<(String, &'static str)> {
+/// The lookup keys in these texts, each with its role.
+fn addresses<const N: usize>(texts: [(Option<&str>, &'static str); N]) -> Vec<(String, &'static str)> {
     let with_role = |(text, role): (Option<&str>, &'static str)| {
         text.map(address::lookup_keys).into_iter().flatten().map(move |address| (address, role))
     };
-    [(recipient, RECIPIENT), (sender, SENDER)].into_iter().flat_map(with_role).collect()
+    texts.into_iter().flat_map(with_role).collect()
 }
 
 struct InsertOne;
@@ -127,7 +132,7 @@ pub(crate) struct InboundAddress {
 
 impl InboundAddress {
     pub(crate) fn from_message(key: &EntityKey, state: &InboundState) -> impl Iterator<Item = Self> {
-        let addresses = addresses(state.recipient.as_deref(), state.sender.as_deref());
+        let addresses = addresses([(state.recipient.as_deref(), RECIPIENT), (state.sender.as_deref(), SENDER)]);
         addresses.into_iter().map(|(address, role)| Self { address, role, key: key.clone() })
     }
 }

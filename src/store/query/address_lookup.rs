@@ -14,7 +14,7 @@ use crate::{
             positions::{self, ADDRESSES},
             schema::{message_addresses as a, message_external_ids as m},
         },
-        fold::addresses::{INBOUND_OWNER, MAPPING_OWNER, RECIPIENT},
+        fold::addresses::{INBOUND_OWNER, MAPPING_OWNER, RECIPIENT, SENDER},
     },
 };
 
@@ -25,17 +25,19 @@ pub(crate) enum AddressOwner {
     Inbound,
 }
 
-/// The rows that have an address in that role, newest first.
-pub(crate) fn candidates<'f>(owner: AddressOwner, role: &'static str, text: &str) -> Candidates<'f> {
+/// The rows that have an address in one of these roles, newest first.
+pub(crate) fn candidates<'f>(owner: AddressOwner, roles: &'static [&'static str], text: &str) -> Candidates<'f> {
     let keys = address::lookup_keys(text);
     Box::new(move |connection, below| {
         let mut ids: BTreeSet<i64> = BTreeSet::new();
         for key in &keys {
             // Scanned before the index, which has those that are indexed in the meantime.
             if owner == AddressOwner::Mapping {
-                ids.extend(unindexed(connection, role, key, below)?);
+                ids.extend(unindexed(connection, roles, key, below)?);
             }
-            ids.extend(indexed(connection, owner, role, key, below)?);
+            for role in roles {
+                ids.extend(indexed(connection, owner, role, key, below)?);
+            }
         }
         Ok(ids.into_iter().rev().take(MAX_CANDIDATES).collect())
     })
@@ -58,12 +60,12 @@ fn indexed(connection: &mut Connection, owner: AddressOwner, role: &str, key: &s
 const UNINDEXED_STEP: i64 = 256;
 
 /// Matching messages that have not been indexed yet.
-fn unindexed(connection: &mut Connection, role: &str, key: &str, below: i64) -> QueryResult<Vec<i64>> {
+fn unindexed(connection: &mut Connection, roles: &[&str], key: &str, below: i64) -> QueryResult<Vec<i64>> {
     let indexed = positions::get(connection, ADDRESSES)?.id;
     let has_key =
         |text: &Option<String>| text.as_ref().is_some_and(|text| address::lookup_keys(text).iter().any(|one| one == key));
     let matches = |(_, recipient, sender): &(i64, Option<String>, Option<String>)| {
-        has_key(if role == RECIPIENT { recipient } else { sender })
+        (roles.contains(&RECIPIENT) && has_key(recipient)) || (roles.contains(&SENDER) && has_key(sender))
     };
     let (mut found, mut below) = (Vec::new(), below);
     loop {

@@ -10,7 +10,7 @@ use crate::{
             connection::{Connection, on_either},
             schema::inbound_messages as i,
         },
-        fold::addresses::{RECIPIENT, SENDER},
+        fold::addresses::{RECIPIENTS, SENDER},
     },
     time::Timestamp,
 };
@@ -47,10 +47,10 @@ filter! {
 
 pub(crate) fn inbound(connection: &mut Connection, filter: &InboundFilter) -> QueryResult<Page<InboundMessage>> {
     // One address yields the candidates; the other narrows them.
-    let by_address = |text: &Option<String>, role: &'static str| {
-        text.as_ref().map(|text| address_lookup::candidates(address_lookup::AddressOwner::Inbound, role, text))
+    let by_address = |text: &Option<String>, roles: &'static [&'static str]| {
+        text.as_ref().map(|text| address_lookup::candidates(address_lookup::AddressOwner::Inbound, roles, text))
     };
-    let candidates = by_address(&filter.sender, SENDER).or_else(|| by_address(&filter.recipient, RECIPIENT));
+    let candidates = by_address(&filter.sender, &[SENDER]).or_else(|| by_address(&filter.recipient, &RECIPIENTS));
     Ok(scan!(connection, filter, i, InboundMessage, received_at, RangedTable::Inbound, candidates, |query| {
         narrow!(query, filter, i: service_type, account);
         if let (Some(_), Some(recipient)) = (&filter.sender, &filter.recipient) {

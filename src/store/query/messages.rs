@@ -16,7 +16,7 @@ use crate::{
             schema::{communication_metrics, message_external_ids as m},
             wide::wide_row,
         },
-        fold::addresses::RECIPIENT,
+        fold::addresses::RECIPIENTS,
     },
     time::Timestamp,
 };
@@ -106,7 +106,7 @@ pub(crate) fn messages(connection: &mut Connection, filter: &MessageFilter) -> Q
 /// [`address_lookup`] alone.
 fn candidates(filter: &MessageFilter, message_id: Option<i64>) -> Option<Candidates<'_>> {
     if let Some(recipient) = &filter.recipient {
-        return Some(address_lookup::candidates(address_lookup::AddressOwner::Mapping, RECIPIENT, recipient));
+        return Some(address_lookup::candidates(address_lookup::AddressOwner::Mapping, &RECIPIENTS, recipient));
     }
     if let Some(external_id) = &filter.external_id {
         return Some(Box::new(move |connection, below| {

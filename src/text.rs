@@ -27,6 +27,11 @@ pub fn present(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| clean(text).into_owned())
 }
 
+/// The longest start of a text that has at most that many bytes.
+pub fn truncated(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
 /// A provider's id as it may be logged: as it is, if it is a UUID or hexadecimal with a short prefix, else as a short hash. Anything else may
 /// be a number, an address or a text.
 pub fn loggable_id(id: &str) -> Cow<'_, str> {

@@ -17,6 +17,25 @@ pub struct Inbound {
     pub part: Option<Part>,
     /// The sender's request to stop or to resume messages.
     pub opt_out: Option<OptOut>,
+    /// The headers of an e-mail.
+    pub email: InboundEmail,
+}
+
+/// The headers of an inbound e-mail that its row shows. Lists of addresses are normalized and joined by `, `.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct InboundEmail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bcc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cc: Option<String>,
+    /// The `Message-ID` of RFC 5322, which a reply refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internet_message_id: Option<String>,
+    /// The addresses of the receiving domain that it arrived for, which need not be among `to` and `cc`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// The place of one part in a longer message.
@@ -88,4 +107,4 @@ pub enum OptOut {
     Help,
 }
 
-crate::secret::opaque!(Inbound);
+crate::secret::opaque!(Inbound, InboundEmail);

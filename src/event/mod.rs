@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     call::{Call, CallState},
-    inbound::{Inbound, MAX_MEDIA, Media, OptOut, Part},
+    inbound::{Inbound, InboundEmail, MAX_MEDIA, Media, OptOut, Part},
     kind::EventType,
     room::{Member, Recording, Room, RoomChange},
 };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Recipients, senders and callers in the recorded callbacks of each provider.
-const PEOPLE: [&str; 9] = [
+const PEOPLE: [&str; 11] = [
     "+15558675310",
     "Ada <ada@dest.example>",
     "b@dest.example",
@@ -22,7 +22,12 @@ const PEOPLE: [&str; 9] = [
     "+1 (555) 010-1044",
     "+15559876543",
     "00447700900000",
+    "carol@other.example",
+    "archive@acme.example",
 ];
+
+/// Words of the subject of an e-mail from one of them.
+const SUBJECT: &str = "where is it?";
 
 fn erase(database: &Database, arguments: &[&str]) -> Output {
     let mut command = command();
@@ -124,6 +129,7 @@ crate::databases! {
             ["webhook_requests", "webhook_events", "calls", "inbound_messages"].map(|table| database.rows(table).len())
         };
         let rows = lengths(&database);
+        assert!(dump(&database).iter().any(|(_, text)| text.contains(SUBJECT)));
         for person in PEOPLE {
             let expected = counts(&database, person, &["--dry-run"]);
             assert!(!columns_mentioning(&database, person).is_empty(), "{person} is in the data, and a dry run leaves it there");
@@ -134,6 +140,8 @@ crate::databases! {
             assert!(counts(&database, person, &[]).iter().all(|(_, rows)| *rows == 0), "{person}");
         }
         assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows remain");
+        let with_subject: Vec<_> = dump(&database).into_iter().filter(|(_, text)| text.contains(SUBJECT)).collect();
+        assert_eq!(with_subject, [], "the subject is erased with its sender");
         // A copy of an erased request is known by its key, and restores nothing.
         send_fixtures(&running);
         for person in PEOPLE {

@@ -83,8 +83,9 @@ pub(super) async fn inbound(context: Context, query: FiltersQuery) -> Result<Htt
 }
 
 fn inbound_row(message: InboundMessage, context: &Context) -> Vec<Cell> {
+    let words = [message.subject, message.text].into_iter().flatten().collect::<Vec<String>>().join(" — ");
     let attachments = message.media.0.as_array().map_or(0, Vec::len);
-    let text = match (message.text.unwrap_or_default(), attachments) {
+    let text = match (words, attachments) {
         (text, 0) => text,
         (text, 1) => format!("{text} [1 attachment]").trim().to_owned(),
         (text, count) => format!("{text} [{count} attachments]").trim().to_owned(),
@@ -100,7 +101,7 @@ fn inbound_row(message: InboundMessage, context: &Context) -> Vec<Cell> {
     };
     vec![
         message.sender.into(),
-        message.recipient.into(),
+        message.recipient.or(message.received_for).into(),
         if text.is_empty() { Cell::Empty } else { Cell::Long(text) },
         kind,
         Cell::Text(endpoint_name(&message.service_type, &message.account)),

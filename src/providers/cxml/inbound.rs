@@ -31,6 +31,7 @@ pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
         parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
         part: None,
         opt_out: form.text("OptOutType").and_then(|word| word.parse().ok()),
+        ..Inbound::default()
     }));
     Ok(event)
 }

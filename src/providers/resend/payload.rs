@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     address,
-    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, MAX_MEDIA, Media},
+    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, InboundEmail, MAX_MEDIA, Media},
     json::{self, text as word},
     provider::ParseError,
     providers::error_codes::{ErrorTable, LazyTable},
@@ -34,6 +34,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
     event.facts = facts(payload, &event);
     if let Effect::Inbound(inbound) = &mut event.effect {
         inbound.media = attachments(payload);
+        inbound.email = email(payload);
     }
     Ok(event)
 }
@@ -92,6 +93,22 @@ fn attachments(payload: &Value) -> Vec<Media> {
         .collect()
 }
 
+/// The longest subject and Message-ID that are stored, a line of RFC 5322; the raw body has longer ones.
+const MAX_HEADER: usize = 998;
+
+/// The headers of an inbound e-mail. `received_for` has the addresses of the envelope (resend.com/changelog, read 2026-11-28).
+fn email(payload: &Value) -> InboundEmail {
+    let header = |pointer: &str| word(payload, pointer).and_then(|text| text::present(text::truncated(text, MAX_HEADER)));
+    let listed = |pointer: &str| json::at(payload, pointer).and_then(addresses);
+    InboundEmail {
+        bcc: listed("/data/bcc"),
+        cc: listed("/data/cc"),
+        internet_message_id: header("/data/message_id"),
+        received_for: listed("/data/received_for"),
+        subject: header("/data/subject"),
+    }
+}
+
 fn error(status: Option<Status>, payload: &Value) -> Option<DeliveryError> {
     let mut error = match status? {
         Status::Bounced => {
@@ -132,7 +149,7 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         Effect::Inbound(_) => true,
     };
     Facts {
-        recipient: json::at(payload, "/data/to").and_then(recipients),
+        recipient: json::at(payload, "/data/to").and_then(addresses),
         sender: word(payload, "/data/from").and_then(address::email),
         channel: Some(Channel::Email),
         direction: Some(if inbound { Direction::Inbound } else { Direction::Outbound }),
@@ -141,8 +158,8 @@ fn facts(payload: &Value, event: &Event) -> Facts {
     }
 }
 
-/// The whole `to` list: the event does not name the recipient that it concerns.
-fn recipients(to: &Value) -> Option<String> {
+/// A list of addresses, or one address, as text.
+fn addresses(to: &Value) -> Option<String> {
     let listed: Vec<String> = match to {
         Value::Array(list) => list.iter().filter_map(|one| address::email(one.as_str()?)).collect(),
         one => one.as_str().and_then(address::email).into_iter().collect(),

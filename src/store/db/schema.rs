@@ -92,6 +92,11 @@ diesel::table! {
         provider_status -> Nullable<Text>,
         occurred_at -> Nullable<Timestamp>,
         received_at -> Timestamp,
+        subject -> Nullable<Text>,
+        internet_message_id -> Nullable<Text>,
+        cc -> Nullable<Text>,
+        bcc -> Nullable<Text>,
+        received_for -> Nullable<Text>,
     }
 }
 

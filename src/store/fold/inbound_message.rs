@@ -35,6 +35,11 @@ row! {
         provider_status: Option<String> => Nullable<Text>,
         occurred_at: Option<Timestamp> => Nullable<Instant>,
         received_at: Timestamp => Instant,
+        subject: Option<String> => Nullable<Text>,
+        internet_message_id: Option<String> => Nullable<Text>,
+        cc: Option<String> => Nullable<Text>,
+        bcc: Option<String> => Nullable<Text>,
+        received_for: Option<String> => Nullable<Text>,
     }
 }
 
@@ -52,6 +57,7 @@ impl InboundRow {
         // The provider's own report takes precedence over a keyword in the text.
         let by_keyword = || inbound.text.as_deref().and_then(|text| OptOut::from_text(text, event.facts.channel));
         let parts = inbound.parts.unwrap_or(1);
+        let email = inbound.email.clone();
         let state = InboundState {
             sender: event.facts.sender.clone(),
             recipient: event.facts.recipient.clone(),
@@ -65,6 +71,11 @@ impl InboundRow {
             provider_status: event.provider_status.clone(),
             occurred_at: event.occurred_at,
             received_at: source.received_at,
+            subject: email.subject,
+            internet_message_id: email.internet_message_id,
+            cc: email.cc,
+            bcc: email.bcc,
+            received_for: email.received_for,
         };
         Self { key: EntityKey::new(source.service_type, source.account, id.as_str()), state }
     }
@@ -88,5 +99,10 @@ impl InboundState {
         self.provider_status = least(self.provider_status.take(), other.provider_status);
         self.occurred_at = least(self.occurred_at, other.occurred_at);
         self.received_at = self.received_at.min(other.received_at);
+        self.subject = self.subject.take().max(other.subject);
+        self.internet_message_id = self.internet_message_id.take().max(other.internet_message_id);
+        self.cc = self.cc.take().max(other.cc);
+        self.bcc = self.bcc.take().max(other.bcc);
+        self.received_for = self.received_for.take().max(other.received_for);
     }
 }

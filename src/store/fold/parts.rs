@@ -155,6 +155,11 @@ fn join_parts(parts: &[PartRow]) -> Option<(EntityKey, InboundState)> {
         provider_status: None,
         occurred_at: parts.iter().filter_map(|part| part.occurred_at).min().map(Timestamp::from_naive),
         received_at: Timestamp::from_naive(parts.iter().map(|part| part.received_at).max()?),
+        subject: None,
+        internet_message_id: None,
+        cc: None,
+        bcc: None,
+        received_for: None,
     };
     Some((EntityKey::new(&first.service_type, &first.account, &first.external_id), state))
 }

@@ -56,7 +56,8 @@ redactable! { MessageRow of message_external_ids by id:
 [recipient, sender, provider_status, error_code, error_message, embedded_id] [recipient_key: String] }
 redactable! { EventRow of webhook_events by id: [provider_type, provider_status, error_code] [recipient_key: String, detail: String] }
 redactable! { RequestRow of webhook_requests by id: [reason] [url: String, headers: String] }
-redactable! { InboundRow of inbound_messages by id: [sender, recipient, text, provider_status] [media: String] }
+redactable! { InboundRow of inbound_messages by id:
+[sender, recipient, text, provider_status, subject, internet_message_id, cc, bcc, received_for] [media: String] }
 redactable! { CallRow of calls by id: [sender, recipient, end_reason, ended_by] [] }
 redactable! { RoomRow of rooms by id: [name] [members: String, recordings: String] }
 deletable! { SetRow of inbound_sets by id: [sender: String, recipient: String, reference: String] }
@@ -77,6 +78,18 @@ fn redact_json(json: &str, person: &DataSubject) -> String {
     }
     let value: Option<Value> = serde_json::from_str(json).ok();
     value.and_then(|value| person.remove_from(value)).map_or_else(|| "{}".to_owned(), |value| value.to_string())
+}
+
+/// The redacted detail of an event without the subject of an e-mail that they sent or received.
+fn without_subject(redacted: String, detail: &str) -> String {
+    if redacted == detail || !redacted.contains("\"subject\"") {
+        return redacted;
+    }
+    let mut value: Value = serde_json::from_str(&redacted).unwrap_or_default();
+    if let Some(email) = value.get_mut("email").and_then(Value::as_object_mut) {
+        email.remove("subject");
+    }
+    value.to_string()
 }
 
 trait Redact: Sized {
@@ -113,7 +126,8 @@ redact! { MessageRow by id: |row, person| {
 } }
 redact! { EventRow by id: |row, person| {
     let recipient_key = if person.occurs_in(&row.recipient_key) { ERASED.to_owned() } else { row.recipient_key.clone() };
-    Some(Self { recipient_key, detail: redact_json(&row.detail, person), ..row.with_redacted_texts(person) })
+    let detail = without_subject(redact_json(&row.detail, person), &row.detail);
+    Some(Self { recipient_key, detail, ..row.with_redacted_texts(person) })
 } }
 redact! { RequestRow by id: |row, person| {
     let url = if person.occurs_in(&row.url) { path_of(&row.url) } else { row.url.clone() };
@@ -121,9 +135,14 @@ redact! { RequestRow by id: |row, person| {
 } }
 redact! { InboundRow by id: |row, person| {
     let redacted = row.with_redacted_texts(person);
-    let is_participant = redacted.sender != row.sender || redacted.recipient != row.recipient;
+    let participants = |row: &InboundRow| {
+        let InboundRow { sender, recipient, cc, bcc, received_for, .. } = row.clone();
+        [sender, recipient, cc, bcc, received_for]
+    };
+    let is_participant = participants(&redacted) != participants(row);
     let media = if is_participant || person.occurs_in(&row.media) { "[]".to_owned() } else { row.media.clone() };
-    Some(Self { text: redacted.text.filter(|_| !is_participant), media, ..row.with_redacted_texts(person) })
+    let content = |text: Option<String>| text.filter(|_| !is_participant);
+    Some(Self { text: content(redacted.text.clone()), subject: content(redacted.subject.clone()), media, ..redacted })
 } }
 redact! { RoomRow by id: |row, person| Some(Self {
     members: redact_json(&row.members, person),

@@ -26,6 +26,16 @@ pub struct InboundMessage {
     pub sender: Option<String>,
     pub recipient: Option<String>,
     pub channel: Option<String>,
+    /// The subject of an e-mail.
+    pub subject: Option<String>,
+    /// The `Message-ID` of an e-mail (RFC 5322).
+    pub internet_message_id: Option<String>,
+    /// Recipients of copies of an e-mail, joined by `, `.
+    pub cc: Option<String>,
+    /// Recipients of blind copies of an e-mail, joined by `, `.
+    pub bcc: Option<String>,
+    /// The addresses for which an e-mail was received, joined by `, `.
+    pub received_for: Option<String>,
     pub text: Option<String>,
     pub media: JsonText,
     pub parts_total: i64,

@@ -6,7 +6,7 @@ use serde_json::Map;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    event::{Call, CallState, CloudEventId, Effect, Event, Facts, Room},
+    event::{Call, CallState, CloudEventId, Effect, Event, Facts, InboundEmail, Room},
     status::{Channel, Direction, Status},
     store::{
         db::{
@@ -145,6 +145,9 @@ struct Detail<'e> {
     channel: Option<Channel>,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<Direction>,
+    /// The headers of an inbound e-mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'e InboundEmail>,
     #[serde(skip_serializing_if = "Option::is_none")]
     embedded_id: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,10 +187,15 @@ fn detail(event: &Event) -> String {
         Effect::Room(room) => (None, Some(&**room)),
         Effect::None | Effect::Message | Effect::Inbound(_) => (None, None),
     };
+    let email = match &event.effect {
+        Effect::Inbound(inbound) => Some(&inbound.email).filter(|email| **email != InboundEmail::default()),
+        _ => None,
+    };
     let detail = Detail {
         call,
         channel: *channel,
         direction: *direction,
+        email,
         embedded_id: embedded_id.as_deref(),
         error_category: error.map(|error| error.category.into()),
         error_diagnostic: error.and_then(|error| error.diagnostic.as_deref()),

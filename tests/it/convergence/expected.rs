@@ -89,9 +89,10 @@ pub const MESSAGE_RULES: [(&[&str], Rule); 9] = [
 ];
 
 /// Each column of `inbound_messages` with its rule.
-pub const INBOUND_RULES: [(&[&str], Rule); 4] = [
+pub const INBOUND_RULES: [(&[&str], Rule); 5] = [
     (&["service_type", "account", "external_id"], identity),
     (&["sender", "recipient", "text", "media", "opt_out", "parts_total", "parts_received"], greatest),
+    (&["subject", "internet_message_id", "cc", "bcc", "received_for"], greatest),
     (&["channel", "provider_status", "occurred_at", "received_at"], least),
     (&["is_partial"], |_, _| json!(false)),
 ];

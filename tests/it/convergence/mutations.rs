@@ -170,8 +170,10 @@ const MESSAGES: &[Mutation] = &[
     }),
 ];
 
-const TEXTS: &[&str] = &["sender", "recipient", "text", "media", "opt_out"];
-const NULLABLE_TEXTS: &[&str] = &["sender", "recipient", "text", "opt_out"];
+const TEXTS: &[&str] =
+    &["sender", "recipient", "text", "media", "opt_out", "subject", "internet_message_id", "cc", "bcc", "received_for"];
+const NULLABLE_TEXTS: &[&str] =
+    &["sender", "recipient", "text", "opt_out", "subject", "internet_message_id", "cc", "bcc", "received_for"];
 const PARTS: &[&str] = &["parts_total", "parts_received"];
 const LEAST: &[&str] = &["channel", "provider_status", "occurred_at", "received_at"];
 
@@ -180,7 +182,7 @@ const INBOUND: &[Mutation] = &[
     mutation("the first that arrives", TEXTS, first_present),
     mutation("the last that arrives", TEXTS, last_present),
     mutation("absent if absent in one event", NULLABLE_TEXTS, greatest_unless_absent),
-    mutation("in the order of a dictionary", &["sender", "recipient", "text"], greatest_ignoring_case),
+    mutation("in the order of a dictionary", &["sender", "recipient", "text", "subject"], greatest_ignoring_case),
     mutation("the least", PARTS, least),
     mutation("by digits", PARTS, greatest_as_text),
     mutation("the sum", PARTS, |row, column| sum_of(row, |event| event.value(column).as_i64().unwrap_or(0))),

@@ -67,6 +67,34 @@ const RECEIVED: Shape = Shape {
             ),
             choice(&[("/data/attachments", r#"[{"id": "a1"}]"#)], &[("media", r#"[{"id":"a1"}]"#)]),
         ],
+        &[
+            choice(
+                &[("/data/subject", "Zebra"), ("/data/message_id", "<a@x.example>")],
+                &[("subject", "Zebra"), ("internet_message_id", "<a@x.example>")],
+            ),
+            choice(
+                &[("/data/subject", "apple"), ("/data/message_id", "<Z@x.example>")],
+                &[("subject", "apple"), ("internet_message_id", "<Z@x.example>")],
+            ),
+        ],
+        &[
+            choice(
+                &[
+                    ("/data/cc", r#"["Zoe <Zoe@A.example>"]"#),
+                    ("/data/bcc", r#"["bob@b.example"]"#),
+                    ("/data/received_for", r#"["in@c.example"]"#),
+                ],
+                &[("cc", "Zoe@a.example"), ("bcc", "bob@b.example"), ("received_for", "in@c.example")],
+            ),
+            choice(
+                &[
+                    ("/data/cc", r#"["amy@a.example", "bob@b.example"]"#),
+                    ("/data/bcc", r#"["Yan@b.example"]"#),
+                    ("/data/received_for", r#"["In@c.example"]"#),
+                ],
+                &[("cc", "amy@a.example, bob@b.example"), ("bcc", "Yan@b.example"), ("received_for", "In@c.example")],
+            ),
+        ],
     ],
     ..STATUS
 };

@@ -26,6 +26,7 @@ mod demo;
 mod development;
 mod docs;
 mod doctor;
+mod email;
 mod erase;
 mod event_stream;
 mod explain;

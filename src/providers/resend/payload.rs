@@ -96,10 +96,13 @@ fn attachments(payload: &Value) -> Vec<Media> {
 /// The longest subject and Message-ID that are stored, a line of RFC 5322; the raw body has longer ones.
 const MAX_HEADER: usize = 998;
 
+/// The most recipients of copies that are stored. Each can be looked up, so each is a row.
+const MAX_COPIES: usize = 100;
+
 /// The headers of an inbound e-mail. `received_for` has the addresses of the envelope (resend.com/changelog, read 2026-11-28).
 fn email(payload: &Value) -> InboundEmail {
     let header = |pointer: &str| word(payload, pointer).and_then(|text| text::present(text::truncated(text, MAX_HEADER)));
-    let listed = |pointer: &str| json::at(payload, pointer).and_then(addresses);
+    let listed = |pointer: &str| json::at(payload, pointer).and_then(|list| addresses(list, MAX_COPIES));
     InboundEmail {
         bcc: listed("/data/bcc"),
         cc: listed("/data/cc"),
@@ -149,7 +152,7 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         Effect::Inbound(_) => true,
     };
     Facts {
-        recipient: json::at(payload, "/data/to").and_then(addresses),
+        recipient: json::at(payload, "/data/to").and_then(|to| addresses(to, usize::MAX)),
         sender: word(payload, "/data/from").and_then(address::email),
         channel: Some(Channel::Email),
         direction: Some(if inbound { Direction::Inbound } else { Direction::Outbound }),
@@ -158,10 +161,10 @@ fn facts(payload: &Value, event: &Event) -> Facts {
     }
 }
 
-/// A list of addresses, or one address, as text.
-fn addresses(to: &Value) -> Option<String> {
-    let listed: Vec<String> = match to {
-        Value::Array(list) => list.iter().filter_map(|one| address::email(one.as_str()?)).collect(),
+/// The first addresses of a list, or one address, as text.
+fn addresses(listed: &Value, max: usize) -> Option<String> {
+    let listed: Vec<String> = match listed {
+        Value::Array(list) => list.iter().filter_map(|one| address::email(one.as_str()?)).take(max).collect(),
         one => one.as_str().and_then(address::email).into_iter().collect(),
     };
     text::present(&listed.join(", "))

@@ -132,7 +132,13 @@ pub(crate) struct InboundAddress {
 
 impl InboundAddress {
     pub(crate) fn from_message(key: &EntityKey, state: &InboundState) -> impl Iterator<Item = Self> {
-        let addresses = addresses([(state.recipient.as_deref(), RECIPIENT), (state.sender.as_deref(), SENDER)]);
+        let addresses = addresses([
+            (state.recipient.as_deref(), RECIPIENT),
+            (state.received_for.as_deref(), RECIPIENT),
+            (state.cc.as_deref(), CC),
+            (state.bcc.as_deref(), CC),
+            (state.sender.as_deref(), SENDER),
+        ]);
         addresses.into_iter().map(|(address, role)| Self { address, role, key: key.clone() })
     }
 }

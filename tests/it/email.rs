@@ -14,7 +14,7 @@ fn gateway(database: Database) -> Gateway {
 }
 
 /// Sends an event of Resend.
-fn send(gateway: &Gateway, kind: &str, at: &str, data: Value) {
+fn send(gateway: &Gateway, kind: &str, at: &str, data: &Value) {
     let body = json!({ "type": kind, "created_at": at, "data": data }).to_string();
     let endpoint = gateway.endpoint("/webhooks/resend");
     let seconds = Timestamp::parse(NOW).expect("a time").seconds();
@@ -28,13 +28,13 @@ fn send(gateway: &Gateway, kind: &str, at: &str, data: Value) {
 crate::databases! {
     fn inbound_email_is_found_by_every_address_that_it_names(database) {
         let gateway = gateway(database);
-        send(&gateway, "email.received", "2026-03-14T17:00:00Z", json!({
+        send(&gateway, "email.received", "2026-03-14T17:00:00Z", &json!({
             "email_id": "in-1", "from": "Ada <ada@dest.example>", "to": ["support@acme.example"],
             "cc": ["Bob <Bob@Other.example>"], "bcc": ["archive@acme.example"], "received_for": ["box@acme.example"],
             "subject": "Re: Your order", "message_id": "<CAF1@mail.dest.example>",
         }));
         let copies: Vec<String> = (0..150).map(|one| format!("c{one}@other.example")).collect();
-        send(&gateway, "email.received", "2026-03-14T17:00:01Z", json!({
+        send(&gateway, "email.received", "2026-03-14T17:00:01Z", &json!({
             "email_id": "in-2", "from": "eve@dest.example", "to": ["x@acme.example"], "cc": copies,
         }));
         for (filter, ids) in [

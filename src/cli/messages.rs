@@ -3,14 +3,14 @@
 use clap::Args;
 
 use super::{CommandError, lists, load_config, print, table, with_store};
-use crate::{address, config::Env, status::Status, store::MessageFilter};
+use crate::{config::Env, status::Status, store::MessageFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only messages with this status, such as `delivered`.
     #[arg(long, value_parser = status)]
     status: Option<Status>,
-    /// Only messages to this number or address, in any spelling.
+    /// Only messages to this phone number or e-mail address, in any notation.
     #[arg(long)]
     recipient: Option<String>,
     /// Only messages with this provider's id.
@@ -33,7 +33,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         service_type: list.service_type,
         account: list.account.clone(),
         status: *status,
-        recipient: recipient.as_deref().map(address::normalize),
+        recipient: recipient.clone(),
         external_id: external_id.clone(),
         message_id: *message_id,
         reference: reference.clone(),

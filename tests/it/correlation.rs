@@ -28,19 +28,19 @@ fn status(gateway: &Gateway, id: &str, reference: Option<&str>) {
     assert_eq!(gateway.send(&outgoing).status, 200);
 }
 
-fn gateway(database: Database, more: &[(&str, &str)]) -> Gateway {
+pub(crate) fn gateway(database: Database, more: &[(&str, &str)]) -> Gateway {
     twilio::gateway(database, 1_700_000_000, more)
 }
 
 /// The match in the row of a message.
-fn matched(gateway: &Gateway, id: &str) -> (Option<i64>, Option<String>, String) {
+pub(crate) fn matched(gateway: &Gateway, id: &str) -> (Option<i64>, Option<String>, String) {
     let rows = gateway.database.rows("message_external_ids");
     let row = rows.iter().find(|row| row["external_id"] == id).expect("a row");
     let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
     (row.get("message_id").and_then(Value::as_i64), text("matched_by"), text("status").expect("a status"))
 }
 
-fn matched_to(message: i64, how: &str, status: &str) -> (Option<i64>, Option<String>, String) {
+pub(crate) fn matched_to(message: i64, how: &str, status: &str) -> (Option<i64>, Option<String>, String) {
     (Some(message), Some(how.to_owned()), status.to_owned())
 }
 
@@ -49,13 +49,13 @@ fn register(gateway: &Gateway, registration: &Value) -> client::Response {
     client::send(gateway.running().ops, "POST", "/api/messages", &headers, registration.to_string().as_bytes())
 }
 
-fn registered(gateway: &Gateway, registration: &Value) -> i64 {
+pub(crate) fn registered(gateway: &Gateway, registration: &Value) -> i64 {
     let response = register(gateway, registration);
     assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
     response.json()["id"].as_i64().expect("an id")
 }
 
-fn sweep(gateway: &Gateway) {
+pub(crate) fn sweep(gateway: &Gateway) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(gateway.running().gateway.store.sweep(gateway.running().gateway.clock.now())).expect("a sweep");
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod addresses;
 mod api;
 mod audit;
 mod browser;
@@ -58,6 +59,7 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod timestamp_matching;
 mod unconfirmed;
 mod unknown_message;
 mod write_path;

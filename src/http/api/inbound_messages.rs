@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use super::{
     list::{list_body, list_filter, list_query},
-    parameters::Text,
+    parameters::AddressText,
     store_query::respond_to,
 };
 use crate::{
@@ -16,10 +16,10 @@ use crate::{
 list_query! {
     /// Selects inbound messages.
     InboundQuery {
-        /// Only those from this phone number or address, in any notation.
-        sender: Text,
-        /// Only those to this phone number or address, in any notation.
-        recipient: Text,
+        /// Only those from this phone number or e-mail address, in any notation.
+        sender: AddressText,
+        /// Only those to this phone number or e-mail address, in any notation. One of several recipients is enough, also one in `cc`.
+        recipient: AddressText,
     }
 }
 
@@ -32,7 +32,7 @@ pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) 
     respond_to(&request, gateway, |store, parameters: InboundQuery| {
         let filter = list_filter!(
             parameters,
-            InboundFilter { sender: parameters.sender.map(Text::address), recipient: parameters.recipient.map(Text::address) }
+            InboundFilter { sender: parameters.sender.map(|text| text.0), recipient: parameters.recipient.map(|text| text.0) }
         );
         store.inbound_messages(&filter).map(InboundMessages::from)
     })

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     list::{list_body, list_filter, list_query},
-    parameters::Text,
+    parameters::{AddressText, Text},
     store_query::{respond_if_found, respond_to},
 };
 use crate::{
@@ -25,8 +25,8 @@ list_query! {
     MessagesQuery {
         /// Only messages with this status.
         status: Status,
-        /// Only those to this phone number or address, in any notation.
-        recipient: Text,
+        /// Only those to this phone number or e-mail address, in any notation. One of several recipients is enough.
+        recipient: AddressText,
         /// Only messages with this provider id.
         external_id: Text,
         /// Only messages matched with this message of the application.
@@ -47,7 +47,7 @@ pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) 
             parameters,
             MessageFilter {
                 status: parameters.status,
-                recipient: parameters.recipient.map(Text::address),
+                recipient: parameters.recipient.map(|text| text.0),
                 external_id: parameters.external_id.map(|text| text.0),
                 message_id: parameters.message_id,
                 reference: parameters.reference.map(|text| text.0)

@@ -11,7 +11,7 @@ use serde::{
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::{
-    address, providers,
+    providers,
     status::Status,
     store::{Bucket, Cursor, RequestState},
     time::Timestamp,
@@ -22,6 +22,9 @@ const MAX_LIMIT: i64 = 500;
 
 /// Longest text to search for, in bytes.
 const MAX_TEXT: usize = 255;
+
+/// Longest notation of an address, in bytes: a line of a header (RFC 5322, 2.1.1).
+pub(in crate::http) const MAX_ADDRESS: usize = 998;
 
 /// Parses the query of a request; the error is a sentence.
 pub(super) fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, String> {
@@ -70,10 +73,16 @@ impl Parameter for Text {
     }
 }
 
-impl Text {
-    /// The number or address in the normalized form of the tables. An unescaped `+` is accepted.
-    pub(super) fn address(self) -> String {
-        address::normalize(&self.0)
+/// An address in any notation, such as a header has it.
+#[derive(Debug)]
+pub(in crate::http) struct AddressText(pub(super) String);
+
+schema!(AddressText: ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_ADDRESS)));
+
+impl Parameter for AddressText {
+    fn parse_text(text: &str) -> Result<Self, &'static str> {
+        let is_valid = (1..=MAX_ADDRESS).contains(&text.len()) && !text.contains('\0');
+        is_valid.then(|| Self(text.to_owned())).ok_or("expected 1 to 998 bytes of text without NUL")
     }
 }
 

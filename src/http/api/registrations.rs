@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::parameters::MAX_ADDRESS;
 use crate::{
     address,
     endpoint::Account,
@@ -25,7 +26,7 @@ use crate::{
 /// Maximum number of messages in one request.
 const MAX_MESSAGES: usize = 1_000;
 
-/// Longest reference, external id or recipient, in bytes.
+/// Longest reference or external id, in bytes.
 const MAX_TEXT: usize = 255;
 
 /// A message to register. An unknown field is an error, so that a typo is not silently ignored.
@@ -45,8 +46,8 @@ pub(in crate::http) struct RegistrationBody {
     /// The provider's id, once known.
     #[schema(min_length = 1, max_length = 255)]
     external_id: Option<String>,
-    /// Phone number or address.
-    #[schema(min_length = 1, max_length = 255)]
+    /// Phone number or e-mail address, in any notation.
+    #[schema(min_length = 1, max_length = 998)]
     recipient: Option<String>,
     /// Channel of the message.
     channel: Option<Channel>,
@@ -88,7 +89,8 @@ pub(in crate::http) enum RegisteredOneOrMany {
 impl RegistrationBody {
     /// Converts to a registration; the error is the name of the invalid field.
     fn into_registration(self) -> Result<Registration, &'static str> {
-        let is_valid = |text: &str| (1..=MAX_TEXT).contains(&text.len()) && !text.contains('\0');
+        let is_text = |text: &str, max: usize| (1..=max).contains(&text.len()) && !text.contains('\0');
+        let is_valid = |text: &str| is_text(text, MAX_TEXT);
         // Written as in the URL or as in variables.
         let account = match self.account.as_deref() {
             None | Some("default") => Account::unnamed(),
@@ -96,7 +98,6 @@ impl RegistrationBody {
         };
         let spec = providers::find(&self.service_type).ok_or("service_type")?;
         let is_email = self.channel == Some(Channel::Email) || spec.is_email();
-        let normalize = |recipient: &str| if is_email { address::email(recipient) } else { address::international(recipient) };
         Ok(Registration {
             reference: Some(self.reference).filter(|reference| is_valid(reference)).ok_or("reference")?,
             service_type: spec.name,
@@ -107,7 +108,7 @@ impl RegistrationBody {
                 .transpose()?,
             recipient: match self.recipient {
                 None => None,
-                Some(recipient) if is_valid(&recipient) => normalize(&recipient),
+                Some(recipient) if is_text(&recipient, MAX_ADDRESS) => address::reported(&recipient, is_email),
                 Some(_) => return Err("recipient"),
             },
             channel: self.channel,

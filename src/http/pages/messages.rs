@@ -12,7 +12,7 @@ use super::{
     query::{Filters, LIMIT},
 };
 use crate::{
-    address, providers,
+    providers,
     status::Status,
     store::{Message, MessageFilter, Page, Store, StoreError},
 };
@@ -135,8 +135,7 @@ fn search(
         match field {
             SearchField::ExternalId => filter.external_id = Some(text.to_owned()),
             SearchField::Reference => filter.reference = Some(text.to_owned()),
-            SearchField::Recipient if text.contains('@') => filter.recipient = address::email(text),
-            SearchField::Recipient => filter.recipient = address::international(text),
+            SearchField::Recipient => filter.recipient = Some(text.to_owned()),
             SearchField::MessageId => match text.parse() {
                 Ok(id) => filter.message_id = Some(id),
                 Err(_) => continue,

@@ -10,8 +10,8 @@ use crate::{
 /// Rows on a page.
 pub(super) const LIMIT: i64 = 50;
 
-/// Longest text to search for, in bytes.
-const MAX_TEXT: usize = 255;
+/// Longest text to search for, in bytes: a notation of an address.
+const MAX_TEXT: usize = 998;
 
 /// The filters of all lists.
 #[derive(Clone, Default, Deserialize)]

@@ -38,7 +38,8 @@ pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
     let event = Event { external_id: Some(id), ..message_event(payload, kind, status) };
     let for_recipient = |recipient: Option<String>| {
         let mut event = event.clone();
-        event.recipient_key = Some(recipient.clone().unwrap_or_default());
+        event.recipient_key =
+            Some(recipient.as_deref().map(address::lookup_keys).into_iter().flatten().next().unwrap_or_default());
         event.facts.recipient = recipient;
         event
     };

@@ -161,13 +161,15 @@ fn facts(payload: &Value, event: &Event) -> Facts {
     }
 }
 
-/// The first addresses of a list, or one address, as text.
+/// The first addresses of a list, or of one text, as text.
 fn addresses(listed: &Value, max: usize) -> Option<String> {
-    let listed: Vec<String> = match listed {
-        Value::Array(list) => list.iter().filter_map(|one| address::email(one.as_str()?)).take(max).collect(),
-        one => one.as_str().and_then(address::email).into_iter().collect(),
+    let listed = match listed {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
     };
-    text::present(&listed.join(", "))
+    // One text of the list may be a list itself.
+    let addresses: Vec<String> = listed.iter().filter_map(Value::as_str).flat_map(address::emails).take(max).collect();
+    text::present(&addresses.join(", "))
 }
 
 /// The application's id: header `X-Message-ID` or tag `message_id`, which Resend echoes in the signed body.

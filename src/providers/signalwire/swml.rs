@@ -18,7 +18,7 @@ impl Documents {
         let standard = read_document(settings, "SWML").unwrap_or_else(default_document);
         let vip = read_document(settings, "SWML_VIP");
         let numbers = settings.text("VIP_NUMBERS").unwrap_or_default();
-        let vip_numbers: Vec<String> = numbers.split(',').filter_map(address::phone).collect();
+        let vip_numbers: Vec<String> = numbers.split(',').flat_map(address::lookup_keys).collect();
         if vip.is_some() && vip_numbers.is_empty() {
             settings.warning("SWML_VIP", "is not used while VIP_NUMBERS is empty");
         }
@@ -31,7 +31,7 @@ impl Documents {
             // A message fetches a document as well, and can only be received.
             return json!({ "version": "1.0.0", "sections": { "main": ["receive"] } }).to_string();
         };
-        let is_vip = address::phone(&from).is_some_and(|caller| self.vip_numbers.contains(&caller));
+        let is_vip = address::lookup_keys(&from).iter().any(|caller| self.vip_numbers.contains(caller));
         let document = self.vip.as_ref().filter(|_| is_vip).unwrap_or(&self.standard);
         fill(document, &sanitize(&from), &sanitize(&to)).to_string()
     }

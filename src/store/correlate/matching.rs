@@ -14,16 +14,20 @@ use super::{
     link::{LinkRow, link_rows_of_ids, set_match},
     scope::{Scope, UnscopedAccounts},
 };
-use crate::store::{
-    Options,
-    db::{
-        connection::{Connection, on_either},
-        key::MessageKey,
-        schema::communication_metrics as c,
-    },
-    fold::{
-        match_strength::{DATABASE, EMBEDDED, TIMESTAMP},
-        message::{MessageState, Messages, Word},
+use crate::{
+    address,
+    store::{
+        Options,
+        db::{
+            connection::{Connection, on_either},
+            key::MessageKey,
+            schema::communication_metrics as c,
+        },
+        fold::{
+            addresses,
+            match_strength::{DATABASE, EMBEDDED, TIMESTAMP},
+            message::{MessageState, Messages, Word},
+        },
     },
 };
 
@@ -150,22 +154,35 @@ pub(super) struct Sent<'s> {
     pub(super) at: NaiveDateTime,
 }
 
-/// The account's message on that channel to that recipient that was sent within the window; none if there is more than one.
+/// The account's message on that channel to that recipient, in any notation, that was sent within the window; none if there is more than
+/// one.
 pub(super) fn find_by_time(connection: &mut Connection, sent: Sent<'_>, options: &Options) -> QueryResult<Option<i64>> {
     let Sent { service_type, account, channel, recipient, at } = sent;
     let window = options.timestamp_window.and_then(|window| TimeDelta::from_std(window).ok());
     let (Some(channel), Some(recipient), Some(window)) = (channel, recipient, window) else { return Ok(None) };
     let from = at.checked_sub_signed(window).unwrap_or(NaiveDateTime::MIN);
     let to = at.checked_add_signed(window).unwrap_or(NaiveDateTime::MAX);
-    let found = c::table
-        .filter(c::recipient.eq(recipient))
+    let keys = address::lookup_keys(recipient);
+    // The usual notations need no index of addresses, which has messages of plain SQL only after the next sweep.
+    let usual: Vec<&str> = keys.iter().map(String::as_str).chain([recipient]).collect();
+    let others = addresses::newest_metrics(connection, &keys)?;
+    let accounts = options.unscoped_accounts.accounts_of(service_type, account);
+    let sent = c::table
         .filter(c::channel.eq(channel))
         .filter(c::sent_at.between(from, to))
         .filter(c::service_type.is_null().or(c::service_type.eq(service_type)))
-        .filter(c::account.eq_any(options.unscoped_accounts.accounts_of(service_type, account)));
-    let found: Vec<i64> = on_either!(connection, c => found.limit(2).select(c::id).load(c))?;
-    Ok(match found.as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    })
+        .filter(c::account.eq_any(&accounts))
+        .select((c::id, c::recipient.assume_not_null()));
+    let mut found: BTreeSet<i64> = BTreeSet::new();
+    let usual: Vec<(i64, String)> =
+        on_either!(connection, c => sent.clone().filter(c::recipient.eq_any(&usual)).limit(2).load(c))?;
+    found.extend(usual.into_iter().map(|(id, _)| id));
+    if !others.is_empty() {
+        let others = sent.filter(c::id.eq_any(&others)).filter(c::recipient.is_not_null());
+        let others: Vec<(i64, String)> = on_either!(connection, c => others.load(c))?;
+        // The recipient may have changed since it was indexed.
+        let is_same = |(_, text): &(i64, String)| address::have_same_recipients(&address::lookup_keys(text), &keys);
+        found.extend(others.into_iter().filter(is_same).map(|(id, _)| id));
+    }
+    Ok(found.first().copied().filter(|_| found.len() == 1))
 }

@@ -24,7 +24,10 @@ use crate::{
             key::MessageKey,
             schema::{communication_metrics as c, message_external_ids as m},
         },
-        fold::match_strength::{DATABASE, EMBEDDED},
+        fold::{
+            addresses::{self, AddressRow, METRIC_OWNER},
+            match_strength::{DATABASE, EMBEDDED},
+        },
     },
     time::Timestamp,
 };
@@ -119,6 +122,11 @@ fn register(
         }
         for (row, (id, method)) in &matches {
             link::set_match(connection, row, *id, method)?;
+        }
+        if options.timestamp_window.is_some() {
+            let recipients = sorted.iter().filter_map(|(index, one)| Some((*ids.get(index)?, one.recipient.as_deref())));
+            let rows = recipients.flat_map(|(id, recipient)| AddressRow::for_owner(METRIC_OWNER, id, recipient, None)).collect();
+            addresses::insert(connection, &rows)?;
         }
         sweep::match_newest_by_time(connection, options)?;
         record.map_or(Ok(()), |record| record.insert(connection))?;

@@ -20,7 +20,10 @@ use crate::store::{
         key::MessageKey,
         schema::{communication_metrics as c, message_external_ids as m},
     },
-    fold::match_strength::{DATABASE, EMBEDDED, TIMESTAMP},
+    fold::{
+        addresses::{self, AddressRow, METRIC_OWNER},
+        match_strength::{DATABASE, EMBEDDED, TIMESTAMP},
+    },
 };
 
 /// Rows of one step.
@@ -102,12 +105,16 @@ fn is_full(rows: usize) -> bool {
 
 /// Links rows that carry references to the application's next messages; returns the last message's id, and true if there may be more.
 pub(crate) fn link_new_messages(connection: &mut Connection, after: i64, options: &Options) -> QueryResult<(i64, bool)> {
-    let next = c::table.filter(c::id.gt(after)).order(c::id).limit(BATCH_SIZE).select((c::id, c::reference));
-    let metrics: Vec<(i64, Option<String>)> = on_either!(connection, c => next.load(c))?;
-    let last = metrics.last().map_or(after, |(id, _)| *id);
+    let next = c::table.filter(c::id.gt(after)).order(c::id).limit(BATCH_SIZE).select((c::id, c::reference, c::recipient));
+    let metrics: Vec<(i64, Option<String>, Option<String>)> = on_either!(connection, c => next.load(c))?;
+    let last = metrics.last().map_or(after, |(id, ..)| *id);
+    if options.timestamp_window.is_some() {
+        let rows = metrics.iter().flat_map(|(id, _, to)| AddressRow::for_owner(METRIC_OWNER, *id, to.as_deref(), None)).collect();
+        connection.transaction(|connection| addresses::insert(connection, &rows))?;
+    }
     if options.matches_embedded {
-        let ids = metrics.iter().map(|(id, _)| id.to_string());
-        let references = metrics.iter().filter_map(|(_, reference)| reference.clone());
+        let ids = metrics.iter().map(|(id, ..)| id.to_string());
+        let references = metrics.iter().filter_map(|(_, reference, _)| reference.clone());
         link_embedded(connection, &ids.chain(references).collect(), options)?;
     }
     Ok((last, is_full(metrics.len())))

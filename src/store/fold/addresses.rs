@@ -1,10 +1,11 @@
 //! `message_addresses`: the index of senders and recipients. Rows of inbound messages are inserted with their messages; rows of
-//! outbound messages follow in sorted batches (`maintain::derived`).
+//! outbound messages follow in sorted batches (`maintain::derived`), and those of the application's own messages, which only the strategy
+//! `timestamp` needs, with their registration or in the sweep.
 
 use std::collections::BTreeSet;
 
 use diesel::{
-    QueryResult, RunQueryDsl,
+    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
     sql_types::{BigInt, Text as SqlText},
 };
 
@@ -12,7 +13,8 @@ use super::{entity::EntityKey, inbound_message::InboundState, message::MessageSt
 use crate::{
     address,
     store::db::{
-        connection::Connection,
+        connection::{Connection, on_either},
+        schema::message_addresses as a,
         statement::{Column, Row, SqlTemplate, Statement, Value, row},
     },
 };
@@ -20,6 +22,7 @@ use crate::{
 /// Values of `owner`: the table of the row that has the address.
 pub(crate) const MAPPING_OWNER: &str = "mapping";
 pub(crate) const INBOUND_OWNER: &str = "inbound";
+pub(crate) const METRIC_OWNER: &str = "metric";
 
 /// Values of `role`.
 pub(crate) const RECIPIENT: &str = "recipient";
@@ -49,6 +52,11 @@ impl AddressRow {
     ) -> impl Iterator<Item = Self> + use<> {
         let row = move |(address, role)| Self { address, owner, role, owner_id: id };
         addresses([(recipient, RECIPIENT), (sender, SENDER)]).into_iter().map(row)
+    }
+
+    /// The rows of an inbound message with these texts.
+    pub(crate) fn for_inbound(id: i64, texts: [Option<&str>; 5]) -> impl Iterator<Item = Self> + use<> {
+        inbound_addresses(texts).into_iter().map(move |(address, role)| Self { address, owner: INBOUND_OWNER, role, owner_id: id })
     }
 
     /// The rows of the addresses that `one` state of a message has and the `other` does not.
@@ -132,15 +140,15 @@ pub(crate) struct InboundAddress {
 
 impl InboundAddress {
     pub(crate) fn from_message(key: &EntityKey, state: &InboundState) -> impl Iterator<Item = Self> {
-        let addresses = addresses([
-            (state.recipient.as_deref(), RECIPIENT),
-            (state.received_for.as_deref(), RECIPIENT),
-            (state.cc.as_deref(), CC),
-            (state.bcc.as_deref(), CC),
-            (state.sender.as_deref(), SENDER),
-        ]);
-        addresses.into_iter().map(|(address, role)| Self { address, role, key: key.clone() })
+        let InboundState { recipient, received_for, cc, bcc, sender, .. } = state;
+        let texts = [recipient, received_for, cc, bcc, sender].map(Option::as_deref);
+        inbound_addresses(texts).into_iter().map(|(address, role)| Self { address, role, key: key.clone() })
     }
+}
+
+/// The lookup keys in the texts of an inbound message: recipient, `received_for`, copies, blind copies, sender.
+fn inbound_addresses([recipient, received_for, cc, bcc, sender]: [Option<&str>; 5]) -> Vec<(String, &'static str)> {
+    addresses([(recipient, RECIPIENT), (received_for, RECIPIENT), (cc, CC), (bcc, CC), (sender, SENDER)])
 }
 
 /// Inserts the addresses of inbound messages that this transaction has written.
@@ -160,4 +168,19 @@ pub(crate) fn insert_inbound(connection: &mut Connection, rows: &BTreeSet<Inboun
             Statement::new(InsertManyInbound, (addresses, EntityKey::columns(&keys))).execute(c).map(drop)
         }
     }
+}
+
+/// Maximum number of the application's messages that are compared with one callback.
+const MAX_METRICS: i64 = 1_000;
+
+/// The newest of the application's messages to one of these addresses.
+pub(crate) fn newest_metrics(connection: &mut Connection, keys: &[String]) -> QueryResult<Vec<i64>> {
+    let rows = a::table
+        .filter(a::address.eq_any(keys))
+        .filter(a::owner.eq(METRIC_OWNER))
+        .filter(a::role.eq(RECIPIENT))
+        .order(a::owner_id.desc())
+        .limit(MAX_METRICS)
+        .select(a::owner_id);
+    on_either!(connection, c => rows.load(c))
 }

@@ -1,50 +1,68 @@
 //! A data subject, identified by a phone number or an e-mail address, whose occurrences are found in all common spellings.
 
-use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::escapes;
 use crate::address;
 
 /// Fewer digits are a short code, which identifies no person.
 const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 
+/// Maximum number of layers of escapes: a form with JSON that has JSON in a string is three.
+const MAX_LAYERS: usize = 5;
+
 /// The person whose data is to be erased.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DataSubject {
-    /// The digits of a phone number with its country code.
+    /// The digits of a phone number, usually with its country code.
     Number(String),
-    /// An e-mail address in lower case.
-    Address(String),
+    /// An e-mail address: its lookup key, followed by other notations of it.
+    Address(Vec<String>),
 }
 
 impl DataSubject {
-    /// Parses a phone number with its country code, or an e-mail address.
+    /// Parses a phone number with its country code, or an e-mail address. Anything that could mean two people is rejected.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.contains('@') {
-            let address = address::email(text)?.to_lowercase();
-            let (local, domain) = address.rsplit_once('@')?;
-            let is_whole = !local.is_empty() && !domain.is_empty() && !address.contains(char::is_whitespace);
-            return is_whole.then_some(Self::Address(address));
+        let is_address = text.contains(['@', '\u{ff20}']);
+        // Words beside an address have no meaning unless they are its name.
+        if is_address && text.trim().contains(char::is_whitespace) && !text.contains(['<', '"']) {
+            return None;
         }
-        let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-(). ".contains(c));
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let digits = digits.strip_prefix("00").map_or(digits.clone(), str::to_owned);
-        (is_number && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())).then_some(Self::Number(digits))
+        let [key] = address::lookup_keys(text).try_into().ok()?;
+        if is_address {
+            return key.find('@').filter(|at| *at > 0).map(|_| Self::Address(notations(key)));
+        }
+        let digits = key.trim_start_matches('+');
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len());
+        is_number.then(|| Self::Number(digits.to_owned()))
     }
 
     /// Three bytes of a hash: enough to recognize a known person's erasure, and shared by hundreds of others.
     pub(crate) fn short_hash(&self) -> String {
-        let (Self::Number(text) | Self::Address(text)) = self;
+        let text = match self {
+            Self::Number(digits) => digits.as_str(),
+            Self::Address(notations) => notations.first().map_or("", String::as_str),
+        };
         Sha256::digest(text).iter().take(3).fold("sha256:".to_owned(), |hash, byte| format!("{hash}{byte:02x}"))
     }
 
-    /// Returns true if they occur in a text: literally, percent-encoded, or with JSON escapes.
+    /// Returns true if they occur in a text: literally, percent-encoded, with JSON escapes, or with several layers of these.
     pub fn occurs_in(&self, text: &str) -> bool {
-        self.occurs_literally_in(text)
-            || (text.contains('%') && self.occurs_literally_in(&percent_decode_str(text).decode_utf8_lossy()))
-            || (text.contains("\\u") && self.occurs_literally_in(&unescape(text)))
+        let mut layer = Cow::Borrowed(text);
+        for _ in 0..MAX_LAYERS {
+            if self.occurs_literally_in(&layer) {
+                return true;
+            }
+            match escapes::decode(&layer) {
+                Some(decoded) => layer = Cow::Owned(decoded),
+                None => return false,
+            }
+        }
+        self.occurs_literally_in(&layer)
     }
 
     pub fn occurs_in_bytes(&self, bytes: &[u8]) -> bool {
@@ -53,8 +71,10 @@ impl DataSubject {
 
     /// A list of addresses without theirs; `None` if no other is left.
     pub fn remove_from_list(&self, list: &str) -> Option<String> {
-        let others: Vec<&str> = list.split(", ").filter(|one| !self.occurs_in(one)).collect();
-        (!others.is_empty()).then(|| others.join(", "))
+        let others: Vec<&str> = address::segments(list).map(str::trim).filter(|one| !self.occurs_in(one)).collect();
+        let others = others.join(", ");
+        // A notation that spans separators is in no part of the list.
+        (others.contains(|c: char| c != ',' && !c.is_whitespace()) && !self.occurs_in(&others)).then_some(others)
     }
 
     /// A JSON value without the members that mention them; `None` if the value itself does.
@@ -74,15 +94,50 @@ impl DataSubject {
 
     fn occurs_literally_in(&self, text: &str) -> bool {
         match self {
-            Self::Number(digits) => {
-                contains_number(text, digits) || {
-                    let compact: String = text.chars().filter(|c| !" ().-".contains(*c)).collect();
-                    compact.len() < text.len() && contains_number(&compact, digits)
-                }
+            Self::Number(digits) => contains_number_in_any_notation(&address::plain_digits(text), digits),
+            Self::Address(notations) => {
+                let folded = address::fold(text);
+                notations.iter().any(|address| contains_address(&folded, address))
             }
-            Self::Address(address) => contains_address(&text.to_lowercase(), address),
         }
     }
+}
+
+/// An address with its domain in ASCII and in Unicode, and each with needless quotes.
+fn notations(key: String) -> Vec<String> {
+    let unicode = address::unicode_form(&key);
+    let mut notations: Vec<String> = std::iter::once(key).chain(unicode).collect();
+    let quote = |one: &String| {
+        one.rsplit_once('@').filter(|(local, _)| !local.starts_with('"')).map(|(local, domain)| format!("\"{local}\"@{domain}"))
+    };
+    notations.extend(notations.clone().iter().filter_map(quote));
+    notations
+}
+
+fn contains_number_in_any_notation(text: &str, digits: &str) -> bool {
+    contains_number(text, digits)
+        || {
+            let compact = compact(text);
+            compact.len() < text.len() && contains_number(&compact, digits)
+        }
+        || text.contains("(0)") && contains_number(&compact(&text.replace("(0)", "")), digits)
+}
+
+/// The text without punctuation of numbers. In a form a `+` between two digits is a blank.
+fn compact(text: &str) -> String {
+    let mut compact = String::with_capacity(text.len());
+    let mut previous = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_blank = c == '+'
+            && previous.is_some_and(|c: char| c.is_ascii_digit() || c == ')')
+            && rest.peek().is_some_and(|c| c.is_ascii_digit() || *c == '(');
+        if !is_blank && !" ().-/".contains(c) {
+            compact.push(c);
+        }
+        previous = Some(c);
+    }
+    compact
 }
 
 /// Returns true if a text contains the digits, not as part of a longer number. Two zeros before them may replace the plus.
@@ -94,36 +149,29 @@ fn contains_number(text: &str, digits: &str) -> bool {
     })
 }
 
-/// Returns true if a text contains the address, not as part of a longer one.
+/// Returns true if a folded text contains the address, not as part of a longer one.
 fn contains_address(text: &str, address: &str) -> bool {
-    let is_local = |c: char| c.is_alphanumeric() || "._+-".contains(c);
     text.match_indices(address).any(|(at, _)| {
         let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + address.len()..).unwrap_or_default());
         let mut following = after.chars();
         let goes_on = match following.next() {
             Some('.') => following.next().is_some_and(char::is_alphanumeric),
-            Some(c) => c.is_alphanumeric() || c == '-',
+            Some(c) => c.is_alphanumeric() || c == '-' || c == '_',
             None => false,
         };
-        !before.ends_with(is_local) && !goes_on
+        !continues_local_part(before) && !goes_on
     })
 }
 
-/// Decodes JSON's `\u` escapes of ASCII characters.
-fn unescape(text: &str) -> String {
-    let mut parts = text.split("\\u");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let code = part.get(..4).and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii);
-        if let (Some(code), Some(rest)) = (code, part.get(4..)) {
-            out.push(char::from(code));
-            out.push_str(rest);
-        } else {
-            out.push_str("\\u");
-            out.push_str(part);
-        }
+/// Returns true if the address that follows is the rest of a longer one. Some marks are part of one only after a letter or a digit: an
+/// apostrophe is a quotation mark otherwise.
+fn continues_local_part(before: &str) -> bool {
+    let mut preceding = before.chars().rev();
+    match preceding.next() {
+        Some(c) if c.is_alphanumeric() || "._+-".contains(c) => true,
+        Some(c) if "'!#$^~`".contains(c) => preceding.next().is_some_and(char::is_alphanumeric),
+        _ => false,
     }
-    out
 }
 
 #[cfg(test)]
@@ -149,6 +197,12 @@ mod tests {
             "\"\\u002b15558675310\"",
             "call +1 555 867 5310 now",
             "+1-555-867-5310",
+            "To=+1+(555)+867-5310&n=1",
+            "a=+15558675310+16668675310",
+            "+1 555 867 5310++1 666 867 5310",
+            "+１５５５８６７５３１０",
+            "+1\u{a0}555\u{2011}867\u{2013}5310",
+            "{\"to\":\"\\uff0b15558675310\"}",
         ] {
             assert!(ada.occurs_in(text), "{text}");
         }
@@ -166,10 +220,25 @@ mod tests {
             "to=ada%40dest.example",
             "\\u003cada@dest.example\\u003e",
             "x, ada@dest.example, y",
+            "'ada@dest.example'",
+            "to=Ada+Lovelace+%3Cada%40dest.example%3E",
+            "\"ada\"@dest.example",
+            "{\\\"to\\\":\\\"\\\\u0061da@dest.example\\\"}",
+            "to=Ada+ada%40dest.example",
         ] {
             assert!(ada.occurs_in(text), "{text}");
         }
-        for text in ["nada@dest.example", "x.ada@dest.example", "ada@dest.example.org", "ada@dest.examples", "ada"] {
+        for text in [
+            "nada@dest.example",
+            "x.ada@dest.example",
+            "ada@dest.example.org",
+            "ada@dest.examples",
+            "ada",
+            "o'ada@dest.example",
+            "to=x%2Bada%40dest.example",
+            "x+ada@dest.example",
+            "ada@dest.example_x",
+        ] {
             assert!(!ada.occurs_in(text), "{text}");
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod batch_size;
 pub(crate) mod data_subject;
 pub(crate) mod derived;
 pub(crate) mod erase;
+mod escapes;
 pub(crate) mod prune;
 mod redact;
 pub(crate) mod rejected_requests;

@@ -25,16 +25,16 @@ pub(crate) enum AddressOwner {
     Inbound,
 }
 
-/// The rows that have an address in one of these roles, newest first.
+/// The rows that have an address in one of these roles, in the notation of an operator, newest first.
 pub(crate) fn candidates<'f>(owner: AddressOwner, roles: &'static [&'static str], text: &str) -> Candidates<'f> {
-    let keys = address::lookup_keys(text);
+    let keys = address::typed_keys(text);
     Box::new(move |connection, below| {
         let mut ids: BTreeSet<i64> = BTreeSet::new();
+        // Scanned before the index, which has those that are indexed in the meantime.
+        if owner == AddressOwner::Mapping && !keys.is_empty() {
+            ids.extend(unindexed(connection, roles, &keys, below)?);
+        }
         for key in &keys {
-            // Scanned before the index, which has those that are indexed in the meantime.
-            if owner == AddressOwner::Mapping {
-                ids.extend(unindexed(connection, roles, key, below)?);
-            }
             for role in roles {
                 ids.extend(indexed(connection, owner, role, key, below)?);
             }
@@ -60,10 +60,10 @@ fn indexed(connection: &mut Connection, owner: AddressOwner, role: &str, key: &s
 const UNINDEXED_STEP: i64 = 256;
 
 /// Matching messages that have not been indexed yet.
-fn unindexed(connection: &mut Connection, roles: &[&str], key: &str, below: i64) -> QueryResult<Vec<i64>> {
+fn unindexed(connection: &mut Connection, roles: &[&str], keys: &[String], below: i64) -> QueryResult<Vec<i64>> {
     let indexed = positions::get(connection, ADDRESSES)?.id;
     let has_key =
-        |text: &Option<String>| text.as_ref().is_some_and(|text| address::lookup_keys(text).iter().any(|one| one == key));
+        |text: &Option<String>| text.as_ref().is_some_and(|text| address::lookup_keys(text).iter().any(|key| keys.contains(key)));
     let matches = |(_, recipient, sender): &(i64, Option<String>, Option<String>)| {
         (roles.contains(&RECIPIENT) && has_key(recipient)) || (roles.contains(&SENDER) && has_key(sender))
     };

@@ -1,16 +1,17 @@
 //! The list of inbound messages.
 
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable, SelectableHelper, dsl::exists};
 use serde::Serialize;
 
 use super::{JsonText, Page, address_lookup, filter, narrow, ranges::RangedTable, scan::scan};
 use crate::{
+    address,
     store::{
         db::{
             connection::{Connection, on_either},
-            schema::inbound_messages as i,
+            schema::{inbound_messages as i, message_addresses as a},
         },
-        fold::addresses::{RECIPIENTS, SENDER},
+        fold::addresses::{INBOUND_OWNER, RECIPIENTS, SENDER},
     },
     time::Timestamp,
 };
@@ -64,7 +65,13 @@ pub(crate) fn inbound(connection: &mut Connection, filter: &InboundFilter) -> Qu
     Ok(scan!(connection, filter, i, InboundMessage, received_at, RangedTable::Inbound, candidates, |query| {
         narrow!(query, filter, i: service_type, account);
         if let (Some(_), Some(recipient)) = (&filter.sender, &filter.recipient) {
-            query = query.filter(i::recipient.eq(recipient));
+            // Inbound messages are always indexed.
+            let is_recipient = a::table
+                .filter(a::address.eq_any(address::typed_keys(recipient)))
+                .filter(a::owner.eq(INBOUND_OWNER))
+                .filter(a::role.eq_any(RECIPIENTS))
+                .filter(a::owner_id.eq(i::id));
+            query = query.filter(exists(is_recipient));
         }
     }))
 }

@@ -11,7 +11,7 @@ mod round_trips;
 use std::time::{Duration, Instant};
 
 /// Polls a condition until it holds.
-fn wait_until(what: &str, mut is_reached: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_reached: impl FnMut() -> bool) {
     const TIMEOUT: Duration = Duration::from_secs(30);
     let started = Instant::now();
     while !is_reached() {

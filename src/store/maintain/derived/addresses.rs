@@ -11,11 +11,14 @@ use crate::store::{
         positions::{self, ADDRESSES, Position},
         schema::{inbound_messages as i, message_external_ids as m},
     },
-    fold::addresses::{self, AddressRow, INBOUND_OWNER, MAPPING_OWNER},
+    fold::addresses::{self, AddressRow, MAPPING_OWNER},
 };
 
-/// The position of the newest inbound message from before version 2 without addresses; 0 if there is none.
+/// The position of the newest inbound message of an older version whose addresses are not indexed; 0 if there is none.
 const OLD_INBOUND: &str = "message_addresses.old_inbound";
+
+/// The texts of an inbound message: recipient, `received_for`, copies, blind copies, sender.
+type InboundTexts = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// A message: id, recipient, sender.
 type AddressedMessage = (i64, Option<String>, Option<String>);
@@ -36,25 +39,26 @@ pub(super) fn next(connection: &mut Connection, settled: i64) -> QueryResult<Opt
     let messages: Vec<AddressedMessage> = on_either!(connection, c => next.select((m::id, m::recipient, m::sender)).load(c))?;
     let Some(last) = messages.last().map(|(id, ..)| *id) else { return Ok(None) };
     let to = Position { txid: 0, id: last };
-    Ok(Some(Step { rows: rows(MAPPING_OWNER, &messages), position: ADDRESSES, from, to }))
+    let addresses = |(id, recipient, sender): &AddressedMessage| {
+        AddressRow::for_owner(MAPPING_OWNER, *id, recipient.as_deref(), sender.as_deref())
+    };
+    Ok(Some(Step { rows: messages.iter().flat_map(addresses).collect(), position: ADDRESSES, from, to }))
 }
 
-/// Indexes the inbound messages of a database from before version 2, newest first. If it is interrupted, the next start continues.
+/// Indexes the inbound messages of an older version, newest first. If it is interrupted, the next start continues.
 pub(crate) fn index_old_inbound(connection: &mut Connection) -> QueryResult<()> {
     loop {
         let from = positions::get(connection, OLD_INBOUND)?;
         let next = i::table.filter(i::id.le(from.id)).order(i::id.desc()).limit(BATCH_SIZE);
-        let messages: Vec<AddressedMessage> = on_either!(connection, c => next.select((i::id, i::recipient, i::sender)).load(c))?;
-        let Some(last) = messages.last().map(|(id, ..)| *id) else { return Ok(()) };
+        let texts = next.select((i::id, (i::recipient, i::received_for, i::cc, i::bcc, i::sender)));
+        let messages: Vec<(i64, InboundTexts)> = on_either!(connection, c => texts.load(c))?;
+        let Some((last, _)) = messages.last() else { return Ok(()) };
         let to = Position { txid: 0, id: last - 1 };
-        Step { rows: rows(INBOUND_OWNER, &messages), position: OLD_INBOUND, from, to }.write(connection)?;
+        let addresses = |(id, (recipient, received_for, cc, bcc, sender)): &(i64, InboundTexts)| {
+            AddressRow::for_inbound(*id, [recipient, received_for, cc, bcc, sender].map(Option::as_deref))
+        };
+        Step { rows: messages.iter().flat_map(addresses).collect(), position: OLD_INBOUND, from, to }.write(connection)?;
     }
-}
-
-fn rows(owner: &'static str, messages: &[AddressedMessage]) -> BTreeSet<AddressRow> {
-    let addresses =
-        |(id, recipient, sender): &AddressedMessage| AddressRow::for_owner(owner, *id, recipient.as_deref(), sender.as_deref());
-    messages.iter().flat_map(addresses).collect()
 }
 
 impl Step {

@@ -56,7 +56,12 @@ impl AddressRow {
 
     /// The rows of an inbound message with these texts.
     pub(crate) fn for_inbound(id: i64, texts: [Option<&str>; 5]) -> impl Iterator<Item = Self> + use<> {
-        inbound_addresses(texts).into_iter().map(move |(address, role)| Self { address, owner: INBOUND_OWNER, role, owner_id: id })
+        inbound_addresses(texts).into_iter().map(move |(address, role)| Self {
+            address,
+            owner: INBOUND_OWNER,
+            role,
+            owner_id: id,
+        })
     }
 
     /// The rows of the addresses that `one` state of a message has and the `other` does not.

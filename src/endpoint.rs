@@ -4,6 +4,7 @@ use std::{fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use crate::{
     callback::Callback,
+    event::OptOutWords,
     limiter::{Limiter, Limits},
     metrics::EndpointMetrics,
     network_limiter::FailureLimiter,
@@ -97,6 +98,8 @@ pub struct EndpointConfig {
     /// Present only in development: callbacks are accepted without verification.
     pub unverified: Option<unverified::Permission>,
     pub limits: Limits,
+    /// Opt-out words of inbound messages.
+    pub opt_out_words: Arc<OptOutWords>,
     pub provider: Box<dyn Provider>,
     /// Signs requests to it as the provider does, for `demo`, `simulate` and the tests.
     pub signer: Box<dyn Signer>,
@@ -206,8 +209,13 @@ impl EndpointConfig {
         proof.map(VerifiedCallback::from)
     }
 
+    /// Parses a verified callback, and completes its events with what does not depend on the provider.
     pub fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
-        self.provider.parse(callback)
+        let mut parsed = self.provider.parse(callback);
+        for event in parsed.events.iter_mut().flatten() {
+            event.on_receipt(callback.as_received().received_at, &self.opt_out_words);
+        }
+        parsed
     }
 
     /// An unsigned request to this endpoint.

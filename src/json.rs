@@ -131,11 +131,20 @@ pub fn scalar(value: &Value, pointer: &str) -> Option<String> {
     }
 }
 
+/// The amount, as text or number, at a JSON pointer.
+pub fn decimal(value: &Value, pointer: &str) -> Option<String> {
+    match at(value, pointer)? {
+        Value::String(text) => crate::text::decimal(text),
+        Value::Number(number) => crate::text::decimal(&number.to_string()),
+        _ => None,
+    }
+}
+
 /// The instant at a JSON pointer: text, or seconds since 1970 with or without a fraction.
 pub fn instant(value: &Value, pointer: &str) -> Option<Timestamp> {
     match at(value, pointer)? {
         Value::String(text) => Timestamp::parse(text),
-        Value::Number(number) => Timestamp::from_decimal_seconds(&number.to_string()),
+        Value::Number(number) => Timestamp::from_decimal_seconds(&crate::text::decimal(&number.to_string())?),
         _ => None,
     }
 }

@@ -58,17 +58,107 @@ pub fn without_control(text: &str, instead: impl Fn(char) -> String) -> String {
     text.chars().map(|c| if is_control(c) { instead(c) } else { c.to_string() }).collect()
 }
 
-/// Returns true for a plain decimal number, the form in which money is stored.
-pub fn is_decimal(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    let is_digits = |part: &str| !part.is_empty() && part.len() <= 30 && part.bytes().all(|byte| byte.is_ascii_digit());
-    is_digits(whole) && is_digits(fraction)
+/// The digits before the point, and after it, that a decimal number may have.
+const MAX_DIGITS: usize = 30;
+
+/// A decimal number, the form in which money is stored: exact, without exponent, with a digit before the point. Zeros at the
+/// end remain. `None` for anything else, and for more than 30 digits before or after the point.
+pub fn decimal(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (unsigned, sign) = match text.strip_prefix('-') {
+        Some(unsigned) => (unsigned, "-"),
+        None => (text.strip_prefix('+').unwrap_or(text), ""),
+    };
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_digits = |part: &str| part.len() <= MAX_DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return None;
+    }
+    let exponent: isize = exponent.parse().ok()?;
+    let digits = format!("{whole}{fraction}");
+    // The position of the point among the digits; zeros are added on the side where it is beyond them.
+    let point = isize::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let is_within = point.unsigned_abs() <= MAX_DIGITS && digits.len().saturating_add_signed(-point) <= MAX_DIGITS;
+    if !is_within {
+        return None;
+    }
+    let before = "0".repeat(usize::try_from(1 - point).unwrap_or(0));
+    let after = "0".repeat(usize::try_from(point).unwrap_or(0).saturating_sub(digits.len()));
+    let digits = format!("{before}{digits}{after}");
+    let (whole, fraction) = digits.split_at_checked(usize::try_from(point.max(1)).ok()?)?;
+    let significant = whole.trim_start_matches('0');
+    let whole = if significant.is_empty() { "0" } else { significant };
+    Some(format!("{sign}{whole}{}{fraction}", if fraction.is_empty() { "" } else { "." }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_are_exact_and_have_no_exponent() {
+        let long = "1".repeat(MAX_DIGITS);
+        for (text, expected) in [
+            ("0.03330000", "0.03330000"),
+            ("10", "10"),
+            ("1.5E-4", "0.00015"),
+            ("1E-5", "0.00001"),
+            ("1.05E+1", "10.5"),
+            ("1.50e1", "15.0"),
+            ("12e3", "12000"),
+            ("0e0", "0"),
+            ("0.00750", "0.00750"),
+            ("-0.0075", "-0.0075"),
+            ("-7.5e-3", "-0.0075"),
+            ("+0.1", "0.1"),
+            (".5", "0.5"),
+            ("-.5", "-0.5"),
+            ("0.05e2", "5"),
+            ("007.50", "7.50"),
+            ("5.", "5"),
+            (" 1.25 ", "1.25"),
+            ("1e-30", &format!("0.{}1", "0".repeat(29))),
+            (&long, &long),
+        ] {
+            assert_eq!(decimal(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_decimals() {
+        let long = "1".repeat(MAX_DIGITS + 1);
+        for text in [
+            "",
+            " ",
+            ".",
+            "-",
+            "+",
+            "e5",
+            "1e",
+            "1e+",
+            "--1",
+            "+-1",
+            "1,5",
+            "1.2.3",
+            "1 2",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "free",
+            "EUR 1",
+            "1e31",
+            "1e-31",
+            "1e999999999",
+            "1e-999999999",
+            "1e99999999999999999999",
+            "1.5e-30",
+            "١",
+            &long,
+        ] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn only_ids_are_logged_as_they_are() {

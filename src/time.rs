@@ -18,6 +18,9 @@ const MAX_TEXT: usize = 64;
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
+    /// The last instant. One that a provider reports beyond it, such as milliseconds written where seconds belong, counts as this one.
+    pub const MAX: Self = Self(DateTime::from_timestamp_micros(253_402_300_799_999_999).expect("the end of the year 9999"));
+
     /// The instant that many microseconds after 1970-01-01T00:00:00Z; `None` outside the years 1970 to 9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
         Utc.timestamp_micros(micros).single().and_then(Self::checked)
@@ -28,15 +31,19 @@ impl Timestamp {
         Self::from_micros(seconds.checked_mul(1_000_000)?)
     }
 
-    /// The instant of a decimal number of seconds, truncated to microseconds.
+    /// The instant of a decimal number of seconds without exponent, truncated to microseconds; [`Timestamp::MAX`] if it is later.
     pub fn from_decimal_seconds(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let micros = format!("{fraction:0<6}");
-        let seconds: i64 = whole.parse().ok()?;
-        Self::from_micros(seconds.checked_mul(1_000_000)?.checked_add(micros.get(..6)?.parse().ok()?)?)
+        let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
+            return None;
+        }
+        let micros = format!("{whole}{}", format!("{fraction:0<6}").get(..6)?);
+        Some(micros.parse().ok().and_then(Self::from_micros).unwrap_or(Self::MAX))
     }
 
-    /// Parses ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822.
+    /// Parses ISO 8601 as providers write it: `T` or a blank, 0 to 9 fraction digits, `Z`, `+00` or `+00:00`; or RFC 2822. An instant after
+    /// the year 9999 is [`Timestamp::MAX`].
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT {
             return None;
@@ -46,7 +53,20 @@ impl Timestamp {
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
             .or_else(|_| DateTime::parse_from_rfc2822(text))
             .ok()?;
-        Self::from_micros(parsed.timestamp_micros())
+        Self::from_micros(parsed.timestamp_micros()).or((parsed.to_utc().year() > 9999).then_some(Self::MAX))
+    }
+
+    /// The instant as that of an event that was reported when it was received. One more than a day in the future is that of the receipt, so
+    /// that a wrong clock cannot supersede every later event; one before the year 2000, such as an unset zero, is none if the receipt is
+    /// after it.
+    pub fn plausible(self, received_at: Self) -> Option<Self> {
+        const DAY: i64 = 24 * 3600 * 1_000_000;
+        const YEAR_2000: i64 = 946_684_800_000_000;
+        match self.micros() {
+            past if past < YEAR_2000 && received_at.micros() >= YEAR_2000 => None,
+            future if future.saturating_sub(received_at.micros()) > DAY => Some(received_at),
+            _ => Some(self),
+        }
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -150,10 +170,48 @@ mod tests {
 
     #[test]
     fn invalid_instants_are_none() {
-        for text in ["", "yesterday", "2023-10-06", "0000-01-01T00:00:00Z", "+12023-01-01T00:00:00Z", &"(".repeat(60_000)] {
+        for text in ["", "yesterday", "2023-10-06", "0000-01-01T00:00:00Z", &"(".repeat(60_000)] {
             assert_eq!(Timestamp::parse(text), None);
         }
         assert_eq!(Timestamp::from_seconds(i64::MAX), None);
+    }
+
+    #[test]
+    fn instants_after_the_last_one_are_the_last_one() {
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59.999999Z"), Some(Timestamp::MAX));
+        for text in ["+12023-01-01T00:00:00Z", "+056132-09-04T05:20:00.000Z", "9999-12-31T23:59:59-01:00"] {
+            assert_eq!(Timestamp::parse(text), Some(Timestamp::MAX), "{text}");
+        }
+        for text in ["253402300800", "1773502029123", "1773502029123456.5", "99999999999999999999"] {
+            assert_eq!(Timestamp::from_decimal_seconds(text), Some(Timestamp::MAX), "{text}");
+        }
+    }
+
+    #[test]
+    fn decimal_seconds_are_exact() {
+        for (text, micros) in [("1773502029", 0), ("1773502029.25", 250_000), ("1773502029.5623918", 562_391)] {
+            assert_eq!(Timestamp::from_decimal_seconds(text), Timestamp::from_micros(1_773_502_029_000_000 + micros), "{text}");
+        }
+        for text in ["", ".5", "-1", "1.2.3", "today", "1e9"] {
+            assert_eq!(Timestamp::from_decimal_seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn implausible_event_times_are_those_of_the_receipt_or_none() {
+        let at = |text: &str| Timestamp::parse(text).expect("an instant");
+        let receipt = at("2026-03-14T15:27:09Z");
+        for (reported, plausible) in [
+            ("2026-03-14T15:27:08Z", Some("2026-03-14T15:27:08Z")),
+            ("2026-03-15T15:27:09Z", Some("2026-03-15T15:27:09Z")),
+            ("2026-03-15T15:27:09.000001Z", Some("2026-03-14T15:27:09Z")),
+            ("9999-12-31T23:59:59.999999Z", Some("2026-03-14T15:27:09Z")),
+            ("2000-01-01T00:00:00Z", Some("2000-01-01T00:00:00Z")),
+            ("1999-12-31T23:59:59Z", None),
+            ("1970-01-01T00:00:00Z", None),
+        ] {
+            assert_eq!(at(reported).plausible(receipt), plausible.map(at), "{reported}");
+        }
     }
 
     #[test]

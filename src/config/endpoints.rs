@@ -1,11 +1,12 @@
 //! The endpoints of an environment: `TWILIO_AUTH_TOKEN` belongs to the unnamed account, `TWILIO__ACME__AUTH_TOKEN` to `acme`.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use super::{MAX_PUBLIC_URLS, PUBLIC_URL_EXPECTED, TOO_MANY_PUBLIC_URLS, reader::Reader};
 use crate::{
     endpoint::{Account, EndpointConfig, UnknownMessage},
     env::{Findings, values::items},
+    event::OptOutWords,
     limiter::Limits,
     provider::{InvalidPayload, SettingKind, Settings, Spec},
     providers,
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) unverified: Option<Permission>,
     /// Verified callbacks a minute, for endpoints without a limit of their own.
     pub(super) per_minute: usize,
+    pub(super) opt_out_words: Arc<OptOutWords>,
 }
 
 /// The endpoints, and those that answer for unknown accounts.
@@ -191,6 +193,7 @@ fn connect(
         matches_unscoped,
         unverified,
         limits,
+        opt_out_words: Arc::clone(&shared.opt_out_words),
         provider,
         signer,
     })

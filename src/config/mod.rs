@@ -4,11 +4,13 @@
 
 mod connections;
 mod endpoints;
+mod opt_out;
 mod reader;
 pub mod variables;
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,6 +25,7 @@ use crate::{
         Findings,
         values::{NETWORKS_EXPECTED, network},
     },
+    event::OptOutWords,
     guesses::GUESSES_PER_MINUTE,
     public_url::PublicUrl,
     secret::Secret,
@@ -146,6 +149,7 @@ impl Config {
             unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
             unverified: unverified(reader, listen, &database),
             per_minute: reader.parsed(&variables::WEBHOOK_RATE_LIMIT, "a whole number"),
+            opt_out_words: Arc::new(opt_out::words(reader)),
         };
         let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
         let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
@@ -166,7 +170,7 @@ impl Config {
             ops_read_token,
             public_urls,
             timeout: timeout(reader),
-            store: store_options(reader, &endpoints),
+            store: store_options(reader, &endpoints, shared.opt_out_words),
             trusted_proxies: trusted_proxies(reader, listen, &endpoints),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
             connections: connections(reader),
@@ -209,7 +213,7 @@ fn spool(reader: &mut Reader<'_>, database: &DatabaseUrl) {
     }
 }
 
-fn store_options(reader: &mut Reader<'_>, endpoints: &[EndpointConfig]) -> store::Options {
+fn store_options(reader: &mut Reader<'_>, endpoints: &[EndpointConfig], opt_out_words: Arc<OptOutWords>) -> store::Options {
     let strategies: Vec<String> = reader.list(&variables::MESSAGE_ID_MAPPING_STRATEGY, "a list of words");
     let is_on = |strategy: &str| strategies.iter().any(|one| one == strategy);
     if strategies.iter().any(|one| !["database", "embedded", "timestamp"].contains(&one.as_str())) {
@@ -229,6 +233,7 @@ fn store_options(reader: &mut Reader<'_>, endpoints: &[EndpointConfig]) -> store
         timestamp_window: is_on("timestamp").then_some(window.min(MAX_SECONDS)),
         part_timeout: Duration::from_secs(reader.parsed(&variables::INBOUND_PART_TIMEOUT, "seconds, a whole number"))
             .min(MAX_SECONDS),
+        opt_out_words,
         retention: retention(reader),
         unconfirmed_after: (!unconfirmed_after.is_zero()).then_some(unconfirmed_after.min(MAX_SECONDS)),
     }

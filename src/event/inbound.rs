@@ -1,15 +1,16 @@
-//! Inbound messages: their content, their parts, and opt-out words.
+//! Inbound messages: their content and their parts.
 
 use serde::Serialize;
-use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
-use crate::status::Channel;
+use super::OptOut;
 
 /// The content of an inbound message. Sender, recipient and channel are among the event's [`super::Facts`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Inbound {
     /// The text, blanks included.
     pub text: Option<String>,
+    /// The texts that can be an opt-out word, if not the whole text: those that the sender wrote, and no captions.
+    pub typed: Option<Vec<String>>,
     pub media: Vec<Media>,
     /// The number of parts that the provider joined.
     pub parts: Option<i64>,
@@ -72,39 +73,6 @@ pub struct Media {
     pub content_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
-}
-
-/// Words that carriers and providers treat as an opt-out if a message consists of nothing else (Twilio docs "Opt-out keywords", CTIA
-/// messaging principles; read 2026-11-22).
-const OPT_OUT_WORDS: [(OptOut, &[&str]); 3] = [
-    (OptOut::Stop, &["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"]),
-    // Not `yes`, which Twilio includes: it answers too many other questions.
-    (OptOut::Start, &["start", "unstop"]),
-    (OptOut::Help, &["help", "info"]),
-];
-
-impl OptOut {
-    /// The meaning of a whole text. In chats such words have no special meaning.
-    pub fn from_text(text: &str, channel: Option<Channel>) -> Option<Self> {
-        if !matches!(channel, Some(Channel::Sms | Channel::Mms | Channel::Whatsapp | Channel::Rcs)) {
-            return None;
-        }
-        let text = text.trim();
-        let means = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-        OPT_OUT_WORDS.into_iter().find(|(_, words)| means(words)).map(|(meaning, _)| meaning)
-    }
-}
-
-/// The meaning of an opt-out word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
-pub enum OptOut {
-    /// Send no more messages.
-    Stop,
-    /// Resume messages.
-    Start,
-    /// Asks for help.
-    Help,
 }
 
 crate::secret::opaque!(Inbound, InboundEmail);

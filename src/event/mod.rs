@@ -3,6 +3,7 @@
 mod call;
 mod inbound;
 mod kind;
+mod opt_out;
 mod room;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,9 @@ use serde_json::{Map, Value};
 
 pub use self::{
     call::{Call, CallState},
-    inbound::{Inbound, InboundEmail, MAX_MEDIA, Media, OptOut, Part},
+    inbound::{Inbound, InboundEmail, MAX_MEDIA, Media, Part},
     kind::EventType,
+    opt_out::{MAX_WORD, OptOut, OptOutWords, WordError},
     room::{Member, Recording, Room, RoomChange},
 };
 
@@ -104,7 +106,7 @@ pub struct Event {
     /// The source of a delivery report.
     pub evidence: Option<Evidence>,
     pub error: Option<DeliveryError>,
-    /// The instant that the provider reports.
+    /// The instant that the provider reports. [`Event::on_receipt`] makes it a plausible one.
     pub occurred_at: Option<Timestamp>,
     /// The other attributes that are folded into the message's row.
     pub facts: Facts,
@@ -142,6 +144,15 @@ impl Event {
     /// The application's reference. One that is longer than can be registered is ignored.
     pub fn reference(&self) -> Option<&str> {
         self.facts.embedded_id.as_deref().filter(|reference| reference.len() <= MAX_EXTERNAL_ID)
+    }
+
+    /// Completes an event on receipt, alike for every provider: its time is a plausible one, and the opt-out word of an inbound message is
+    /// recognized unless the provider reports one.
+    pub fn on_receipt(&mut self, received_at: Timestamp, words: &OptOutWords) {
+        self.occurred_at = self.occurred_at.and_then(|reported| reported.plausible(received_at));
+        if let Effect::Inbound(inbound) = &mut self.effect {
+            inbound.opt_out = inbound.opt_out.or_else(|| words.meaning_of(inbound, self.facts.channel));
+        }
     }
 
     pub fn is_email(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Scheme `jwt`: `Authorization: Bearer` with an HS256 token whose `payload_hash` is the SHA-256 of the raw body.
 //!
 //! Sources: Vonage docs "Signed webhooks" and "Decoding signed webhooks", help article 19033783342876 for GET; the SDKs
-//! check the MAC alone; symfony/symfony#65700 and #65776 show why that is not enough (read 2026-11-22). The token has neither `exp`
-//! nor `aud`, so the tolerance applies to `iat`.
+//! check the MAC alone; symfony/symfony#65700 and #65776 show why that is not enough (read 2026-11-22); RFC 7515 and RFC 7797 for
+//! extensions of the header (read 2026-11-28). The token has neither `exp` nor `aud`, so the tolerance applies to `iat`.
 
 use base64::{
     Engine,
@@ -36,9 +36,31 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 const HEADER: &str = "authorization";
 const ISSUER: &str = "Vonage";
 
+/// A member that occurs twice is an error. Unknown members are ignored, as RFC 7515 requires of those that are not critical.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    /// Present, even with null, if the header names extensions that must be understood; none is.
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+    /// False if the payload is signed without its encoding (RFC 7797).
+    #[serde(default = "encoded")]
+    b64: bool,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(member).map(|_| true)
+}
+
+fn encoded() -> bool {
+    true
+}
+
+impl Header {
+    /// Returns true for the one algorithm, without extensions (RFC 7515 section 4.1.11).
+    fn is_supported(&self) -> bool {
+        self.alg == "HS256" && !self.crit && self.b64
+    }
 }
 
 #[derive(Deserialize)]
@@ -90,10 +112,10 @@ pub fn verify<'c>(
     let decode = |segment: &str| URL_SAFE_NO_PAD.decode(segment).map_err(|_| VerifyError::Malformed);
     let given = decode(signature)?;
     let index = matching(keys, |key| key.matches(&[signed.as_bytes()], &given, work))?;
-    // The algorithm is fixed; a token that names another one is not of this scheme.
-    let Header { alg } = serde_json::from_slice(&decode(head)?).map_err(|_| VerifyError::Malformed)?;
+    // The algorithm is fixed; a token that names another one, or an extension, is not of this scheme.
+    let header: Header = serde_json::from_slice(&decode(head)?).map_err(|_| VerifyError::Malformed)?;
     let claims: Claims = serde_json::from_slice(&decode(body)?).map_err(|_| VerifyError::Malformed)?;
-    if alg != "HS256" || claims.iss != ISSUER {
+    if !header.is_supported() || claims.iss != ISSUER {
         return Err(VerifyError::Malformed);
     }
     let tolerance = SCHEME.tolerance.unwrap_or_default().unsigned_abs();

@@ -15,7 +15,7 @@ mod write;
 
 use std::{
     num::NonZeroU8,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -77,7 +77,7 @@ use self::{
         writer::{Job, Writer},
     },
 };
-use crate::metrics::StoreMetrics;
+use crate::{event::OptOutWords, metrics::StoreMetrics};
 
 /// Settings of matching, writing and retention.
 #[derive(Clone, Debug)]
@@ -95,6 +95,8 @@ pub struct Options {
     pub timestamp_window: Option<Duration>,
     /// Timeout for the parts of a long inbound message.
     pub part_timeout: Duration,
+    /// Opt-out words of inbound messages that arrive in parts.
+    pub opt_out_words: Arc<OptOutWords>,
     pub retention: Retention,
     /// Time without a final report after which a message is marked `unconfirmed`; `None` disables this.
     pub unconfirmed_after: Option<Duration>,
@@ -109,6 +111,7 @@ impl Default for Options {
             unscoped_accounts: UnscopedAccounts::default(),
             timestamp_window: None,
             part_timeout: Duration::from_hours(1),
+            opt_out_words: Arc::default(),
             retention: Retention::default(),
             unconfirmed_after: Some(Duration::from_hours(72)),
         }

@@ -1,6 +1,6 @@
 //! The events of a message: its status and, for a user's message, the message itself.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, Media},
@@ -16,6 +16,9 @@ const MAX_METADATA: usize = 4 << 10;
 
 /// The events of a payload.
 pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
+    if !is_message(payload) {
+        return Ok(vec![Event::informational(EventType::Unknown, "")]);
+    }
     let id = scalar(payload, "/data/id").as_deref().and_then(ExternalId::new);
     let id = id.ok_or(ParseError::Invalid("a message without data.id of 1 to 255 bytes"))?;
     let status = word(payload, "/data/status").ok_or(ParseError::Invalid("a message without data.status"))?;
@@ -30,6 +33,15 @@ pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
         events.extend(events.first().map(|report| inbound_event(payload, report)));
     }
     Ok(events)
+}
+
+/// Returns true for a report of a message; it may lack its data, its id or its status. An id and a status alone occur in reports of
+/// other things as well, such as the conversation itself.
+fn is_message(payload: &Value) -> bool {
+    let has = |pointer: &&str| json::at(payload, pointer).is_some();
+    let marks = ["/data/type", "/data/channel", "/data/content_type", "/data/content"].into_iter().filter(has).count();
+    let is_empty = payload.as_object().is_some_and(Map::is_empty);
+    is_empty || marks > 1 || (has(&"/conversation_id") && (marks > 0 || !has(&"/data")))
 }
 
 fn status_event(word: &str, kind: &str) -> Event {

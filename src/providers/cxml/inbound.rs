@@ -27,6 +27,7 @@ pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
     }
     event.effect = Effect::Inbound(Box::new(Inbound {
         text: form.owned("Body"),
+        typed: None,
         media,
         parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
         part: None,

@@ -29,6 +29,11 @@ pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
     let Some(status) = status(kind, word(payload, "/provider_status")) else {
         return Ok(vec![Event::informational(EventType::Unknown, kind)]);
     };
+    // Other senders have events of the same names.
+    let marks = ["/message_id", "/recipient", "/recipients", "/sender_id", "/provider_status"];
+    if !marks.iter().any(|name| json::at(payload, name).is_some()) {
+        return Ok(vec![Event::informational(EventType::Unknown, kind)]);
+    }
     let id = scalar(payload, "/message_id").as_deref().and_then(ExternalId::new);
     let id = id.ok_or(ParseError::Invalid("an event without message_id of 1 to 255 bytes"))?;
     let recipients = recipients(payload);
@@ -83,7 +88,7 @@ fn message_event(payload: &Value, kind: &str, status: Status) -> Event {
         sender: word(payload, "/sender_id").and_then(address::phone),
         channel: Some(Channel::Sms),
         direction: Some(Direction::Outbound),
-        price: scalar(payload, "/cost").filter(|cost| text::is_decimal(cost)),
+        price: json::decimal(payload, "/cost"),
         price_currency: word(payload, "/currency").and_then(text::present),
         embedded_id: scalar(payload, "/metadata/message_id"),
         ..Facts::default()

@@ -28,8 +28,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
         return Err(ParseError::Invalid("an e-mail event without data.email_id of 1 to 255 bytes"));
     }
     event.provider_status = event.status.and_then(|_| text::present(kind));
-    // The top-level instant is the event's; `data.created_at` is the e-mail's.
-    event.occurred_at = word(payload, "/created_at").and_then(Timestamp::parse);
+    event.occurred_at = occurred_at(payload, event.event_type);
     event.error = error(event.status, payload);
     event.facts = facts(payload, &event);
     if let Effect::Inbound(inbound) = &mut event.effect {
@@ -37,6 +36,16 @@ pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
         inbound.email = email(payload);
     }
     Ok(event)
+}
+
+/// The instant of an event: that of the click or the open itself, else that of the report. `data.created_at` is the e-mail's.
+fn occurred_at(payload: &Value, event_type: EventType) -> Option<Timestamp> {
+    let engagement = match event_type {
+        EventType::MessageClicked => json::instant(payload, "/data/click/timestamp"),
+        EventType::MessageOpened => json::instant(payload, "/data/open/timestamp"),
+        _ => None,
+    };
+    engagement.or_else(|| json::instant(payload, "/created_at"))
 }
 
 /// The event of a `type`.

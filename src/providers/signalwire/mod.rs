@@ -15,6 +15,7 @@
 //! API", "Error codes", "calling.call.state", "Video"; signalwire-sdk 3.7.5, signalwire-js; the integration guide "Webhooks & Events".
 
 mod call;
+mod kind;
 mod message;
 mod proofs;
 mod room;
@@ -25,8 +26,8 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use self::{proofs::Proofs, swml::Documents};
-use super::cxml::{self, shape::Kind};
+use self::{kind::Kind, proofs::Proofs, swml::Documents};
+use super::cxml;
 use crate::{
     callback::{Callback, Document, Payload},
     event::{Event, EventType},
@@ -195,43 +196,20 @@ impl Provider for SignalWire {
 fn parse_document(document: &Document<'_>, callback: &VerifiedCallback<'_>) -> Result<Event, ParseError> {
     let (payload, signed_query) = (document.json()?, callback.signed_query());
     let Some(object) = payload.as_object() else { return Ok(Event::informational(EventType::Unknown, "")) };
-    let has = |name: &str| object.contains_key(name);
-    let kind = word(payload, "/event_type").unwrap_or_default();
-    // The fields are in `params` or at the top level: both are sent.
-    let about = json::at(payload, "/params")
-        .filter(|params| params.as_object().is_some_and(|params| !params.is_empty()))
-        .unwrap_or(payload);
-    if ["MessageSid", "SmsSid", "CallSid"].iter().any(|name| has(name)) {
-        let form = Form::from_members(object);
-        return cxml::parse_kind(Kind::from_form(&form), &form, signed_query, &ERRORS);
-    }
-    if has("event_category") {
-        return Ok(Event {
+    let named = word(payload, "/event_type").unwrap_or_default();
+    match Kind::from_document(payload, object, callback) {
+        Kind::Form => {
+            let form = Form::from_members(object);
+            cxml::parse_kind(cxml::shape::Kind::from_form(&form), &form, signed_query, &ERRORS)
+        }
+        Kind::Campaign => Ok(Event {
             provider_status: json::scalar(payload, "/state"),
-            ..Event::informational(EventType::CampaignChanged, kind)
-        });
+            ..Event::informational(EventType::CampaignChanged, named)
+        }),
+        Kind::Inbound(message) => message::parse_inbound(message),
+        Kind::Call(call, kind) => call::parse(call, payload, kind),
+        Kind::Room(room, name) => room::parse(&name, room, payload),
+        Kind::Status => message::parse_status(payload, signed_query),
+        Kind::Unknown => Ok(Event::informational(EventType::Unknown, named)),
     }
-    if let Some(message) = json::at(payload, "/message").filter(|message| message.is_object()) {
-        return message::parse_inbound(message);
-    }
-    if let Some(call) = json::at(payload, "/call").filter(|call| call.is_object()) {
-        return call::parse(call, payload, "swml");
-    }
-    if kind.starts_with("calling.") || ["call_id", "call_state"].iter().any(|name| about.get(name).is_some()) {
-        return call::parse(about, payload, kind);
-    }
-    if let Some(event) = room::event_name(payload, about, callback.query()) {
-        return room::parse(&event, about, payload);
-    }
-    // `id` occurs in statuses, `message_id` in both.
-    let has_any = |names: &[&str]| names.iter().any(|name| has(name));
-    if (has("status") && has_any(&["id", "message_id", "from", "to"]))
-        || (has("id") && !has("message_id") && has_any(&["from", "to", "project_id"]))
-    {
-        return message::parse_status(payload, signed_query);
-    }
-    if has("message_id") || (has("from") && has("to") && has("body")) {
-        return message::parse_inbound(payload);
-    }
-    Ok(Event::informational(EventType::Unknown, kind))
 }

@@ -14,17 +14,24 @@ use crate::{
 /// The names of the room's session, the one that rooms and members share first.
 const IDS: [&str; 4] = ["/room_session_id", "/room_session/id", "/room_id", "/room/id"];
 
-/// The name of the event, if it belongs to a video room.
+/// The name of the event, if it belongs to a video room: by a name and the room's id, or by the id and another of the room's members.
+/// A start or an end may lack the id. A name alone is not enough, because calls and conferences have members and recordings, too.
 pub(super) fn event_name(payload: &Value, about: &Value, query: &str) -> Option<String> {
-    let in_body = ["/event", "/event_type", "/type"].iter().find_map(|name| word(payload, name)).map(str::to_owned);
-    let named = in_body.or_else(|| Form::decode(query.as_bytes())?.owned("event"));
-    let name = named.map(|name| name.strip_prefix("video.").map(str::to_owned).unwrap_or(name));
-    let is_video = |name: &String| ["room.", "member.", "recording."].iter().any(|start| name.starts_with(start));
+    const MARKS: [&str; 6] =
+        ["/room_name", "/room_session/name", "/room_session/display_name", "/room/name", "/member", "/recording"];
     let has = |names: &[&str]| names.iter().any(|name| json::at(about, name).is_some());
-    match name.filter(is_video) {
+    let is_of_room = has(&IDS);
+    let unprefixed = |name: &str| name.strip_prefix("video.").unwrap_or(name).to_owned();
+    let is_video = |name: &String| ["room.", "member.", "recording."].iter().any(|start| name.starts_with(start));
+    let in_body = ["/event", "/event_type", "/type"].iter().find_map(|name| word(payload, name)).map(unprefixed);
+    if !is_of_room {
+        return in_body.filter(|name| ["room.started", "room.ended"].contains(&name.as_str()));
+    }
+    let named = in_body.or_else(|| Form::decode(query.as_bytes())?.owned("event").as_deref().map(unprefixed));
+    match named.filter(is_video) {
         Some(name) => Some(name),
         None if has(&["/recording_url"]) => Some("recording.completed".to_owned()),
-        None if has(&IDS) => Some("room.updated".to_owned()),
+        None if has(&MARKS) => Some("room.updated".to_owned()),
         None => None,
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::ERRORS;
+use super::{ERRORS, inbound};
 use crate::{
     address,
-    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, Inbound, MAX_MEDIA, Media},
+    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts},
     json::{self, scalar, text as word},
     provider::ParseError,
     status::{Channel, Direction, Evidence, Status},
@@ -67,31 +67,8 @@ fn inbound(payload: &Value) -> Event {
     let kind = word(payload, "/message_type").or_else(|| word(payload, "/message/content/type")).unwrap_or_default();
     let mut event = Event::informational(EventType::MessageReceived, kind);
     event.facts = facts(payload, channel(payload), Direction::Inbound);
-    let media = media(payload, kind);
-    let texts = ["/text", "/message/content/text", "/button/text", "/reply/title"];
-    let captions = [format!("/{kind}/caption"), format!("/message/content/{kind}/caption")];
-    let words = texts.iter().copied().chain(captions.iter().map(String::as_str)).find_map(|name| word(payload, name));
-    let parts = ["/sms/num_messages", "/message/sms/num_messages"].iter().find_map(|name| scalar(payload, name));
-    event.effect = Effect::Inbound(Box::new(Inbound {
-        text: words.and_then(text::present),
-        media,
-        parts: parts.and_then(|number| number.parse().ok()).filter(|number| *number > 0),
-        ..Inbound::default()
-    }));
+    event.effect = Effect::Inbound(Box::new(inbound::content(payload, kind)));
     event
-}
-
-/// The attachment under the name of the kind, or the list of an MMS.
-fn media(payload: &Value, kind: &str) -> Vec<Media> {
-    let attachment = |value: &Value| Media {
-        url: word(value, "/url").and_then(text::present),
-        filename: word(value, "/name").and_then(text::present),
-        ..Media::default()
-    };
-    let list = json::at(payload, "/content").and_then(Value::as_array).into_iter().flatten();
-    let places = [format!("/{kind}"), format!("/message/content/{kind}")];
-    let one = places.iter().filter_map(|place| json::at(payload, place));
-    one.chain(list).map(attachment).filter(|media| media.url.is_some()).take(MAX_MEDIA).collect()
 }
 
 fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Facts {
@@ -104,12 +81,17 @@ fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Fac
             None => pointer("/id"),
         }
     };
+    // A WhatsApp user who hides the number has an id in its place.
+    let user = |role: &str| {
+        let member = |name: &str| scalar(payload, &format!("/whatsapp/{role}/{name}"));
+        member("wa_id").and_then(|number| address::international(&number)).or_else(|| member("user_id"))
+    };
     let mut facts = Facts {
-        recipient: address("to"),
-        sender: address("from"),
+        recipient: address("to").or_else(|| user("recipient")),
+        sender: address("from").or_else(|| user("sender")),
         channel,
         direction: Some(direction),
-        price: scalar(payload, "/usage/price").filter(|price| text::is_decimal(price)),
+        price: json::decimal(payload, "/usage/price"),
         price_currency: word(payload, "/usage/currency").and_then(text::present),
         ..Facts::default()
     };

@@ -14,6 +14,8 @@
 //! "Messages API webhooks", "Verify v2 callbacks", "Voice webhooks"; help articles 360028543292, 226572227; vonage-php,
 //! vonage-java, vonage-node, vonage-ruby, vonage-python; nexmo-spec.
 
+mod inbound;
+mod kind;
 mod messages;
 mod signer;
 mod sms;
@@ -24,6 +26,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use strum::VariantArray;
 
+use self::kind::Kind;
 use crate::{
     callback::{Callback, Payload, PayloadKind},
     event::{Event, EventType, ExternalId},
@@ -184,8 +187,8 @@ impl Vonage {
 /// Returns true if an unsigned request belongs to the family that Vonage signs.
 fn is_of_signed_family(callback: &Callback) -> bool {
     let payload = PayloadKind::Sniffed.decode(callback);
-    let Ok(Fields { form, document: Some(_) }) = Fields::new(&payload) else { return false };
-    ["message_uuid", "request_id", "conversation_uuid"].iter().any(|name| form.has(name))
+    let Ok(Fields { form, document: document @ Some(_) }) = Fields::new(&payload) else { return false };
+    matches!(Kind::from_fields(&form, document), Kind::Message | Kind::Verification | Kind::Call)
 }
 
 /// The top level of a payload, and the whole document if it is JSON.
@@ -254,21 +257,15 @@ impl Provider for Vonage {
     }
 }
 
-/// The event of a payload. Its fields show its kind.
+/// The event of a payload.
 fn parse(Fields { form, document }: &Fields<'_>) -> Result<Event, ParseError> {
-    Ok(match document {
-        Some(document) if form.has("message_uuid") => messages::parse(document)?,
-        _ if form.has("messageId") => sms::parse(form)?,
-        _ if form.has("request_id") => verification(form),
-        _ if form.has("conversation_uuid") && (form.has("uuid") || form.has("call_uuid")) => voice::parse(form)?,
-        _ if form.has("err-code") || (form.has("msisdn") && form.has("to")) => {
-            return Err(ParseError::Invalid("a receipt or message without messageId"));
-        }
-        Some(_) if form.has("channel") && (form.has("status") || form.has("message_type")) => {
-            return Err(ParseError::Invalid("a status or message without message_uuid"));
-        }
-        _ => Event::informational(EventType::Unknown, ""),
-    })
+    match (Kind::from_fields(form, *document), document) {
+        (Kind::Message, Some(document)) => messages::parse(document),
+        (Kind::Sms, _) => sms::parse(form),
+        (Kind::Verification, _) => Ok(verification(form)),
+        (Kind::Call, _) => voice::parse(form),
+        _ => Ok(Event::informational(EventType::Unknown, "")),
+    }
 }
 
 /// The event of Verify v2; it is only stored.

@@ -65,7 +65,7 @@ fn receipt(form: &Form<'_>, word: &str) -> Event {
         sender: present(form, "to").as_deref().and_then(address::international),
         channel: Some(Channel::Sms),
         direction: Some(Direction::Outbound),
-        price: present(form, "price").filter(|price| text::is_decimal(price)),
+        price: present(form, "price").as_deref().and_then(text::decimal),
         embedded_id: present(form, "client-ref"),
         ..Facts::default()
     };

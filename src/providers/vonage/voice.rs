@@ -34,7 +34,7 @@ pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
         recipient: number("to"),
         channel: Some(Channel::Voice),
         direction: present(form, "direction").map(|word| Direction::from_call_word(&word)),
-        price: present(form, "price").filter(|price| text::is_decimal(price)),
+        price: present(form, "price").as_deref().and_then(text::decimal),
         ..Facts::default()
     };
     Ok(event)

@@ -14,7 +14,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    event::{Event, ExternalId, Inbound, OptOut},
+    event::{Event, ExternalId, Inbound},
     store::db::statement::row,
     time::Timestamp,
 };
@@ -54,8 +54,6 @@ pub(crate) struct InboundRow {
 
 impl InboundRow {
     pub(crate) fn from_event(source: Source<'_>, id: &ExternalId, event: &Event, inbound: &Inbound) -> Self {
-        // The provider's own report takes precedence over a keyword in the text.
-        let by_keyword = || inbound.text.as_deref().and_then(|text| OptOut::from_text(text, event.facts.channel));
         let parts = inbound.parts.unwrap_or(1);
         let email = inbound.email.clone();
         let state = InboundState {
@@ -67,7 +65,7 @@ impl InboundRow {
             parts_total: parts,
             parts_received: parts,
             is_partial: false,
-            opt_out: inbound.opt_out.or_else(by_keyword).map(|word| Cow::Borrowed(word.into())),
+            opt_out: inbound.opt_out.map(|word| Cow::Borrowed(word.into())),
             provider_status: event.provider_status.clone(),
             occurred_at: event.occurred_at,
             received_at: source.received_at,

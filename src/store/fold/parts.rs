@@ -17,13 +17,16 @@ use super::{
     source::Source,
 };
 use crate::{
-    event::{Event, ExternalId, Inbound, OptOut},
+    event::{Event, ExternalId, Inbound, OptOutWords},
     status::Channel,
-    store::db::{
-        advisory_locks::{self, Lock},
-        connection::{Connection, on_either},
-        key::with_id,
-        schema::{inbound_messages as m, inbound_parts as p, inbound_sets as s},
+    store::{
+        Options,
+        db::{
+            advisory_locks::{self, Lock},
+            connection::{Connection, on_either},
+            key::with_id,
+            schema::{inbound_messages as m, inbound_parts as p, inbound_sets as s},
+        },
     },
     time::Timestamp,
 };
@@ -82,18 +85,18 @@ impl PartRow {
 }
 
 /// Adds a part to its set, and releases the set if it is complete.
-pub(crate) fn add_part(connection: &mut Connection, part: &PartRow, timeout: Duration) -> QueryResult<()> {
+pub(crate) fn add_part(connection: &mut Connection, part: &PartRow, options: &Options) -> QueryResult<()> {
     if has_part(connection, part)? {
         return Ok(());
     }
-    let set = match open_set(connection, part, before(part.received_at, timeout))? {
+    let set = match open_set(connection, part, before(part.received_at, options.part_timeout))? {
         Some(set) => set,
         None => create_set(connection, part)?,
     };
     on_either!(connection, c => diesel::insert_into(p::table).values((part, p::inbound_set_id.eq(set))).execute(c))?;
     let parts = parts_in_set(connection, set)?;
     if i64::try_from(parts.len()).unwrap_or(i64::MAX) == part.parts_total {
-        release(connection, set, &parts, part.received_at)?;
+        release(connection, set, &parts, part.received_at, options)?;
     }
     Ok(())
 }
@@ -105,14 +108,14 @@ pub(crate) fn overdue(connection: &mut Connection, now: NaiveDateTime, timeout: 
 }
 
 /// Releases an overdue set, marked as partial.
-pub(crate) fn release_partial(connection: &mut Connection, set: i64, now: NaiveDateTime) -> QueryResult<()> {
+pub(crate) fn release_partial(connection: &mut Connection, set: i64, now: NaiveDateTime, options: &Options) -> QueryResult<()> {
     connection.transaction(|connection| {
         let Some(first) = parts_in_set(connection, set)?.into_iter().next() else { return Ok(()) };
         advisory_locks::take(connection, &[first.lock()].into())?;
         // Another gateway may have released the set, or its last part may have arrived.
         if is_open(connection, set)? {
             let parts = parts_in_set(connection, set)?;
-            release(connection, set, &parts, now)?;
+            release(connection, set, &parts, now, options)?;
         }
         Ok(())
     })
@@ -124,8 +127,8 @@ fn before(instant: NaiveDateTime, timeout: Duration) -> NaiveDateTime {
 }
 
 /// Writes the message that a set's parts make, and closes the set.
-fn release(connection: &mut Connection, set: i64, parts: &[PartRow], now: NaiveDateTime) -> QueryResult<()> {
-    let Some((key, state)) = join_parts(parts) else { return Ok(()) };
+fn release(connection: &mut Connection, set: i64, parts: &[PartRow], now: NaiveDateTime, options: &Options) -> QueryResult<()> {
+    let Some((key, state)) = join_parts(parts, &options.opt_out_words) else { return Ok(()) };
     let addresses = InboundAddress::from_message(&key, &state).collect();
     entity::fold(connection, &Entities::from([(key.clone(), state)]))?;
     addresses::insert_inbound(connection, &addresses)?;
@@ -138,7 +141,7 @@ fn release(connection: &mut Connection, set: i64, parts: &[PartRow], now: NaiveD
 }
 
 /// Joins parts, in the order of their numbers. The message has the external id of the first one.
-fn join_parts(parts: &[PartRow]) -> Option<(EntityKey, InboundState)> {
+fn join_parts(parts: &[PartRow], opt_out_words: &OptOutWords) -> Option<(EntityKey, InboundState)> {
     let first = parts.first()?;
     let text: String = parts.iter().filter_map(|part| part.text.as_deref()).collect();
     let received = i64::try_from(parts.len()).unwrap_or(i64::MAX);
@@ -146,7 +149,7 @@ fn join_parts(parts: &[PartRow]) -> Option<(EntityKey, InboundState)> {
         sender: Some(first.sender.clone()).filter(|sender| !sender.is_empty()),
         recipient: Some(first.recipient.clone()).filter(|recipient| !recipient.is_empty()),
         channel: Some(Cow::Borrowed(Channel::Sms.into())),
-        opt_out: OptOut::from_text(&text, Some(Channel::Sms)).map(|word| Cow::Borrowed(word.into())),
+        opt_out: opt_out_words.meaning(&text, Some(Channel::Sms)).map(|word| Cow::Borrowed(word.into())),
         text: Some(text).filter(|text| !text.is_empty()),
         media: "[]".to_owned(),
         parts_total: first.parts_total,

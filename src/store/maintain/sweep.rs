@@ -22,7 +22,8 @@ impl Store {
         let overdue = self.write(move |connection| parts::overdue(connection, now, timeout)).await?;
         let mut outcome = Ok(());
         for set in overdue {
-            let released = self.write(move |connection| parts::release_partial(connection, set, now)).await;
+            let options = self.options.clone();
+            let released = self.write(move |connection| parts::release_partial(connection, set, now, &options)).await;
             outcome = outcome.and(released);
         }
         outcome

@@ -272,7 +272,7 @@ fn fold_other_entities(connection: &mut Connection, new: &[NewEvent<'_>], option
     addresses::insert_inbound(connection, &inbound_addresses)?;
     entity::fold(connection, &calls)?;
     entity::fold(connection, &rooms)?;
-    parts.into_iter().try_for_each(|part| parts::add_part(connection, part, options.part_timeout))
+    parts.into_iter().try_for_each(|part| parts::add_part(connection, part, options))
 }
 
 /// The effects of each record's events. Messages whose events are all duplicates were not written, so their rows are looked up.

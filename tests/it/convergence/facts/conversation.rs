@@ -19,6 +19,7 @@ const MESSAGE: Shape = Shape {
     ]],
     time: Time::Iso("/timestamp"),
     reference: "/data/metadata/message_id",
+    fixed: choice(&[("/conversation_id", "chat-1"), ("/data/content_type", "TEXT")], &[]),
     attributes: &[
         &[
             choice(&[("/data/type", "USER_INPUT")], &[("direction", "inbound")]),
@@ -42,7 +43,7 @@ const MESSAGE_URL_TOKEN: Shape = Shape { name: "Conversation, url-token", scheme
 const USER_INPUT: Shape = Shape {
     name: "Conversation user input",
     reference: "",
-    fixed: choice(&[("/data/type", "USER_INPUT")], &[]),
+    fixed: choice(&[("/conversation_id", "chat-1"), ("/data/type", "USER_INPUT")], &[]),
     attributes: &[
         MESSAGE.attributes[1],
         MESSAGE.attributes[2],

@@ -49,7 +49,7 @@ const STATUS: Shape = Shape {
     ],
     time: Time::Iso("/timestamp"),
     reference: "/custom_variables/message_id",
-    fixed: OUTBOUND_SMS,
+    fixed: choice(&[("/custom_variables/case", "\"7\"")], OUTBOUND_SMS.columns),
     attributes: &[
         &[
             choice(&[("/from", "+15550000001")], &[("sender", "+15550000001")]),
@@ -77,7 +77,7 @@ const RECEIVED: Shape = Shape {
     word: "",
     words: &[&[no_status("", None)]],
     reference: "",
-    fixed: choice(&[], &[("channel", "sms")]),
+    fixed: choice(&[("/num_media", "0")], &[("channel", "sms")]),
     attributes: &[
         &[
             choice(&[("/type", "mms")], &[("channel", "mms")]),

@@ -41,8 +41,8 @@ variables! {
     EVENT_RETENTION_DAYS = "0", "Days for which events and requests are retained, at least 7, because providers retry a callback for days; 0 = forever. Message rows and keys are not deleted.";
     INBOUND_PART_TIMEOUT = "3600", "Seconds to wait for the parts of a long inbound message. After that, the parts received are released, marked as partial.";
     OPT_OUT_WORDS = "", "Further words, beside `stop`, `stopall`, `unsubscribe`, `cancel`, `end`, `quit`, `revoke` and `optout`, that count as an opt-out if an inbound message consists of nothing else. A comma-separated list. Case, blanks, hyphens, quotes and closing punctuation are ignored, here and in messages.";
-    OPT_IN_WORDS = "", "Further words, beside `start` and `unstop`, with which a sender resumes messages. A list as in OPT_OUT_WORDS; each word has one meaning.";
-    HELP_WORDS = "", "Further words, beside `help` and `info`, with which a sender asks for help. A list as in OPT_OUT_WORDS.";
+    OPT_IN_WORDS = "", "Further words, beside `start` and `unstop`, with which a sender resumes messages. A list as in `OPT_OUT_WORDS`; each word has one meaning.";
+    HELP_WORDS = "", "Further words, beside `help` and `info`, with which a sender asks for help. A list as in `OPT_OUT_WORDS`.";
     UNCONFIRMED_AFTER = "259200", "Seconds since the last report after which a message without a final report is marked `unconfirmed`; 0 = never. A later report replaces the mark.";
     SPOOL_PATH = "", "A directory on a durable volume that stores callbacks while Postgres is unavailable. Not yet in effect.";
     SPOOL_MAX_BYTES = "2147483648", "Maximum size of the spool. Not yet in effect.";

@@ -57,9 +57,11 @@ fn is_message(form: &Form<'_>, document: &Value) -> bool {
 fn is_sms(form: &Form<'_>) -> bool {
     let marks = SMS_MARKS.iter().filter(|name| form.has(name)).count();
     let has_text = ["text", "type", "keyword", "data"].iter().any(|name| form.has(name));
-    match form.has("messageId") {
-        true => marks > 0 || (form.has("to") && (form.has("status") || has_text)),
-        false => form.has("msisdn") && form.has("to") || (form.has("err-code") && marks > 1),
+    let is_addressed = form.has("to");
+    if form.has("messageId") {
+        marks > 0 || (is_addressed && (form.has("status") || has_text))
+    } else {
+        (is_addressed && form.has("msisdn")) || (marks > 1 && form.has("err-code"))
     }
 }
 

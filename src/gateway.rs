@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     endpoint::{Endpoint, EndpointConfig},
     fair_semaphore::FairSemaphore,
+    forwarded::ClientIpHeader,
     guesses::Guesses,
     login_link::LoginLink,
     metrics::{EndpointLabels, Metrics, TableFigures},
@@ -32,6 +33,7 @@ use crate::{
     status::Status,
     store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
+    unknown_paths::UnknownPaths,
     verifier::Verifier,
 };
 
@@ -75,7 +77,10 @@ pub enum Rights {
 /// A running gateway.
 pub struct Gateway {
     router: Arc<Router>,
+    unknown_paths: UnknownPaths,
     trusted_proxies: Vec<IpNet>,
+    /// The header of trusted proxies that has the client's address.
+    pub client_ip_header: ClientIpHeader,
     ops_token: Secret,
     ops_read_token: Option<Secret>,
     is_stopping: AtomicBool,
@@ -116,8 +121,10 @@ impl Gateway {
             verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
             // The other half of the processors serves.
             offload: FairSemaphore::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
+            unknown_paths: UnknownPaths::new(&router),
             router,
             trusted_proxies: config.trusted_proxies,
+            client_ip_header: config.client_ip_header,
             ops_token,
             ops_read_token: config.ops_read_token,
             is_stopping: AtomicBool::new(false),
@@ -137,6 +144,12 @@ impl Gateway {
     /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
     pub fn route(&self, path: &str) -> Option<Route<'_>> {
         self.router.route(path)
+    }
+
+    /// Counts a request to a path that has no route, and logs it.
+    pub fn note_unknown_path(&self, path: &str) {
+        self.metrics.count_unknown_path();
+        self.unknown_paths.log(path, &self.router);
     }
 
     /// True if forwarded headers from that address are trusted.

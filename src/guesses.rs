@@ -22,7 +22,7 @@ use crate::{limiter::RateLimited, log_throttle::LogThrottle, network_limiter::Fa
 pub const GUESSES_PER_MINUTE: u64 = 20;
 
 /// Headers that show a proxy.
-const FORWARDED: [&str; 3] = ["x-forwarded-for", "forwarded", "via"];
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
 /// The limits of the places that are no endpoint's.
 pub struct Guesses {
@@ -70,8 +70,8 @@ impl Guesses {
             if compares_short && let Some(count) = self.shared.count() {
                 tracing::warn!(
                     count,
-                    "the wrong credentials of one client count for all: name the proxy in front in TRUSTED_PROXIES, and let it add \
-                     X-Forwarded-For; logged at most once a minute"
+                    "the wrong credentials of one client count for all: name the proxy in front in TRUSTED_PROXIES, and let it set \
+                     the header of CLIENT_IP_HEADER; logged at most once a minute"
                 );
             }
         })
@@ -115,6 +115,7 @@ mod tests {
             (&unset, "127.0.0.1", "x-forwarded-for", false),
             (&unset, "172.17.0.1", "via", false),
             (&unset, "fd00::1", "forwarded", false),
+            (&unset, "10.0.0.9", "x-real-ip", false),
             (&unset, "127.0.0.1", "host", true),
             (&unset, "203.0.113.9", "x-forwarded-for", true),
             (&set, "127.0.0.1", "x-forwarded-for", false),

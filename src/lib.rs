@@ -21,6 +21,7 @@ pub mod fair_semaphore;
 pub mod files;
 pub mod fixture;
 pub mod form;
+pub mod forwarded;
 pub mod gateway;
 pub mod guesses;
 pub mod health;
@@ -49,6 +50,7 @@ pub mod store;
 pub mod telemetry;
 pub mod text;
 pub mod time;
+pub mod unknown_paths;
 pub mod url_token;
 pub mod verifier;
 

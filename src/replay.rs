@@ -11,7 +11,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A stored callback that is not applied; it stays as it was.
+/// A stored callback that is neither applied nor discarded; it stays as it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error("there is no such request")]
@@ -63,18 +63,20 @@ pub async fn replay(
 }
 
 /// Discards a request: a quarantined one stays stored as `discarded`, a rejected one is deleted, so that a
-/// retry of it is accepted. Returns `false` if it was neither.
-pub async fn discard(store: &Store, id: RequestId, author: Author) -> Result<bool, StoreError> {
-    match id {
-        RequestId::Verified(id) => store.discard(id, author).await,
-        RequestId::Rejected(row) => {
-            let is_deleted = store.discard_rejection(row).await?;
-            if is_deleted {
-                store.record_discard(id, author).await?;
-            }
-            Ok(is_deleted)
-        }
+/// retry of it is accepted.
+pub async fn discard(store: &Store, id: RequestId, author: Author) -> Result<(), ReplayError> {
+    let is_done = match id {
+        RequestId::Verified(row) => store.discard(row, author).await?,
+        RequestId::Rejected(row) => store.discard_rejection(row).await?,
+    };
+    if !is_done {
+        let state = store.request(id)?.map(|request| request.state);
+        return Err(state.map_or(ReplayError::NotFound, ReplayError::NotQuarantined));
     }
+    if matches!(id, RequestId::Rejected(_)) {
+        store.record_discard(id, author).await?;
+    }
+    Ok(())
 }
 
 async fn replay_quarantined(

@@ -8,11 +8,7 @@ mod opt_out;
 mod reader;
 pub mod variables;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use connections::{BodyLimits, ConnectionLimits, Connections};
 use ipnet::IpNet;
@@ -26,6 +22,7 @@ use crate::{
         values::{NETWORKS_EXPECTED, network},
     },
     event::OptOutWords,
+    forwarded::ClientIpHeader,
     guesses::GUESSES_PER_MINUTE,
     public_url::PublicUrl,
     secret::Secret,
@@ -62,6 +59,8 @@ pub struct Config {
     pub store: store::Options,
     /// Networks whose forwarded headers are trusted, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header from which it is read.
+    pub client_ip_header: ClientIpHeader,
     /// Rejected requests that each network may send in any 60 seconds; 0 = no limit. Not a variable.
     pub rejections_per_minute: u64,
     /// Limits of connections. Not a variable.
@@ -172,6 +171,7 @@ impl Config {
             timeout: timeout(reader),
             store: store_options(reader, &endpoints, shared.opt_out_words),
             trusted_proxies: trusted_proxies(reader, listen, &endpoints),
+            client_ip_header: client_ip_header(reader),
             rejections_per_minute: REJECTIONS_PER_MINUTE,
             connections: connections(reader),
             guesses_per_minute: GUESSES_PER_MINUTE,
@@ -270,10 +270,17 @@ fn trusted_proxies(reader: &mut Reader<'_>, listen: SocketAddr, endpoints: &[End
     networks.into_iter().flatten().collect()
 }
 
+fn client_ip_header(reader: &mut Reader<'_>) -> ClientIpHeader {
+    let header = reader.parsed(&variables::CLIENT_IP_HEADER, "`x-forwarded-for`, `forwarded` or `x-real-ip`");
+    if header != ClientIpHeader::default() && reader.env.get(variables::TRUSTED_PROXIES.name).is_none() {
+        reader.warning("CLIENT_IP_HEADER", "has no effect: only the proxies that TRUSTED_PROXIES names are believed");
+    }
+    header
+}
+
 /// True if requests for a URL cannot reach the listener without a proxy: it has no TLS, or no address that others can reach.
 fn is_behind_proxy(url: &PublicUrl, listen: SocketAddr) -> bool {
-    let is_local = url.host() == "localhost" || url.host().parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    url.scheme() == "https" || (listen.ip().is_loopback() && !is_local)
+    url.scheme() == "https" || (listen.ip().is_loopback() && !url.is_loopback())
 }
 
 const MAX_PUBLIC_URLS: usize = 4;

@@ -22,7 +22,8 @@ pub(super) fn near_miss(attempts: &mut Attempts<'_>, listener: &PublicUrl) -> Op
             let moved = Callback { public_urls: Arc::from([to.clone()]), ..callback.clone() };
             if attempts.verifies(attempts.endpoint, &moved) {
                 return Some(format!(
-                    "the signature is valid for {to}: set WEBHOOK_BASE_URL to it (it is {from}), or correct the URL at the provider"
+                    "the signature is valid for {}: set WEBHOOK_BASE_URL to it (it is {from}), or correct the URL at the provider",
+                    to.as_written()
                 ));
             }
             tried.push(to);

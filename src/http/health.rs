@@ -41,7 +41,7 @@ pub(super) async fn webhooks_health(gateway: Data<Gateway>) -> HttpResponse {
 }
 
 pub(super) async fn method_not_allowed() -> HttpResponse {
-    response::request_error(response::RequestError::Method(&["GET", "HEAD"]))
+    response::request_error(response::RequestError::Method(&["GET"]))
 }
 
 /// Liveness: the process runs. Does not use the database.

@@ -84,7 +84,7 @@ fn is_own_name(host: &str) -> bool {
         Some(address) => address.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
 }
 
@@ -94,9 +94,16 @@ mod tests {
 
     #[test]
     fn only_addresses_and_localhost_are_names_of_this_machine() {
-        for own in
-            ["localhost", "LOCALHOST:8081", "waybill.localhost:1", "127.0.0.1", "127.0.0.1:8081", "[::1]:8081", "10.0.0.7:80"]
-        {
+        for own in [
+            "localhost",
+            "LOCALHOST:8081",
+            "localhost.:8081",
+            "waybill.localhost:1",
+            "127.0.0.1",
+            "127.0.0.1:8081",
+            "[::1]:8081",
+            "10.0.0.7:80",
+        ] {
             assert!(is_own_name(own), "{own}");
         }
         for other in

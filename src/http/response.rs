@@ -5,6 +5,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
+use super::routes;
 use crate::{
     endpoint::Endpoint,
     limiter::Budget,
@@ -22,6 +23,8 @@ pub(super) enum RequestError {
     NotFound,
     /// The client's address is not in the endpoint's allow-list.
     Forbidden,
+    /// A probe of an endpoint that accepts GET: no provider sends a callback by HEAD, and none is made of it.
+    Head,
     /// The method is not one of these.
     Method(&'static [&'static str]),
     Timeout,
@@ -37,7 +40,7 @@ impl From<RequestError> for Outcome {
         Self::Failed(match error {
             RequestError::Forbidden => return Self::Rejected(RejectedCause::Forbidden),
             // Belongs to no endpoint and is not counted.
-            RequestError::NotFound | RequestError::Method(_) => return Self::Ignored,
+            RequestError::NotFound | RequestError::Head | RequestError::Method(_) => return Self::Ignored,
             RequestError::Timeout => FailedCause::Slow,
             RequestError::TooLarge => FailedCause::TooLarge,
             RequestError::UnsupportedEncoding => FailedCause::Encoded,
@@ -142,9 +145,10 @@ pub(super) fn request_error(error: RequestError) -> HttpResponse {
     match error {
         RequestError::NotFound => failure(StatusCode::NOT_FOUND, "not_found"),
         RequestError::Forbidden => close_after(failure(StatusCode::FORBIDDEN, "forbidden")),
+        RequestError::Head => json(StatusCode::OK).body(PROBE),
         RequestError::Method(allowed) => {
             let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
-            if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
+            if let Ok(allowed) = header::HeaderValue::from_str(&routes::allowed(allowed)) {
                 response.headers_mut().insert(header::ALLOW, allowed);
             }
             response

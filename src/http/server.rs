@@ -17,7 +17,7 @@ use actix_web::{
 use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{background, connection::Listener, health, ops, webhooks};
+use super::{background, connection::Listener, health, ops, routes, webhooks};
 use crate::{
     config::{Config, Connections},
     gateway::Gateway,
@@ -128,8 +128,7 @@ fn public_routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource(HEALTH_PATH)
-                .route(web::get().to(health::webhooks_health))
-                .route(web::head().to(health::webhooks_health))
+                .route(routes::get().to(health::webhooks_health))
                 .default_service(web::to(health::method_not_allowed)),
         )
         .default_service(web::to(webhooks::handle));

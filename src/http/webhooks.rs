@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{ConnectionType, header, uri::PathAndQuery},
+    http::{ConnectionType, Method, header, uri::PathAndQuery},
     web::{Data, Payload},
 };
 use bytes::Bytes;
@@ -42,6 +42,7 @@ pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data
     let path = request.uri().path();
     // Matches the raw path, without decoding or normalization, so that an endpoint has exactly one path.
     let Some(route) = gateway.route(path) else {
+        gateway.note_unknown_path(path);
         // A token in the path is a guess, even below a path that does not exist.
         let is_guess = path.contains(url_token::SEGMENT);
         return match is_guess.then(|| count_wrong_url_token(&request, &gateway)) {
@@ -80,7 +81,9 @@ async fn respond(
     let callback = match read_callback(request, payload, gateway, route, &permit).await {
         Ok(callback) => callback,
         Err(ReadError::Request(error)) => {
-            if let Some(count) = endpoint.metrics.count_log_line(error.into()) {
+            if error != RequestError::Head
+                && let Some(count) = endpoint.metrics.count_log_line(error.into())
+            {
                 tracing::warn!(provider, account, why = ?error, count, "request error; each kind is logged at most once a minute");
             }
             guard.set_outcome(error.into());
@@ -172,6 +175,9 @@ async fn read_callback(
 
 /// Checks limits that need no body. Returns its length, if that is declared.
 fn check_head(request: &HttpRequest, spec: &Spec) -> Result<Option<usize>, RequestError> {
+    if request.method() == Method::HEAD && spec.methods.contains(&"GET") {
+        return Err(RequestError::Head);
+    }
     if !spec.methods.contains(&request.method().as_str()) {
         return Err(RequestError::Method(spec.methods));
     }

@@ -40,6 +40,7 @@ pub struct Metrics {
     requests: Arc<Requests>,
     state: State,
     queue_depth: Gauge,
+    unknown_paths: Counter,
 }
 
 impl Metrics {
@@ -56,13 +57,22 @@ impl Metrics {
         let capacity: Gauge = Gauge::default();
         capacity.set(count(queue_capacity));
         registry.register("queue_capacity", "Maximum number of records waiting for the writer", capacity);
+        let unknown_paths = Counter::default();
+        let help =
+            "Requests to paths of the public listener that no endpoint has; the log names the path that was probably meant";
+        registry.register("unknown_paths", help, unknown_paths.clone());
         let state = State::register(&mut registry);
-        Self { registry, requests: Arc::new(requests), state, queue_depth }
+        Self { registry, requests: Arc::new(requests), state, queue_depth, unknown_paths }
     }
 
     /// The counters of one endpoint, beginning at zero.
     pub fn endpoint(&self, labels: &EndpointLabels) -> EndpointMetrics {
         EndpointMetrics::new(Arc::clone(&self.requests), labels)
+    }
+
+    /// Counts a request to a path that no endpoint has.
+    pub fn count_unknown_path(&self) {
+        self.unknown_paths.inc();
     }
 
     /// Sets the gauges of the tables.

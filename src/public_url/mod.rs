@@ -1,9 +1,11 @@
 //! The public URL of the gateway, and the spellings of it that providers sign.
 
+mod host;
 mod spelling;
 
 use std::{fmt, str::FromStr};
 
+use self::host::Host;
 pub use self::spelling::fold_spelling;
 
 /// A public origin with an optional path prefix: `WEBHOOK_BASE_URL`.
@@ -13,24 +15,35 @@ pub use self::spelling::fold_spelling;
 pub struct PublicUrl {
     scheme: &'static str,
     userinfo: Option<String>,
-    host: String,
+    host: Host,
     port: Option<u16>,
     prefix: String,
-    /// The spellings, the configured one first: with and without credentials and port.
+    /// The spellings, the configured one first: with and without credentials and port, and with the host as it was written.
     spellings: Vec<String>,
 }
 
 /// The most spellings of one URL.
 #[cfg(test)]
-const MAX_SPELLINGS: usize = 36;
+const MAX_SPELLINGS: usize = 72;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `https://host[:port][/prefix]` without query or fragment")]
 pub struct PublicUrlError;
 
 impl PublicUrl {
+    /// The host in its canonical form: ASCII, in lower case.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host.canonical()
+    }
+
+    /// True for this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        self.host.is_loopback()
+    }
+
+    /// The URL with the host as it was written, without credentials.
+    pub fn as_written(&self) -> String {
+        self.spell(self.host.spellings().last().unwrap_or_default(), None, self.port, "")
     }
 
     pub fn scheme(&self) -> &'static str {
@@ -62,35 +75,33 @@ impl PublicUrl {
 
     /// The URL as configured, with the raw path and query of a request.
     pub fn join(&self, target: &str) -> String {
-        self.spell(self.userinfo.as_deref(), self.port, target)
+        self.spell(self.host(), self.userinfo.as_deref(), self.port, target)
     }
 
     /// The URL of a listener, for a gateway without a public one.
     pub fn from_listener(address: std::net::SocketAddr) -> Self {
         // An unspecified address cannot be called; providers need WEBHOOK_BASE_URL in any case.
-        let host = match address {
-            std::net::SocketAddr::V4(v4) => v4.ip().to_string(),
-            std::net::SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-        };
-        Self::new("http", None, host, Some(address.port()), String::new())
+        Self::new("http", None, Host::from(address.ip()), Some(address.port()), String::new())
     }
 
-    fn new(scheme: &'static str, userinfo: Option<String>, host: String, port: Option<u16>, prefix: String) -> Self {
+    fn new(scheme: &'static str, userinfo: Option<String>, host: Host, port: Option<u16>, prefix: String) -> Self {
         let mut url = Self { scheme, userinfo, host, port, prefix, spellings: Vec::new() };
         let standard = if scheme == "https" { 443 } else { 80 };
-        for userinfo in [url.userinfo.as_deref(), None] {
-            for port in [port, None, Some(standard)] {
-                let spelling = url.spell(userinfo, port, "");
-                if !url.spellings.contains(&spelling) {
-                    url.spellings.push(spelling);
+        for host in url.host.spellings() {
+            for userinfo in [url.userinfo.as_deref(), None] {
+                for port in [port, None, Some(standard)] {
+                    let spelling = url.spell(host, userinfo, port, "");
+                    if !url.spellings.contains(&spelling) {
+                        url.spellings.push(spelling);
+                    }
                 }
             }
         }
         url
     }
 
-    fn spell(&self, userinfo: Option<&str>, port: Option<u16>, target: &str) -> String {
-        let Self { scheme, host, prefix, .. } = self;
+    fn spell(&self, host: &str, userinfo: Option<&str>, port: Option<u16>, target: &str) -> String {
+        let Self { scheme, prefix, .. } = self;
         let userinfo = userinfo.map_or_else(String::new, |info| format!("{info}@"));
         let port = port.map_or_else(String::new, |port| format!(":{port}"));
         format!("{scheme}://{userinfo}{host}{port}{prefix}{target}")
@@ -99,7 +110,8 @@ impl PublicUrl {
 
 /// Finds the first result for the spellings of these URLs that Twilio and compatible providers are known to sign, each passed in two
 /// parts. The configured ones are tried first, before the others are made; then those without credentials, with other ports, and with
-/// three known differences in the encoding of the query. Never another host or path.
+/// three known differences in the encoding of the query. The host is also tried as it was written, because providers sign the URL as it was
+/// pasted. Never another host or path.
 ///
 /// Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js` (read 2026-11-22).
 pub fn find_spelling<T>(urls: &[PublicUrl], target: &str, mut find: impl FnMut(&str, &str) -> Option<T>) -> Option<T> {
@@ -115,7 +127,7 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, PublicUrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(PublicUrlError)?;
-        let scheme = match scheme {
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
             "https" => "https",
             "http" => "http",
             _ => return Err(PublicUrlError),
@@ -130,14 +142,16 @@ impl FromStr for PublicUrl {
         };
         // A colon inside the brackets of an IPv6 address does not precede a port.
         let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| PublicUrlError)?)),
+            Some((host, port)) if !port.ends_with(']') => (host, Some(parse_port(port).ok_or(PublicUrlError)?)),
             _ => (address, None),
         };
-        if host.is_empty() {
-            return Err(PublicUrlError);
-        }
-        Ok(Self::new(scheme, userinfo, host.to_owned(), port, prefix.trim_end_matches('/').to_owned()))
+        let host = Host::parse(host).ok_or(PublicUrlError)?;
+        Ok(Self::new(scheme, userinfo, host, port, prefix.trim_end_matches('/').to_owned()))
     }
+}
+
+fn parse_port(digits: &str) -> Option<u16> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 /// Without credentials, like [`fmt::Display`].
@@ -149,7 +163,7 @@ impl fmt::Debug for PublicUrl {
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.spell(None, self.port, ""))
+        formatter.write_str(&self.spell(self.host(), None, self.port, ""))
     }
 }
 
@@ -169,10 +183,54 @@ mod tests {
     }
 
     #[test]
+    fn host_and_scheme_are_read_in_any_case() {
+        for (written, canonical) in [
+            ("https://Hooks.Example.COM", "https://hooks.example.com"),
+            ("HTTPS://hooks.example.com.", "https://hooks.example.com"),
+            ("HttpS://HOOKS.example.com.:443/In/", "https://hooks.example.com:443/In"),
+            ("https://hooks.M\u{fc}ller.example", "https://hooks.xn--mller-kva.example"),
+            ("https://hooks.XN--MLLER-KVA.example", "https://hooks.xn--mller-kva.example"),
+            ("https://\u{ff28}ooks\u{3002}example", "https://hooks.example"),
+            ("http://[2001:DB8:0::7]:8080", "http://[2001:db8::7]:8080"),
+            ("http://LocalHost:8080", "http://localhost:8080"),
+            ("https://my_host.example", "https://my_host.example"),
+        ] {
+            let url = public(written);
+            assert_eq!((url.to_string(), url.join("/X?A")), (canonical.to_owned(), format!("{canonical}/X?A")), "{written}");
+        }
+        let spellings = public("https://User:Pass@Hooks.Example.COM:443/In").spellings;
+        for signed in [
+            "https://User:Pass@hooks.example.com:443/In",
+            "https://hooks.example.com/In",
+            "https://User:Pass@Hooks.Example.COM:443/In",
+            "https://Hooks.Example.COM/In",
+        ] {
+            assert!(spellings.iter().any(|spelling| spelling == signed), "{signed} in {spellings:?}");
+        }
+        assert_eq!(public("https://Hooks.Example.COM").as_written(), "https://Hooks.Example.COM");
+    }
+
+    #[test]
     fn invalid_urls_are_rejected() {
-        for text in
-            ["", "example.com", "ftp://example.com", "https://", "https://h:port", "https://h/?q", "https://h/#f", "https://a b"]
-        {
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://",
+            "https://h:port",
+            "https://h:+443",
+            "https://h:65536",
+            "https://h:",
+            "https://h/?q",
+            "https://h/#f",
+            "https://a b",
+            "https://.",
+            "https://a..b",
+            "https://${HOST}",
+            "https://h%41",
+            "https://[::1",
+            "https://[h]",
+        ] {
             assert_eq!(text.parse::<PublicUrl>(), Err(PublicUrlError), "{text}");
         }
     }

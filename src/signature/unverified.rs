@@ -17,7 +17,7 @@ pub static SCHEME: Scheme = Scheme {
 };
 
 /// Headers of proxies and tunnels: a request with one of them is not from this machine.
-const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-", "cf-"];
+const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-", "x-real-ip", "cf-"];
 
 /// Headers of browsers: any page that is open on this machine could send a form.
 const BROWSER: [&str; 2] = ["origin", "sec-fetch-"];
@@ -62,7 +62,7 @@ impl Permission {
         if let Ok(address) = address.parse::<IpAddr>() {
             return address.is_loopback() || address == self.listen;
         }
-        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         name == "localhost" || name.ends_with(".localhost")
     }
 }

@@ -75,7 +75,34 @@ fn authorization_matrix() {
     assert!(seen >= 14, "{seen} routes");
 }
 
-/// Credentials, the token in the form, and the statuses of a page and of a form. There is no request 1, which leads to the list.
+/// Ids of records that do not exist, of the other kind, and none at all.
+#[test]
+fn unknown_ids_are_not_found() {
+    let gateway = gateway();
+    let authorization = vec![("Authorization".to_owned(), bearer(OPS_TOKEN))];
+    let send = |method: &str, path: &str| client::send(gateway.running().ops, method, path, &authorization, b"").status;
+    for id in
+        ["1", "r1", "0", "r0", "-1", "r-1", "9223372036854775807", "9223372036854775808", "r99999999999999999999999", "x", "1x"]
+    {
+        for (method, path) in [
+            ("POST", format!("/api/requests/{id}/replay")),
+            ("POST", format!("/api/requests/{id}/replay?dry_run=true")),
+            ("POST", format!("/api/requests/{id}/discard")),
+            ("GET", format!("/api/requests/{id}")),
+            ("GET", format!("/api/messages/{id}")),
+            ("GET", format!("/api/messages/{id}/explain")),
+            ("POST", format!("/requests/{id}/replay")),
+            ("POST", format!("/requests/{id}/preview")),
+            ("POST", format!("/requests/{id}/discard")),
+            ("GET", format!("/requests/{id}")),
+            ("GET", format!("/messages/{id}")),
+        ] {
+            assert_eq!(send(method, &path), 404, "{method} {path}");
+        }
+    }
+}
+
+/// Credentials, the token in the form, and the statuses of a page and of a form. There is no request 1.
 type Row<'r> = (&'r [(&'r str, &'r str)], &'r str, u16, u16);
 
 /// Pages and forms, by every kind of credentials.
@@ -98,7 +125,7 @@ fn authorization_matrix_of_pages() {
         (&[same], &csrf, 401, 401),
         (&[("Authorization", "Bearer wrong"), same], &csrf, 401, 401),
         (&[("Cookie", "waybill-session="), same], &csrf, 401, 401),
-        (&[all], "", 200, 303),
+        (&[all], "", 200, 404),
         (&[all, cross], &csrf, 403, 403),
         (&[reader], &csrf, 200, 403),
         (&[reader, same], &csrf, 200, 403),
@@ -107,11 +134,11 @@ fn authorization_matrix_of_pages() {
         (&[password], &csrf, 200, 403),
         (&[password, same], "", 200, 403),
         (&[password, cross], &csrf, 403, 403),
-        (&[password, same], &csrf, 200, 303),
+        (&[password, same], &csrf, 200, 404),
         (&[session], &csrf, 200, 403),
         (&[session, same], "", 200, 403),
         (&[session, cross], &csrf, 403, 403),
-        (&[session, same], &csrf, 200, 303),
+        (&[session, same], &csrf, 200, 404),
     ];
     let mut forms = 0;
     for (method, path) in waybill::http::PAGE_ROUTES {
@@ -192,7 +219,7 @@ fn errors_have_one_shape() {
         assert!(answer["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{path}");
         assert_eq!(response.header("content-type"), Some("application/json"), "{path}");
     }
-    assert_eq!(send(&gateway, "DELETE", "/api/messages", Some(&token)).header("allow"), Some("GET, POST"));
+    assert_eq!(send(&gateway, "DELETE", "/api/messages", Some(&token)).header("allow"), Some("GET, HEAD, POST"));
     let headers = [("Authorization".to_owned(), token)];
     let large = client::send(gateway.running().ops, "POST", "/api/messages", &headers, &vec![b' '; 300 << 10]);
     assert_eq!((large.status, &large.json()["error"]), (413, &json!("payload_too_large")));

@@ -51,8 +51,16 @@ fn unverified_mode_enables_every_provider_and_marks_rows() {
 
 #[test]
 fn unverified_mode_rejects_proxied_requests_unless_tunnel_is_allowed() {
-    const PROXY_HEADERS: [&str; 7] =
-        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-anything", "Via", "CF-Ray", "CF-Connecting-IP"];
+    const PROXY_HEADERS: [&str; 8] = [
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "x-forwarded-anything",
+        "X-Real-IP",
+        "Via",
+        "CF-Ray",
+        "CF-Connecting-IP",
+    ];
     let (closed, open) = (gateway(&[]), gateway(&[("WEBHOOK_ALLOW_TUNNEL", "true")]));
     for header in PROXY_HEADERS {
         let rejected = closed.post("/webhooks/twilio", &form(&[(header, "x")]), STATUS);

@@ -169,6 +169,9 @@ fn address_list_uses_forwarded_address_of_trusted_proxies_only() {
         ("unknown", 403),
         ("203.0.113.7:443", 200),
         ("[2001:db8::1]:443", 200),
+        ("[2001:db8::1]", 200),
+        ("unknown, [2001:db8::1]", 200),
+        ("[2001:db8::1], unknown", 403),
         ("192.0.2.1:443", 403),
         ("", 403),
     ] {
@@ -180,6 +183,30 @@ fn address_list_uses_forwarded_address_of_trusted_proxies_only() {
     let good = message(&behind, 1, &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "203.0.113.7")]);
     assert_eq!(good.status, 200);
     assert_eq!(message(&behind, 1, &[("Forwarded", "for=203.0.113.7")]).status, 403);
+}
+
+/// Of the headers with an address exactly one is read, and from trusted proxies only. src/forwarded.rs has the forms of their values.
+#[test]
+fn client_address_is_read_from_the_chosen_header() {
+    let variables = [("CONVERSATION_WEBHOOK_SECRET", SECRET), ("CONVERSATION_ALLOWED_IPS", "203.0.113.0/24,2001:db8::/32")];
+    let headers = [
+        ("X-Forwarded-For", "203.0.113.7"),
+        ("Forwarded", "for=192.0.2.1, For=\"[2001:db8::7]:4711\";proto=https"),
+        ("X-Real-IP", "[2001:db8::7]"),
+    ];
+    for (chosen, _) in headers {
+        let header = ("CLIENT_IP_HEADER", chosen);
+        let behind = start(&[&variables[..], &[header, ("TRUSTED_PROXIES", "127.0.0.1")]].concat());
+        for (name, value) in headers {
+            let status = message(&behind, 1, &[(name, value)]).status;
+            assert_eq!(status, if name == chosen { 200 } else { 403 }, "{name} where {chosen} is read");
+        }
+        let others = headers.iter().filter(|(name, _)| *name != chosen);
+        let contradicted: Vec<(&str, &str)> = others.copied().chain([(chosen, "for=192.0.2.1")]).collect();
+        assert_eq!(message(&behind, 2, &contradicted).status, 403, "{chosen} decides");
+        let direct = start(&[&variables[..], &[header]].concat());
+        assert_eq!(message(&direct, 3, &headers).status, 403, "{chosen} of a client that is no trusted proxy");
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod imports;
 mod inbound;
 mod limits;
 mod lists;
+mod methods;
 mod metrics;
 mod migrations;
 mod monitoring;
@@ -64,6 +65,7 @@ mod tidy;
 mod timestamp_matching;
 mod unconfirmed;
 mod unknown_message;
+mod unknown_paths;
 mod write_path;
 
 /// Runs each test on SQLite and on Postgres, on a private database.

@@ -335,3 +335,25 @@ fn metrics_require_a_token() {
     assert_eq!(client::get(gateway.running().ops, "/metrics", &[]).status, 401);
     assert_eq!(client::get(gateway.address(), "/metrics", &[]).status, 404, "not public");
 }
+
+/// A wrong token in a URL is an unknown path as well. The paths of the operations listener are no callbacks'.
+#[test]
+fn unknown_paths_are_counted() {
+    let gateway = gateway_on(Database::new(Backend::Sqlite), &[]);
+    let count = || gateway.metrics().sum("unknown_paths_total", &[]);
+    assert_eq!(count(), 0.0);
+    for path in [
+        "/webhooks/resend/",
+        "//webhooks/resend",
+        "/Webhooks/resend",
+        "/webhooks/unknown",
+        "/webhooks/vonage/t/0123456789abcdef0123456789abcdef",
+        "/",
+    ] {
+        assert_eq!(client::send(gateway.address(), "POST", path, &[], b"{}").status, 404, "{path}");
+    }
+    assert_eq!(count(), 6.0);
+    client::get(gateway.address(), "/webhooks/resend", &[]);
+    client::get(gateway.running().ops, "/unknown", &[]);
+    assert_eq!(count(), 6.0);
+}

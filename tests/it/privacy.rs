@@ -157,6 +157,30 @@ fn successful_callbacks_log_at_most_once_a_minute() {
     assert!(lines[0].contains(r#""level":"WARN""#) && lines[0].contains(r#""count":1"#), "{log}");
 }
 
+/// Of a minute the first unknown path of each kind is logged, as the route that it resembles and the difference.
+#[test]
+fn unknown_paths_are_logged_without_what_they_hold() {
+    for (first, expected) in [
+        ("/webhooks/twilio/", "like /webhooks/twilio, but with a slash at its end"),
+        ("/webhooks/Twilio/", "like /webhooks/twilio, but with a slash at its end and letters of another case"),
+        ("//webhooks/twilio%20", "like /webhooks/twilio, but with a blank at its end and a repeated slash"),
+        ("/canary/webhooks/twilio", "like /webhooks/twilio, but with a prefix that is not expected"),
+        ("/webhooks/twilio/canary", "like /webhooks/twilio, but with a last segment that is no account"),
+        ("/webhooks/twilio/t/canary-0123456789abcdef0123456789", "but with a token that is not in TWILIO_URL_TOKEN"),
+        ("/webhooks/resend/", "like /webhooks/resend (Resend is off), but with a slash at its end"),
+    ] {
+        let gateway = VerboseGateway::start(&Database::new(Backend::Sqlite), "json", "info");
+        for path in [first, "/canary?canary=1", first, "/canary.php", "/WEBHOOKS/twilio"] {
+            assert_eq!(client::send(gateway.public, "POST", path, &[], b"").status, 404, "{path}");
+        }
+        let log = gateway.stop();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("unknown path")).collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(lines[0].contains(expected) && lines[0].contains("WARN"), "{expected}: {}", lines[0]);
+        assert!(lines[1].contains("unlike any") && !log.contains("canary"), "{log}");
+    }
+}
+
 /// Values may be printed by mistake, in a log or by a panic.
 #[test]
 fn debug_output_has_no_secret_and_no_personal_data() {

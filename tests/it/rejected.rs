@@ -206,6 +206,8 @@ crate::databases! {
         assert_eq!(ask(&format!("r{}/replay", ids[0])).0, 404, "it is no longer stored");
         assert_eq!(ask(&format!("r{}/replay", ids[1])).0, 422, "no secret verifies it");
         assert_eq!(ask(&format!("r{}/discard", ids[1])).0, 200);
+        assert_eq!(ask(&format!("r{}/discard", ids[1])).0, 404, "it is no longer stored");
+        assert_eq!(ask(&format!("{}/discard", ids[1])).0, 404, "there is no verified request of that number");
         assert_eq!(gateway.database.rows("rejected_requests").len(), 0);
     }
 

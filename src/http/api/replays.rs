@@ -56,14 +56,14 @@ pub(in crate::http) async fn replay(request: HttpRequest, id: Path<String>, gate
     let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
     match replay::replay(&gateway.store, gateway.router(), id, dry_run, gateway.author(Actor::Ops)).await {
         Ok(replayed) => HttpResponse::Ok().json(replayed),
-        Err(error) => not_replayed(&error),
+        Err(error) => not_done("replay", &error),
     }
 }
 
-fn not_replayed(error: &ReplayError) -> HttpResponse {
+fn not_done(action: &'static str, error: &ReplayError) -> HttpResponse {
     let (status, code) = match error {
         ReplayError::Store(error) => {
-            tracing::warn!(kind = error.kind(), "replay failed");
+            tracing::warn!(kind = error.kind(), "{action} failed");
             return api_error::unavailable();
         }
         ReplayError::NotFound => return api_error::not_found(),
@@ -91,11 +91,7 @@ pub(in crate::http) struct Discarded {
 pub(in crate::http) async fn discard(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
     match replay::discard(&gateway.store, id, gateway.author(Actor::Ops)).await {
-        Ok(true) => HttpResponse::Ok().json(Discarded { discarded: true }),
-        Ok(false) => api_error::response(StatusCode::CONFLICT, "not_quarantined", "no such quarantined or rejected request"),
-        Err(error) => {
-            tracing::warn!(kind = error.kind(), "discard failed");
-            api_error::unavailable()
-        }
+        Ok(()) => HttpResponse::Ok().json(Discarded { discarded: true }),
+        Err(error) => not_done("discard", &error),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
-    http::header,
+    http::{Method, header},
     rt::time::{Interval, interval},
     web::{Bytes, Data},
 };
@@ -28,6 +28,8 @@ use crate::{
     },
     store::{FeedCursor, FeedPage, StoredEvent},
 };
+
+const EVENT_STREAM: &str = "text/event-stream";
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -64,6 +66,9 @@ pub(in crate::http) async fn stream(request: HttpRequest, gateway: Data<Gateway>
     let Some(start) = last_event.unwrap_or(Some(requested)) else {
         return api_error::invalid_query("Last-Event-ID: expected the id of an event of this stream");
     };
+    if request.method() == Method::HEAD {
+        return HttpResponse::Ok().content_type(EVENT_STREAM).finish();
+    }
     let Ok(permit) = std::sync::Arc::clone(&gateway.streams).try_acquire_owned() else {
         return api_error::too_many_streams();
     };
@@ -74,7 +79,7 @@ pub(in crate::http) async fn stream(request: HttpRequest, gateway: Data<Gateway>
     let feed =
         Feed { gateway, cursor, has_more: false, empty_polls: 0, is_new: true, timer: interval(POLL_INTERVAL), _permit: permit };
     HttpResponse::Ok()
-        .content_type("text/event-stream")
+        .content_type(EVENT_STREAM)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Keeps proxies from buffering events.
         .insert_header(("x-accel-buffering", "no"))

@@ -7,6 +7,7 @@
 //! read waits for ever. Heads may have 128 KiB (`src/h1/decoder.rs`, `MAX_BUFFER_SIZE`). Therefore actix's timers are off, and each
 //! connection is watched from outside: when its deadline has passed, its dispatcher is dropped, which closes the socket in any state.
 
+mod empty_posts;
 mod registry;
 mod request;
 mod state;

@@ -192,6 +192,11 @@ impl Connection {
         MayRead::Now
     }
 
+    /// Nothing of the next head has been received.
+    pub(super) fn is_before_head(&self) -> bool {
+        self.phase.get() == Phase::Head && self.received.get() == 0
+    }
+
     pub(super) fn received(&self, count: usize) {
         if count > 0 && self.received.get() == 0 && self.phase.get() == Phase::Head {
             self.deadline.set(Instant::now() + self.limits.head);

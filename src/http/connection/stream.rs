@@ -11,7 +11,10 @@ use std::{
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::{Connection, MayRead};
+use super::{
+    empty_posts::{self, EmptyPosts},
+    state::{Connection, MayRead},
+};
 
 /// Bytes that are read at once.
 const MAX_READ: usize = 7 << 10;
@@ -22,11 +25,12 @@ const DISCARD: usize = 128 << 10;
 pub(super) struct Stream {
     socket: TcpStream,
     connection: Rc<Connection>,
+    empty_posts: EmptyPosts,
 }
 
 impl Stream {
     pub(super) fn new(socket: TcpStream, connection: Rc<Connection>) -> Self {
-        Self { socket, connection }
+        Self { socket, connection, empty_posts: EmptyPosts::default() }
     }
 
     pub(super) fn connection(&self) -> &Rc<Connection> {
@@ -48,14 +52,21 @@ impl AsyncRead for Stream {
         }
         // Before it asks for more, actix doubles a buffer that has less than 1 KiB left (`read_available`), up to 128 KiB, and keeps it.
         // A read that leaves this much leaves the buffer at its first size of 8 KiB.
-        let limit = buffer.remaining().saturating_sub(1024).max(buffer.remaining() / 2);
+        let limit = buffer.remaining().saturating_sub(1024).max(buffer.remaining() / 2).saturating_sub(empty_posts::ADDED);
         let mut bytes = [const { MaybeUninit::uninit() }; MAX_READ];
         let (bytes, _) = bytes.split_at_mut(limit.min(MAX_READ));
         let mut bytes = ReadBuf::uninit(bytes);
-        let result = ready!(Pin::new(&mut self.socket).poll_read(context, &mut bytes));
-        buffer.put_slice(bytes.filled());
-        self.connection.received(bytes.filled().len());
-        Poll::Ready(result)
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut bytes))?;
+        let (read, is_start) = (bytes.filled(), self.connection.is_before_head());
+        self.connection.received(read.len());
+        let passed = self.empty_posts.pass(read, is_start);
+        // An empty read would be the end of the stream.
+        if passed.is_empty() && !read.is_empty() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        buffer.put_slice(&passed);
+        Poll::Ready(Ok(()))
     }
 }
 

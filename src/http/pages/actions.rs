@@ -28,6 +28,7 @@ async fn replay_request(SubmittedForm(context): SubmittedForm, id: &str, is_dry_
     let id = parse_id(&context, id)?;
     let result = match replay::replay(&context.gateway.store, context.gateway.router(), id, is_dry_run, context.author()).await {
         Ok(replayed) => ActionResult::from(replayed),
+        Err(ReplayError::NotFound) => return Err(context.error(PageError::NotFound)),
         Err(ReplayError::Store(_)) => return Err(context.error(PageError::Unavailable)),
         Err(error) => ActionResult::notice(Severity::Failure, format!("Not replayed: {error}.")),
     };
@@ -37,9 +38,10 @@ async fn replay_request(SubmittedForm(context): SubmittedForm, id: &str, is_dry_
 pub(super) async fn discard(SubmittedForm(context): SubmittedForm, id: web::Path<String>) -> Result<HttpResponse, ErrorPage> {
     let id = parse_id(&context, &id)?;
     let result = match replay::discard(&context.gateway.store, id, context.author()).await {
-        Ok(true) => ActionResult::notice(Severity::Success, "Discarded. The request will not be applied."),
-        Ok(false) => ActionResult::notice(Severity::Failure, "Not discarded: the request is no longer quarantined."),
-        Err(_) => return Err(context.error(PageError::Unavailable)),
+        Ok(()) => ActionResult::notice(Severity::Success, "Discarded. The request will not be applied."),
+        Err(ReplayError::NotFound) => return Err(context.error(PageError::NotFound)),
+        Err(ReplayError::Store(_)) => return Err(context.error(PageError::Unavailable)),
+        Err(error) => ActionResult::notice(Severity::Failure, format!("Not discarded: {error}.")),
     };
     respond(&context, id, result).await
 }

@@ -6,7 +6,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header,
+    http::{Method, header},
     middleware::Next,
     web::{Data, Form, Query},
 };
@@ -76,7 +76,10 @@ pub(super) async fn by_link(
     let mut response = HttpResponse::SeeOther();
     response.insert_header((header::LOCATION, "/"));
     let code = query.map(|query| query.into_inner().code).unwrap_or_default();
-    if let Some(key) = gateway.login_link.redeem(code.as_bytes(), gateway.clock.now()) {
+    // A link is used up by opening it, not by the HEAD of a program that checks it.
+    if request.method() == Method::GET
+        && let Some(key) = gateway.login_link.redeem(code.as_bytes(), gateway.clock.now())
+    {
         // Lax: browsers omit a strict cookie from the redirect if the link was clicked on another site, such as a web terminal.
         let cookie = format!("{COOKIE}{key}; Path=/; HttpOnly; SameSite=Lax");
         return Ok(response.insert_header((header::SET_COOKIE, cookie)).finish());

@@ -28,8 +28,10 @@ use actix_web::{
     HttpRequest, HttpResponse, Resource, Route,
     dev::HttpServiceFactory,
     middleware::from_fn,
-    web::{self, ServiceConfig, get, post},
+    web::{self, ServiceConfig},
 };
+
+use super::routes::{allowed, get, post};
 
 const STYLE: &str = include_str!("../../../templates/page.css");
 const ICON: &str = include_str!("../../../templates/icon.svg");
@@ -91,7 +93,7 @@ fn behind_login(path: &str, route: Route, method: &'static str) -> impl HttpServ
 }
 
 fn resource(path: &str, route: Route, method: &'static str) -> Resource {
-    let allowed = method.to_uppercase();
+    let allowed = allowed(&[method]);
     let not_allowed = move |request: HttpRequest| ready(super::api_error::method_not_allowed(&request, &allowed));
     web::resource(path).route(route).default_service(web::to(not_allowed))
 }

@@ -1,7 +1,7 @@
 //! Every state of a connection ends by itself.
 
 use std::{
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     time::Duration,
 };
 
@@ -42,6 +42,30 @@ fn every_state_has_a_deadline() {
         assert_eq!(received.get(9..12).unwrap_or_default(), *status, "{state}: {received}");
     }
     assert_eq!(get(1, public, "/webhooks/health"), 200);
+}
+
+/// A load balancer keeps its connections for longer than the default time. No other deadline ends them before.
+#[test]
+fn keep_alive_may_be_longer_than_every_other_deadline() {
+    let mut variables = variables();
+    variables.push(("WEBHOOK_KEEP_ALIVE".to_owned(), "3".to_owned()));
+    let gateway = Gateway::configured(now(), &variables, |config| {
+        assert_eq!(config.connections.public.idle, Duration::from_secs(3));
+        let limits = &mut config.connections.public;
+        for time in [&mut limits.head, &mut limits.body, &mut limits.request, &mut limits.write, &mut limits.rest] {
+            *time = Duration::from_millis(500);
+        }
+    });
+    let mut stream = open(1, gateway.address(), GET.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(client::read(&mut stream).status, 404);
+        stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+        let error = stream.read(&mut [0]).expect_err("nothing to read");
+        assert!([ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()), "closed: {error}");
+        stream.write_all(GET.as_bytes()).expect("open");
+    }
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    read_to_end("after the time between two requests", &mut stream);
 }
 
 #[test]

@@ -44,9 +44,10 @@ impl UnknownPaths {
             };
             Known { path: spec.default_path(), reason: Some(reason) }
         });
-        let routes = router.iter().flat_map(|endpoint| endpoint.paths()).map(|(path, _)| path);
-        let routes = routes.chain([HEALTH_PATH.to_owned()]).map(|path| Known { path, reason: None });
-        let known = by_default.chain(routes).map(|known| (tidy(&known.path).to_lowercase(), known));
+        let paths = router.iter().flat_map(|endpoint| endpoint.paths()).map(|(path, _)| path).chain([HEALTH_PATH.to_owned()]);
+        let known = by_default
+            .chain(paths.map(|path| Known { path, reason: None }))
+            .map(|known| (tidy(&known.path).to_lowercase(), known));
         Self { known: known.collect(), log: LogThrottles::default() }
     }
 

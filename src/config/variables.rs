@@ -35,8 +35,8 @@ variables! {
     MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "Strategies for matching a callback with the application's message, in order: `database`, `embedded`, `timestamp`. A comma-separated list.";
     TIMESTAMP_MATCHING_WINDOW = "3600", "Seconds before and after a callback in which `timestamp` looks for a message.";
     UNKNOWN_MESSAGE_RESPONSE = "accept", "Response to a callback for a message that the application has not registered: `accept` (200) or `not-found` (404). The event is stored in either case.";
-    TRUSTED_PROXIES = "", "Networks of your proxies, from which CLIENT_IP_HEADER is used for the client's address. A comma-separated list such as 10.0.0.0/8.";
-    CLIENT_IP_HEADER = "x-forwarded-for", "Header in which TRUSTED_PROXIES pass the client's address: `x-forwarded-for`, `forwarded` (RFC 7239) or `x-real-ip`. The others are ignored.";
+    TRUSTED_PROXIES = "", "Networks of your proxies, from which `CLIENT_IP_HEADER` is used for the client's address. A comma-separated list such as 10.0.0.0/8.";
+    CLIENT_IP_HEADER = "x-forwarded-for", "Header in which `TRUSTED_PROXIES` pass the client's address: `x-forwarded-for`, `forwarded` (RFC 7239) or `x-real-ip`. The others are ignored.";
     WEBHOOK_RATE_LIMIT = "0", "New verified callbacks per endpoint in any 60 seconds; 0 = no limit. Copies of known ones have a limit of their own.";
     RETENTION_DAYS = "30", "Days for which raw bodies are retained; 0 = forever.";
     EVENT_RETENTION_DAYS = "0", "Days for which events and requests are retained, at least 7, because providers retry a callback for days; 0 = forever. Message rows and keys are not deleted.";

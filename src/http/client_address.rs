@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::header::HeaderValue};
 
 use crate::gateway::Gateway;
 
@@ -13,6 +13,6 @@ pub(super) fn client_address(request: &HttpRequest, gateway: &Gateway) -> Option
         return Some(peer);
     }
     let header = gateway.client_ip_header;
-    let values = request.headers().get_all(header.name()).map(|value| value.as_bytes());
+    let values = request.headers().get_all(header.name()).map(HeaderValue::as_bytes);
     header.client(peer, values, |address| gateway.trusts(address))
 }

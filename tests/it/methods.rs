@@ -59,7 +59,7 @@ fn ops_listener_answers_head_where_get_is() {
         let other = send("DELETE", &path);
         let allowed = if path == "/api/messages" { "GET, HEAD, POST" } else { "GET, HEAD" };
         assert_eq!((other.status, other.header("Allow")), (405, Some(allowed)), "{path}");
-        assert_eq!(client::send(ops, "HEAD", &path, &[], b"").status, if path.ends_with("z") { 200 } else { 401 }, "{path}");
+        assert_eq!(client::send(ops, "HEAD", &path, &[], b"").status, if path.ends_with('z') { 200 } else { 401 }, "{path}");
     }
     for (_, path) in posts.into_iter().filter(|(_, path)| *path != "/api/messages") {
         let head = send("HEAD", &path.replace("{id}", "1"));
@@ -99,7 +99,8 @@ fn empty_post_of_http_1_0_is_answered_like_any_other() {
         let endpoint = gateway.endpoint("/webhooks/mifumo");
         let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", r#"{"event":"x"}"#);
         endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
-        let headers: String = outgoing.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: Vec<String> = outgoing.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         format!("POST /webhooks/mifumo HTTP/1.0\r\n{headers}Content-Length: 13\r\n\r\n{}", r#"{"event":"x"}"#)
     };
     assert_eq!(exchange(signed.as_bytes()).0, 200, "a callback with its length");

@@ -41,8 +41,9 @@ impl EmptyPosts {
         let rest = |bytes: &[u8]| bytes.get(passed..).unwrap_or_default().to_vec();
         if let (Kind::Incomplete, false) = (&kind, read.is_empty()) {
             // The declaration is inserted before the line that ends the head, which may have begun.
-            let held = [&b"\n\r"[..], b"\n"].into_iter().find(|held| head.bytes.ends_with(held)).map_or(0, <[u8]>::len);
-            head.passed = (head.bytes.len() - held).max(passed);
+            let line_ends = [&b"\n\r"[..], b"\n"].into_iter();
+            let kept = line_ends.filter(|end| head.bytes.ends_with(end)).map(<[u8]>::len).max().unwrap_or(0);
+            head.passed = (head.bytes.len() - kept).max(passed);
             return Cow::Owned(head.bytes.get(passed..head.passed).unwrap_or_default().to_vec());
         }
         let bytes = self.0.take().map(|head| head.bytes).unwrap_or_default();

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod admission;
+pub mod automation;
 pub mod body_room;
 pub mod build_info;
 pub mod callback;

@@ -5,7 +5,9 @@ use clap::Args;
 use super::{CommandError, load_config, print, print_json, with_store};
 use crate::{
     config::Env,
+    event::Engagement,
     explain::{Explanation, TimelineEntry},
+    store::{Recipient, ReportScope},
 };
 
 #[derive(Debug, Args)]
@@ -32,7 +34,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
 }
 
 fn show(explanation: &Explanation) {
-    let Explanation { message, summary, matching, error, warnings, timeline, .. } = explanation;
+    let Explanation { message, summary, matching, error, warnings, timeline, recipients, .. } = explanation;
     let to = message.recipient.as_deref().map(|recipient| format!(" to {recipient}")).unwrap_or_default();
     print(format_args!("{}/{} {}{to}", message.service_type, message.account, message.external_id));
     print(format_args!("  {summary}"));
@@ -45,8 +47,23 @@ fn show(explanation: &Explanation) {
     for warning in warnings {
         print(format_args!("  Note: {warning}"));
     }
+    if recipients.len() > 1 {
+        recipients.iter().for_each(show_recipient);
+    }
     timeline.iter().for_each(show_event);
     print("");
+}
+
+fn show_recipient(recipient: &Recipient) {
+    let scope = match recipient.reported_for {
+        ReportScope::Recipient => "",
+        ReportScope::Message => " (not reported per recipient)",
+    };
+    let category = recipient.error_category.as_deref().map(|category| format!(", {category}")).unwrap_or_default();
+    print(format_args!("  To {}: {}{category}{scope}", recipient.address, recipient.status));
+    if let Some(diagnostic) = &recipient.diagnostic {
+        print(format_args!("    Response: {diagnostic}"));
+    }
 }
 
 fn show_event(entry: &TimelineEntry) {
@@ -55,6 +72,11 @@ fn show_event(entry: &TimelineEntry) {
     details.dedup();
     print(format_args!("  {}  {}  [{}]", entry.received_at, entry.event_type, details.join(", ")));
     print(format_args!("    {}", entry.sentence));
+    if let Some(Engagement { link, ip_address, user_agent, .. }) = &entry.engagement {
+        let client = [("Link", link), ("Address", ip_address), ("User agent", user_agent)];
+        let client = client.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", value.as_deref()?)));
+        client.for_each(|line| print(format_args!("    {line}")));
+    }
     if let Some(request) = &entry.request {
         print(format_args!(
             "    Request {}{}.",

@@ -1,9 +1,11 @@
 //! Events: the normalized facts of a callback.
 
 mod call;
+mod engagement;
 mod inbound;
 mod kind;
 mod opt_out;
+mod recipient;
 mod room;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +13,11 @@ use serde_json::{Map, Value};
 
 pub use self::{
     call::{Call, CallState},
+    engagement::{Automation, AutomationKind, Detection, Engagement},
     inbound::{Inbound, InboundEmail, MAX_MEDIA, Media, Part},
     kind::EventType,
     opt_out::{MAX_WORD, OptOut, OptOutWords, WordError},
+    recipient::{MAX_RECIPIENT_REPORTS, RecipientReport},
     room::{Member, Recording, Room, RoomChange},
 };
 
@@ -185,6 +189,12 @@ pub struct Facts {
     /// The application's own id, echoed by the provider and covered by the signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedded_id: Option<String>,
+    /// The client of an open or a click.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engagement: Option<Box<Engagement>>,
+    /// The recipients that the event singles out among several. Empty if it concerns all of `recipient`, or one of them without saying which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<RecipientReport>,
     /// Other attributes worth storing, under the provider's names.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub more: Map<String, Value>,

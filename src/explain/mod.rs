@@ -8,9 +8,9 @@ use std::ops::Deref;
 use serde::Serialize;
 
 use crate::{
-    event::EventType,
+    event::{Automation, AutomationKind, Detection, EventType},
     status::ErrorCategory,
-    store::{HistoryEvent, Message, MessageHistory, RequestSummary, Rule, StoredEvent},
+    store::{EngagementCounts, HistoryEvent, Message, MessageHistory, Recipient, RequestSummary, Rule, StoredEvent},
 };
 
 /// The history of a message.
@@ -25,6 +25,10 @@ pub struct Explanation {
     pub matching: String,
     /// The error and the next step.
     pub error: Option<ErrorExplanation>,
+    /// Its recipients with the status of each, at most 100.
+    pub recipients: Vec<Recipient>,
+    /// Its opens and clicks by people and by machines.
+    pub engagement: EngagementCounts,
     /// Irregularities.
     pub warnings: Vec<String>,
     /// Its events in order of arrival.
@@ -82,6 +86,8 @@ impl From<MessageHistory> for Explanation {
             matching: matching(&history),
             error: error(&history.message),
             warnings: warnings(&history, &timeline),
+            engagement: EngagementCounts::new(&history.events.iter().map(|event| &event.event).collect::<Vec<_>>()),
+            recipients: history.recipients,
             reference: history.reference,
             message: history.message,
             timeline,
@@ -139,8 +145,29 @@ impl State {
         };
         let inferred =
             if event.evidence.as_deref() == Some("inferred") { " The delivery is inferred from it, not reported." } else { "" };
-        format!("{what}{inferred}{}{}", delay(event), repetitions(event, request))
+        format!("{what}{inferred}{}{}{}", machine(event), delay(event), repetitions(event, request))
     }
+}
+
+/// The machine that opened or clicked, and what shows it.
+fn machine(event: &StoredEvent) -> String {
+    let Some(Automation { by, kind, detected_by }) =
+        event.engagement.as_ref().and_then(|engagement| engagement.automation.as_ref())
+    else {
+        return String::new();
+    };
+    let kind = match kind {
+        AutomationKind::Prefetch => "prefetching, which says nothing about a person",
+        AutomationKind::Proxy => "the image proxy of a mail service, mostly when a person opens the e-mail",
+        AutomationKind::Scanner => "a security scanner",
+        AutomationKind::Bot => "a program",
+    };
+    let sign = match detected_by {
+        Detection::UserAgent => "user agent",
+        Detection::IpAddress => "address",
+        Detection::Timing => "haste",
+    };
+    format!(" Not by a person: `{by}`, {kind} (recognized by its {sign}).")
 }
 
 fn duplicates(event: &StoredEvent, request: Option<&RequestSummary>) -> i64 {

@@ -33,6 +33,7 @@ pub(crate) use self::db::postgres_url::LOCAL_EXPECTED;
 pub use self::db::readers::MAX_QUERIES;
 pub use self::db::url::DatabaseUrl;
 pub(crate) use self::db::url::EXPECTED as EXPECTED_DATABASE;
+pub use self::fold::recipients::{Recipient, ReportScope};
 pub use self::fold::rule::Rule;
 pub use self::maintain::data_subject::DataSubject;
 pub use self::maintain::erase::{ErasedRows, Table};
@@ -45,9 +46,9 @@ pub use self::query::counts::RowCounts;
 pub use self::query::gauges::Gauges;
 pub use self::query::history::{HistoryEvent, MAX_EVENTS, MessageHistory, RequestSummary};
 pub use self::query::{
-    AuditEntry, Bucket, Call, CallFilter, Cursor, CursorError, FeedCursor, FeedPage, InboundFilter, InboundMessage, JsonText,
-    Message, MessageCounts, MessageFilter, Page, RequestFilter, RequestId, RequestIdError, RequestState, Room, RoomFilter, Stats,
-    StatsFilter, StoredEvent, StoredRequest,
+    AuditEntry, Bucket, Call, CallFilter, Cursor, CursorError, EngagementCounts, FeedCursor, FeedPage, InboundFilter,
+    InboundMessage, JsonText, Message, MessageCounts, MessageFilter, MessageWithEvents, Page, RequestFilter, RequestId,
+    RequestIdError, RequestState, Room, RoomFilter, Stats, StatsFilter, StoredEvent, StoredRequest,
 };
 pub use self::reprocess::diff::RowDiff;
 pub use self::reprocess::raw_request::RawRequest;

@@ -1,12 +1,5 @@
 //! `GET /api/messages`: messages and their status, one message with its events, and its history.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Data, Path},
-};
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::{
     list::{list_body, list_filter, list_query},
     parameters::{AddressText, Text},
@@ -17,7 +10,11 @@ use crate::{
     gateway::Gateway,
     http::{api_error::ErrorResponses, query::Class},
     status::Status,
-    store::{Message, MessageFilter, StoredEvent},
+    store::{Message, MessageFilter, MessageWithEvents},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
 };
 
 list_query! {
@@ -58,23 +55,13 @@ pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) 
     .await
 }
 
-/// A message and its events.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct MessageWithEvents {
-    /// The message.
-    message: Message,
-    /// Its events in order of arrival, at most 1,000 or 2 MiB.
-    events: Vec<StoredEvent>,
-}
-
 /// One message with its events.
 #[utoipa::path(get, path = "/api/messages/{id}", operation_id = "get_message", tag = "messages", params(("id" = i64, Path, description = "The `id` of the message")),
     responses((status = 200, description = "The message with its events", body = MessageWithEvents), ErrorResponses))]
 pub(in crate::http) async fn get(id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
     let id = id.parse::<i64>().ok();
     respond_if_found(gateway, Class::List, move |Gateway { store, .. }| {
-        let Some(message) = id.map(|id| store.message(id)).transpose()?.flatten() else { return Ok(None) };
-        Ok(Some(MessageWithEvents { events: store.events_of_message(&message)?, message }))
+        Ok(id.map(|id| store.message_with_events(id)).transpose()?.flatten())
     })
     .await
 }

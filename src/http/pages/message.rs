@@ -10,8 +10,9 @@ use super::{
     layout::{Layout, Section},
 };
 use crate::{
+    event::Engagement,
     explain::{ErrorExplanation, Explanation, TimelineEntry},
-    store::Message,
+    store::{EngagementCounts, Message, Recipient, ReportScope},
 };
 
 #[derive(Template)]
@@ -26,6 +27,7 @@ struct Page {
     matching: Markup,
     warnings: Vec<Markup>,
     error: Option<ErrorExplanation>,
+    recipients: Vec<RecipientRow>,
     details: Vec<(&'static str, String)>,
     times: Vec<(&'static str, RelativeTime)>,
     timeline: Vec<TimelineEvent>,
@@ -41,6 +43,8 @@ struct TimelineEvent {
     /// The provider's status, error code and evidence.
     provider_details: String,
     explanation: Markup,
+    /// The link, address and user agent of an open or a click.
+    client: Vec<(&'static str, String)>,
     request: Option<RequestLink>,
     other_fields: Option<String>,
 }
@@ -74,6 +78,7 @@ impl TimelineEvent {
             is_late: entry.late,
             provider_details: provider_details.join(" · "),
             explanation: Markup::new(&entry.sentence),
+            client: entry.engagement.as_ref().map(client).unwrap_or_default(),
             request: entry.request.as_ref().map(|request| RequestLink {
                 id: request.id,
                 verified_by: request.verified_by.clone(),
@@ -85,12 +90,44 @@ impl TimelineEvent {
     }
 }
 
-fn details(message: &Message, reference: Option<String>) -> Vec<(&'static str, String)> {
+/// One of several recipients.
+struct RecipientRow {
+    address: String,
+    status: Badge,
+    is_shared: bool,
+    /// The category of the error, and the mail system's response.
+    details: String,
+}
+
+impl From<Recipient> for RecipientRow {
+    fn from(recipient: Recipient) -> Self {
+        let category = recipient.error_category.map(|category| category.replace('_', " "));
+        let details: Vec<String> = [category, recipient.diagnostic].into_iter().flatten().collect();
+        Self {
+            status: Badge::status(&recipient.status),
+            is_shared: recipient.reported_for == ReportScope::Message,
+            details: details.join(" · "),
+            address: recipient.address,
+        }
+    }
+}
+
+fn client(engagement: &Engagement) -> Vec<(&'static str, String)> {
+    let Engagement { link, ip_address, user_agent, .. } = engagement;
+    let all = [("Link", link), ("Address", ip_address), ("User agent", user_agent)];
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+}
+
+fn details(message: &Message, reference: Option<String>, engagement: EngagementCounts) -> Vec<(&'static str, String)> {
     let price = message.price.as_ref().map(|price| match &message.price_currency {
         Some(currency) => format!("{price} {currency}"),
         None => price.clone(),
     });
-    let positive = |count: i64| (count > 0).then(|| count.to_string());
+    let counted = |count: i64, by_machines: u64| match (count, by_machines) {
+        (..1, _) => None,
+        (count, 0) => Some(count.to_string()),
+        (count, by_machines) => Some(format!("{count} ({by_machines} by machines)")),
+    };
     let all = [
         ("Recipient", message.recipient.clone()),
         ("Sender", message.sender.clone()),
@@ -100,8 +137,8 @@ fn details(message: &Message, reference: Option<String>) -> Vec<(&'static str, S
         ("Embedded ID", message.embedded_id.clone()),
         ("Evidence", message.evidence.clone()),
         ("Provider status", message.provider_status.clone()),
-        ("Opens", positive(message.open_count)),
-        ("Clicks", positive(message.click_count)),
+        ("Opens", counted(message.open_count, engagement.machine_opens)),
+        ("Clicks", counted(message.click_count, engagement.machine_clicks)),
         ("Parts", message.parts_total.map(|parts| parts.to_string())),
         ("Price", price),
         ("Verified by", message.verified_by.clone()),
@@ -128,7 +165,8 @@ pub(super) async fn show(context: Context, id: web::Path<String>) -> Result<Http
     let not_found = || context.error(PageError::NotFound);
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let history = context.query(move |store| store.history(id)).await?.ok_or_else(not_found)?;
-    let Explanation { message, reference, summary, matching, error, warnings, timeline } = history.into();
+    let Explanation { message, reference, summary, matching, error, recipients, engagement, warnings, timeline } = history.into();
+    let recipients = Some(recipients).filter(|recipients| recipients.len() > 1).unwrap_or_default();
     let page = Page {
         layout: context.layout(Section::Messages, format!("Message {}", message.external_id)),
         endpoint: endpoint_name(&message.service_type, &message.account),
@@ -138,7 +176,8 @@ pub(super) async fn show(context: Context, id: web::Path<String>) -> Result<Http
         matching: Markup::new(&matching),
         warnings: warnings.iter().map(|warning| Markup::new(warning)).collect(),
         error,
-        details: details(&message, reference),
+        recipients: recipients.into_iter().map(RecipientRow::from).collect(),
+        details: details(&message, reference, engagement),
         times: times(&message, &context),
         timeline: timeline.iter().map(|entry| TimelineEvent::new(entry, &context)).collect(),
         external_id: message.external_id,

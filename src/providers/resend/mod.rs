@@ -7,13 +7,15 @@
 //! and `data.email_id` is shared by all events of one e-mail.
 //! **Retries**: 8 attempts over 27 h 35 min for any response but 2xx; Resend disables an endpoint that fails for days.
 //! **Wants** any 2xx, so an unknown type must never be rejected.
-//! **Quirks**: one event carries the whole `to` list; soft bounces arrive as `email.bounced`; `tags` is an object here
+//! **Quirks**: an event has the recipient that it concerns in `to`, or the whole list; soft bounces arrive as `email.bounced`; `tags` is an object here
 //! and an array when sending.
 //!
 //! Sources (read 2026-11-22): resend.com/docs/webhooks, resend-openapi `resend.yaml`, resend-node `src/webhooks`,
 //! resend-webhooks-ingester, svix-webhooks `rust/src/webhooks.rs`.
 
+mod engagement;
 mod payload;
+mod recipients;
 mod signer;
 
 use crate::{

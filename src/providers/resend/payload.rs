@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::{engagement, recipients};
 use crate::{
     address,
     event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, InboundEmail, MAX_MEDIA, Media},
@@ -166,6 +167,8 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         channel: Some(Channel::Email),
         direction: Some(if inbound { Direction::Inbound } else { Direction::Outbound }),
         embedded_id: embedded_id(payload),
+        engagement: engagement::engagement(payload, event),
+        recipients: recipients::recipients(payload, |_| event.error.clone().unwrap_or_else(DeliveryError::unexplained)),
         ..Facts::default()
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod inbound_message;
 pub(crate) mod match_strength;
 pub(crate) mod message;
 pub(crate) mod parts;
+pub(crate) mod recipients;
 pub(crate) mod room;
 pub(crate) mod rule;
 pub(crate) mod source;

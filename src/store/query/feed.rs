@@ -4,12 +4,13 @@ use std::{fmt, str::FromStr};
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, sql_types::BigInt,
+    SelectableHelper, backend::Backend, sql_types::BigInt,
 };
 use serde::{Serialize, Serializer};
 
 use super::{CursorError, JsonText, Message, size};
 use crate::{
+    event::Engagement,
     store::{
         MAX_EVENTS,
         db::{
@@ -23,11 +24,9 @@ use crate::{
 };
 
 /// A stored event.
-#[derive(Clone, Debug, Queryable, Selectable, Serialize, utoipa::ToSchema)]
-#[diesel(table_name = e)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct StoredEvent {
     /// Position in the feed.
-    #[diesel(embed)]
     #[schema(value_type = String, example = "7012-345")]
     pub cursor: FeedCursor,
     pub id: i64,
@@ -44,11 +43,88 @@ pub struct StoredEvent {
     pub error_code: Option<String>,
     pub occurred_at: Option<Timestamp>,
     pub received_at: Timestamp,
+    /// Everything else that the event reports.
     pub detail: JsonText,
+    /// The client of an open or a click, and the machine, if it was one; null for all other events.
+    pub engagement: Option<Engagement>,
     /// The rule that decided about it when it arrived.
     pub applied_rule: Option<String>,
     /// Number of duplicates in other requests.
     pub duplicate_count: i64,
+}
+
+/// The columns of a stored event.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = e)]
+pub struct EventRow {
+    #[diesel(embed)]
+    cursor: FeedCursor,
+    id: i64,
+    request_id: Option<i64>,
+    service_type: String,
+    account: String,
+    external_id: Option<String>,
+    recipient_key: String,
+    event_type: String,
+    provider_type: Option<String>,
+    status: Option<String>,
+    provider_status: Option<String>,
+    evidence: Option<String>,
+    error_code: Option<String>,
+    occurred_at: Option<Timestamp>,
+    received_at: Timestamp,
+    detail: JsonText,
+    applied_rule: Option<String>,
+    duplicate_count: i64,
+}
+
+impl From<EventRow> for StoredEvent {
+    fn from(mut row: EventRow) -> Self {
+        let engagement = row.detail.0.as_object_mut().and_then(|fields| fields.remove("engagement"));
+        Self {
+            cursor: row.cursor,
+            id: row.id,
+            request_id: row.request_id,
+            service_type: row.service_type,
+            account: row.account,
+            external_id: row.external_id,
+            recipient_key: row.recipient_key,
+            event_type: row.event_type,
+            provider_type: row.provider_type,
+            status: row.status,
+            provider_status: row.provider_status,
+            evidence: row.evidence,
+            error_code: row.error_code,
+            occurred_at: row.occurred_at,
+            received_at: row.received_at,
+            detail: row.detail,
+            engagement: engagement.and_then(|engagement| serde_json::from_value(engagement).ok()),
+            applied_rule: row.applied_rule,
+            duplicate_count: row.duplicate_count,
+        }
+    }
+}
+
+impl<DB: Backend> Selectable<DB> for StoredEvent
+where
+    EventRow: Selectable<DB>,
+{
+    type SelectExpression = <EventRow as Selectable<DB>>::SelectExpression;
+
+    fn construct_selection() -> Self::SelectExpression {
+        EventRow::construct_selection()
+    }
+}
+
+impl<Sql, DB: Backend> Queryable<Sql, DB> for StoredEvent
+where
+    EventRow: Queryable<Sql, DB>,
+{
+    type Row = <EventRow as Queryable<Sql, DB>>::Row;
+
+    fn build(row: Self::Row) -> diesel::deserialize::Result<Self> {
+        EventRow::build(row).map(Self::from)
+    }
 }
 
 /// A position in the feed, after an event. The default is before all events.
@@ -95,6 +171,9 @@ impl From<FeedCursor> for Position {
         Self { txid, id }
     }
 }
+
+/// An event with its order among the events of its message.
+pub(crate) type KeyedEvent = (StoredEvent, Vec<u8>);
 
 /// A page of the feed, oldest event first.
 #[derive(Clone, Debug)]
@@ -174,13 +253,14 @@ pub(crate) fn end(connection: &mut Connection) -> QueryResult<FeedCursor> {
     Ok(last.map_or_else(FeedCursor::default, |(txid, id)| FeedCursor { txid, id }))
 }
 
-/// The events of a message in the order of arrival.
-pub(crate) fn events_of_message(connection: &mut Connection, message: &Message) -> QueryResult<Vec<StoredEvent>> {
+/// The events of a message in the order of arrival, each with its state key.
+pub(crate) fn events_of_message(connection: &mut Connection, message: &Message) -> QueryResult<Vec<KeyedEvent>> {
     let ids = e::table.filter(e::mapping_id.eq(message.id)).order((e::received_at, e::id)).limit(MAX_EVENTS).select(e::id);
     let ids: Vec<i64> = on_either!(connection, c => ids.load(c))?;
-    let events = size::load_in_steps(MAX_EVENTS, size::json_size, |before: &[StoredEvent], step| {
+    let size = |(event, _): &KeyedEvent| size::json_size(event);
+    let events = size::load_in_steps(MAX_EVENTS, size, |before: &[KeyedEvent], step| {
         let events = e::table.filter(e::id.eq_any(size::next_ids(&ids, before, step))).order((e::received_at, e::id));
-        on_either!(connection, c => events.select(StoredEvent::as_select()).load(c))
+        on_either!(connection, c => events.select((StoredEvent::as_select(), e::state_key)).load(c))
     })?;
     Ok(events.rows)
 }

@@ -15,7 +15,12 @@ use crate::store::{
             communication_metrics, message_external_ids as m, webhook_bodies as b, webhook_events as e, webhook_requests as r,
         },
     },
-    query::{Message, StoredEvent, size},
+    fold::recipients::Recipient,
+    query::{
+        Message, StoredEvent,
+        message_events::{mark_hasty_clicks, recipients_of},
+        size,
+    },
 };
 use crate::time::Timestamp;
 
@@ -35,6 +40,8 @@ pub struct MessageHistory {
     pub matched_id: Option<i64>,
     /// The application's reference, if it is matched.
     pub reference: Option<String>,
+    /// Its recipients with the status of each.
+    pub recipients: Vec<Recipient>,
     /// Its events in the order of arrival.
     pub events: Vec<HistoryEvent>,
     /// True if there may be more events.
@@ -116,6 +123,9 @@ fn load(connection: &mut Connection, id: i64) -> QueryResult<Option<MessageHisto
         })?;
         let has_more = events.has_more;
         let events = events.rows.into_iter().map(|(event, state_key, request)| HistoryEvent { event, state_key, request });
-        Ok(Some(MessageHistory { message, state_key, matched_id, reference, events: events.collect(), has_more }))
+        let mut events: Vec<HistoryEvent> = events.collect();
+        mark_hasty_clicks(&mut events.iter_mut().map(|event| &mut event.event).collect::<Vec<_>>());
+        let recipients = recipients_of(&message, events.iter().map(|event| (&event.event, event.state_key.as_slice())));
+        Ok(Some(MessageHistory { message, state_key, matched_id, reference, recipients, events, has_more }))
     })
 }

@@ -15,6 +15,7 @@ pub(crate) mod health;
 pub(crate) mod history;
 mod inbound_messages;
 mod json_text;
+mod message_events;
 mod messages;
 pub(crate) mod ranges;
 mod requests;
@@ -30,6 +31,7 @@ pub use self::{
     feed::{FeedCursor, FeedPage, StoredEvent},
     inbound_messages::{InboundFilter, InboundMessage},
     json_text::JsonText,
+    message_events::{EngagementCounts, MessageWithEvents},
     messages::{Message, MessageFilter},
     requests::{RequestFilter, RequestId, RequestIdError, RequestState, StoredRequest},
     rooms::{Room, RoomFilter},
@@ -51,9 +53,13 @@ impl Store {
         self.read(|c| messages::message(c, id))
     }
 
-    /// Events of a message in the order of arrival, at most a thousand.
-    pub fn events_of_message(&self, message: &Message) -> Result<Vec<StoredEvent>, StoreError> {
-        self.read(|c| feed::events_of_message(c, message))
+    /// A message with its events in the order of arrival, at most a thousand.
+    pub fn message_with_events(&self, id: i64) -> Result<Option<MessageWithEvents>, StoreError> {
+        self.read(|c| {
+            let Some(message) = messages::message(c, id)? else { return Ok(None) };
+            let events = feed::events_of_message(c, &message)?;
+            Ok(Some(MessageWithEvents::new(message, events)))
+        })
     }
 
     /// The append-only feed of all events after a position.

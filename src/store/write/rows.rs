@@ -6,7 +6,7 @@ use serde_json::Map;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    event::{Call, CallState, CloudEventId, Effect, Event, Facts, InboundEmail, Room},
+    event::{Call, CallState, CloudEventId, Effect, Engagement, Event, Facts, InboundEmail, RecipientReport, Room},
     status::{Channel, Direction, Status},
     store::{
         db::{
@@ -151,6 +151,8 @@ struct Detail<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     embedded_id: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    engagement: Option<&'e Engagement>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error_category: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_diagnostic: Option<&'e str>,
@@ -169,6 +171,8 @@ struct Detail<'e> {
     price_currency: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient: Option<&'e str>,
+    #[serde(skip_serializing_if = "<[RecipientReport]>::is_empty")]
+    recipients: &'e [RecipientReport],
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'e Room>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +184,7 @@ struct Detail<'e> {
 struct NullOr<'e>(Option<&'e str>);
 
 fn detail(event: &Event) -> String {
-    let Facts { recipient, sender, channel, direction, price, price_currency, parts_total, embedded_id, more } = &event.facts;
+    let Facts { recipient, sender, channel, direction, price, price_currency, parts_total, embedded_id, .. } = &event.facts;
     let error = event.error.as_ref();
     let (call, room) = match &event.effect {
         Effect::Call(call) => (Some(call), None),
@@ -197,15 +201,17 @@ fn detail(event: &Event) -> String {
         direction: *direction,
         email,
         embedded_id: embedded_id.as_deref(),
+        engagement: event.facts.engagement.as_deref(),
         error_category: error.map(|error| error.category.into()),
         error_diagnostic: error.and_then(|error| error.diagnostic.as_deref()),
         error_message: error.map(|error| NullOr(error.message.as_deref())),
         error_permanence: error.map(|error| error.permanence.into()),
-        more,
+        more: &event.facts.more,
         parts_total: *parts_total,
         price: price.as_deref(),
         price_currency: price_currency.as_deref(),
         recipient: recipient.as_deref(),
+        recipients: &event.facts.recipients,
         room,
         sender: sender.as_deref(),
     };

@@ -1,0 +1,141 @@
+//! The recipients that a bounce or a suppression singles out.
+//!
+//! `data.to` has the recipients that an event concerns (resend-openapi `resend.yaml`: "impacted recipient email addresses"). Since November
+//! 2024 that is one address in each event (resend.com/changelog/webhook-event-visibility), but events with all recipients of the e-mail are
+//! reported as well (anymail.dev, resend/resend-python#68). Of those, `diagnosticCode` has "one entry per recipient", and most mail systems
+//! repeat the address in their response: `550 5.1.1 <ada@dest.example>: user unknown`. All read 2026-11-28.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    address,
+    event::{DeliveryError, MAX_RECIPIENT_REPORTS, RecipientReport},
+    json, text,
+};
+
+/// The longest response that is stored for one recipient. A line of a reply has at most 512 bytes (RFC 5321, 4.5.3.1.5).
+const MAX_DIAGNOSTIC: usize = 1 << 10;
+
+/// The places of the mail systems' responses.
+const RESPONSES: [&str; 2] = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode"];
+
+/// The reports about single recipients. `error` explains a response.
+pub(super) fn recipients(payload: &Value, error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
+    let listed = |pointer: &str| json::at(payload, pointer)?.as_array();
+    let (Some(to), Some(responses)) = (listed("/data/to"), RESPONSES.iter().find_map(|place| listed(place))) else {
+        return Vec::new();
+    };
+    if to.len() < 2 || responses.is_empty() || to.len().max(responses.len()) > MAX_RECIPIENT_REPORTS {
+        return Vec::new();
+    }
+    let addresses: Option<Vec<String>> = to.iter().map(|one| address::email(one.as_str()?)).collect();
+    let responses: Vec<&str> = responses.iter().map(|one| one.as_str().unwrap_or_default()).collect();
+    addresses.map(|to| reports(&to, &responses, error)).unwrap_or_default()
+}
+
+/// The reports about single recipients of `to`. A response belongs to the one recipient whose address it has; if there is one for each, and
+/// no address contradicts the order of the list, to the recipient at its place.
+fn reports(to: &[String], responses: &[&str], error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
+    let keys: Vec<String> = to.iter().map(|address| key(address)).collect();
+    let named: Vec<Vec<usize>> = responses.iter().map(|response| named_in(response, &keys)).collect();
+    let is_in_order =
+        responses.len() == to.len() && named.iter().enumerate().all(|(place, named)| named.iter().all(|one| *one == place));
+    let mut by_recipient: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut has_others = false;
+    for (place, (response, named)) in responses.iter().zip(&named).enumerate() {
+        match (is_in_order, named.as_slice()) {
+            (true, _) => drop(by_recipient.insert(place, response)),
+            (false, [one]) => drop(by_recipient.insert(*one, response)),
+            (false, _) => has_others = true,
+        }
+    }
+    if by_recipient.is_empty() {
+        return Vec::new();
+    }
+    let report = |(place, address): (usize, &String)| match by_recipient.get(&place) {
+        Some(response) => Some(report(address, response, &error(response))),
+        // The response that names nobody is that of one of the others.
+        None => has_others.then(|| RecipientReport { address: address.clone(), is_shared: true, ..RecipientReport::default() }),
+    };
+    to.iter().enumerate().filter_map(report).collect()
+}
+
+fn report(address: &str, response: &str, error: &DeliveryError) -> RecipientReport {
+    RecipientReport {
+        address: address.to_owned(),
+        diagnostic: text::present(text::truncated(response, MAX_DIAGNOSTIC)),
+        error_category: Some(error.category),
+        error_permanence: Some(error.permanence),
+        is_shared: false,
+    }
+}
+
+/// The form of an address in which it is compared.
+fn key(address: &str) -> String {
+    address::lookup_keys(address).into_iter().next().unwrap_or_else(|| address.to_lowercase())
+}
+
+/// The places of the recipients whose addresses occur in a response.
+fn named_in(response: &str, keys: &[String]) -> Vec<usize> {
+    let response = text::truncated(response, MAX_DIAGNOSTIC).to_lowercase();
+    keys.iter().enumerate().filter(|(_, key)| has_address(&response, key)).map(|(place, _)| place).collect()
+}
+
+/// Returns true if a text has an address, not as part of a longer one.
+fn has_address(text: &str, address: &str) -> bool {
+    let is_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    text.match_indices(address).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + address.len()..).unwrap_or_default());
+        let mut following = after.chars();
+        let goes_on = match following.next() {
+            Some('.') => following.next().is_some_and(char::is_alphanumeric),
+            Some(c) => c.is_alphanumeric() || c == '-',
+            None => false,
+        };
+        !before.ends_with(is_local) && !goes_on
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn singled_out(to: &[&str], responses: &[&str]) -> Vec<(String, Option<String>)> {
+        let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
+        let reports = reports(&to, responses, |_| DeliveryError::unexplained());
+        assert!(reports.iter().all(|report| report.is_shared == report.diagnostic.is_none()));
+        reports.into_iter().map(|report| (report.address, report.diagnostic)).collect()
+    }
+
+    #[test]
+    fn responses_belong_to_the_recipient_that_they_name_or_at_their_place() {
+        let (a, b, c) = ("Ada@dest.example", "bob@dest.example", "bob@dest.example.org");
+        let one = |address: &str, response: &str| (address.to_owned(), Some(response.to_owned()));
+        let shared = |address: &str| (address.to_owned(), None);
+        // One for each, in the order of the list.
+        assert_eq!(singled_out(&[a, b], &["550 x", "550 y"]), [one(a, "550 x"), one(b, "550 y")]);
+        // Those of another order name their recipients.
+        assert_eq!(
+            singled_out(&[a, b], &["550 <bob@Dest.example>", "550 <ada@dest.example>"]),
+            [one(a, "550 <ada@dest.example>"), one(b, "550 <bob@Dest.example>"),]
+        );
+        // Only one recipient bounced.
+        assert_eq!(singled_out(&[a, b], &["550 bob@dest.example: unknown"]), [one(b, "550 bob@dest.example: unknown")]);
+        assert_eq!(
+            singled_out(&[a, b, c], &["550 bob@dest.example.org unknown."]),
+            [one(c, "550 bob@dest.example.org unknown.")]
+        );
+        // The second response is that of one of the others.
+        assert_eq!(
+            singled_out(&[a, b, c], &["550 ada@dest.example", "550 y"]),
+            [one(a, "550 ada@dest.example"), shared(b), shared(c)]
+        );
+        // Nothing tells whose it is.
+        assert_eq!(singled_out(&[a, b], &["550 x"]), []);
+        assert_eq!(singled_out(&[a, b], &["550 not ada@dest.example but bob@dest.example"]), []);
+        assert_eq!(singled_out(&[a, b], &["550 nada@dest.example"]), []);
+        assert_eq!(singled_out(&[a, b], &["550 x", "550 y", "550 z"]), []);
+    }
+}

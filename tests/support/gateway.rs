@@ -124,6 +124,13 @@ impl Gateway {
     pub fn ops(&self, target: &str) -> Value {
         client::get(self.running().ops, target, &[("Authorization", &format!("Bearer {OPS_TOKEN}"))]).json()
     }
+
+    /// The text of an authorized `GET` of a page.
+    pub fn ops_page(&self, target: &str) -> String {
+        let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!(":{OPS_TOKEN}"));
+        let response = client::get(self.running().ops, target, &[("Authorization", &format!("Basic {password}"))]);
+        String::from_utf8(response.body).expect("UTF-8")
+    }
 }
 
 impl Drop for Gateway {

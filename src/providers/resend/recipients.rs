@@ -30,9 +30,14 @@ pub(super) fn recipients(payload: &Value, error: impl Fn(&str) -> DeliveryError)
     if to.len() < 2 || responses.is_empty() || to.len().max(responses.len()) > MAX_RECIPIENT_REPORTS {
         return Vec::new();
     }
-    let addresses: Option<Vec<String>> = to.iter().map(|one| address::email(one.as_str()?)).collect();
+    let addresses: Option<Vec<String>> = to.iter().map(|one| only(address::emails(one.as_str()?))).collect();
     let responses: Vec<&str> = responses.iter().map(|one| one.as_str().unwrap_or_default()).collect();
     addresses.map(|to| reports(&to, &responses, error)).unwrap_or_default()
+}
+
+/// The only address of an entry.
+fn only(mut addresses: Vec<String>) -> Option<String> {
+    addresses.pop().filter(|_| addresses.is_empty())
 }
 
 /// The reports about single recipients of `to`. A response belongs to the one recipient whose address it has; if there is one for each, and

@@ -15,6 +15,9 @@ pub(crate) const EVENTS: &str = "webhook_events";
 pub(crate) const ADDRESSES: &str = "message_addresses";
 pub(crate) const ACTIVITY: &str = "endpoint_activity";
 
+/// The last event from whose details the client of an open or a click has expired.
+pub(crate) const CLIENTS: &str = "webhook_events.clients";
+
 /// Counts the writers' tests of the database.
 const TESTS: &str = "writer_tests";
 

@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod batch_size;
+mod clients;
 pub(crate) mod data_subject;
 pub(crate) mod derived;
 pub(crate) mod erase;

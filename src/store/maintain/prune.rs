@@ -1,4 +1,4 @@
-//! Retention: raw bodies expire first, then events if configured, and finally requests to which nothing refers. Message rows are
+//! Retention: raw bodies and the clients of opens and clicks expire first, then events if configured, and finally requests to which nothing refers. Message rows are
 //! retained.
 //!
 //! The events of a message expire together, when the newest one is old enough, because a row cannot be rebuilt from a part of them. A
@@ -14,7 +14,7 @@ use diesel::{
 };
 use serde::Serialize;
 
-use super::batch_size::AdaptiveBatch;
+use super::{batch_size::AdaptiveBatch, clients};
 use crate::{
     store::{
         Store, StoreError,
@@ -107,9 +107,23 @@ impl Store {
             }
         }
         if !is_dry_run {
+            if retention.bodies.is_some() {
+                self.expire_clients(cutoffs).await?;
+            }
             self.prune_audit_log(now).await?;
         }
         Ok(pruned)
+    }
+}
+
+impl Store {
+    async fn expire_clients(&self, cutoffs: Cutoffs) -> Result<(), StoreError> {
+        let (mut has_more, mut size) = (true, AdaptiveBatch::new());
+        while has_more {
+            let expire = move |c: &mut Connection, rows| c.transaction(|c| clients::expire(c, cutoffs.bodies, rows));
+            has_more = self.run_batch(&mut size, expire).await?;
+        }
+        Ok(())
     }
 }
 

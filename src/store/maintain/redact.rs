@@ -7,6 +7,7 @@ use diesel::{
 use serde_json::Value;
 
 use super::{
+    clients,
     data_subject::DataSubject,
     erase::{ScanResult, Table},
 };
@@ -80,16 +81,17 @@ fn redact_json(json: &str, person: &DataSubject) -> String {
     value.and_then(|value| person.remove_from(value)).map_or_else(|| "{}".to_owned(), |value| value.to_string())
 }
 
-/// The redacted detail of an event without the subject of an e-mail that they sent or received.
-fn without_subject(redacted: String, detail: &str) -> String {
-    if redacted == detail || !redacted.contains("\"subject\"") {
-        return redacted;
-    }
-    let mut value: Value = serde_json::from_str(&redacted).unwrap_or_default();
-    if let Some(email) = value.get_mut("email").and_then(Value::as_object_mut) {
+/// The redacted detail of an event without what else is theirs: the subject of an e-mail, the client of an open or a click, and the report
+/// about a recipient whose address was removed.
+fn without_content(mut detail: Value) -> String {
+    clients::remove_client(&mut detail);
+    if let Some(email) = detail.get_mut("email").and_then(Value::as_object_mut) {
         email.remove("subject");
     }
-    value.to_string()
+    if let Some(reports) = detail.get_mut("recipients").and_then(Value::as_array_mut) {
+        reports.retain(|report| report.get("address").is_some());
+    }
+    detail.to_string()
 }
 
 trait Redact: Sized {
@@ -126,7 +128,8 @@ redact! { MessageRow by id: |row, person| {
 } }
 redact! { EventRow by id: |row, person| {
     let recipient_key = if person.occurs_in(&row.recipient_key) { ERASED.to_owned() } else { row.recipient_key.clone() };
-    let detail = without_subject(redact_json(&row.detail, person), &row.detail);
+    let redacted = redact_json(&row.detail, person);
+    let detail = if redacted == row.detail { redacted } else { without_content(serde_json::from_str(&redacted).unwrap_or_default()) };
     Some(Self { recipient_key, detail, ..row.with_redacted_texts(person) })
 } }
 redact! { RequestRow by id: |row, person| {
@@ -184,7 +187,7 @@ fn redact_detail(detail: &str, person: &DataSubject) -> String {
         fields.remove("more");
         fields.remove("error_diagnostic");
     }
-    redacted.to_string()
+    without_content(redacted)
 }
 
 /// Expands a macro for the table.

@@ -109,7 +109,9 @@ struct AddressLists<'e>(BTreeMap<&'e str, Vec<(String, String)>>);
 
 impl<'e> AddressLists<'e> {
     fn get(&mut self, list: &'e str) -> &[(String, String)] {
-        self.0.entry(list).or_insert_with(|| list.split(", ").map(|address| (key(address), address.to_owned())).collect())
+        self.0.entry(list).or_insert_with(|| {
+            address::segments(list).map(str::trim).filter(|one| !one.is_empty()).map(|one| (key(one), one.to_owned())).collect()
+        })
     }
 }
 

@@ -27,19 +27,22 @@ pub enum Action {
     Click,
 }
 
+/// The address of a client; an IPv4 address in the form of IPv6 is read as such.
+pub fn client_address(text: &str) -> Option<IpAddr> {
+    text.trim().parse().ok().map(|address: IpAddr| address.to_canonical())
+}
+
 /// The machine that opened or clicked, if the table has it. A network is the stronger sign: a user agent is what the client says.
 pub fn recognize(action: Action, user_agent: Option<&str>, address: Option<IpAddr>) -> Option<Automation> {
-    let by_address = || {
-        let address = address?.to_canonical();
-        MACHINES.networks.iter().find(|network| network.matches(action, address))
-    };
+    let in_network = |address| MACHINES.networks.iter().find(|network| network.matches(action, address));
     let by_agent = || {
         let user_agent = user_agent?.trim();
         let lower = user_agent.to_ascii_lowercase();
         MACHINES.agents.iter().find(|agent| agent.matches(action, user_agent, &lower))
     };
     let automation = |by: &str, kind, detected_by| Automation { by: by.to_owned(), detected_by, kind };
-    by_address()
+    address
+        .and_then(in_network)
         .map(|network| automation(&network.by, network.kind, Detection::IpAddress))
         .or_else(|| by_agent().map(|agent| automation(&agent.by, agent.kind, Detection::UserAgent)))
 }
@@ -79,7 +82,7 @@ struct Agent {
     /// Parts of it, in lower case.
     #[serde(default)]
     contains: Vec<String>,
-    /// Where it was read, for the reader of the table.
+    /// The place where it was read, for the reader of the table.
     #[serde(rename = "source")]
     _source: String,
 }

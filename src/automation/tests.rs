@@ -12,7 +12,7 @@ const GMAIL_PREFETCH: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWeb
 const YAHOO: &str = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html";
 
 fn by(action: Action, user_agent: &str, address: &str) -> Option<String> {
-    recognize(action, Some(user_agent), address.parse().ok())
+    recognize(action, Some(user_agent), client_address(address))
         .map(|machine| format!("{} {}", machine.by, machine.detected_by.as_ref()))
 }
 

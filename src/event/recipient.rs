@@ -7,7 +7,7 @@ use crate::status::{ErrorCategory, Permanence};
 /// The most recipients of one event whose reports are stored. Providers accept at most 50 recipients of an e-mail.
 pub const MAX_RECIPIENT_REPORTS: usize = 100;
 
-/// What an event for several recipients reports about one of them. Whatever it does not say is as in the event.
+/// The part of an event for several recipients that is about one of them. All that it does not say is as in the event.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecipientReport {

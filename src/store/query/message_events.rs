@@ -1,4 +1,5 @@
-//! What the events of a message say beyond its row: the status of each recipient, and which opens and clicks were a machine's.
+//! The facts in the events of a message that its row does not have: the status of each recipient, and the machines among those who
+//! opened and clicked.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -127,7 +128,7 @@ pub(crate) fn mark_hasty_clicks(events: &mut [&mut StoredEvent]) {
         let own = recipient_keys(event);
         let concerns_same = |keys: &[String]| keys.is_empty() || own.is_empty() || keys.iter().any(|key| own.contains(key));
         let hasty = |(delivered_at, keys): &(i64, Vec<String>)| {
-            automation::after_delivery(clicked_at.micros() - delivered_at).filter(|_| concerns_same(keys))
+            automation::after_delivery(clicked_at.micros().saturating_sub(*delivered_at)).filter(|_| concerns_same(keys))
         };
         if let Some(automation) = deliveries.iter().find_map(hasty) {
             event.engagement.get_or_insert_with(Engagement::default).automation = Some(automation);

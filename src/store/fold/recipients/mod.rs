@@ -52,7 +52,7 @@ pub struct Recipient {
     /// The normalized address.
     pub address: String,
     pub status: String,
-    /// What the status is a report about: this recipient, or the message with all of its recipients.
+    /// The subject of the report with that status: this recipient, or the message with all of its recipients.
     pub reported_for: ReportScope,
     /// The provider's own word for the status.
     pub provider_status: Option<String>,
@@ -128,7 +128,7 @@ fn reports(detail: &Value) -> Vec<RecipientReport> {
     reports
 }
 
-/// What the events counted so far say about one recipient.
+/// The reports about one recipient in the events counted so far.
 #[derive(Default)]
 struct State {
     address: String,

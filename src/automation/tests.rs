@@ -88,11 +88,15 @@ fn parts_are_in_lower_case_and_ranges_are_networks() {
 
 #[test]
 fn only_hasty_clicks_are_too_soon() {
-    let seconds = |seconds: f64| (seconds * 1e6) as i64;
-    for (elapsed, creation, delivery) in
-        [(-2.0, false, false), (-0.5, false, true), (0.0, true, true), (1.0, true, true), (4.0, true, false), (6.0, false, false)]
-    {
-        assert_eq!(after_creation(seconds(elapsed)).is_some(), creation, "{elapsed} s after the creation");
-        assert_eq!(after_delivery(seconds(elapsed)).is_some(), delivery, "{elapsed} s after the delivery");
+    for (millis, creation, delivery) in [
+        (-2_000, false, false),
+        (-500, false, true),
+        (0, true, true),
+        (1_000, true, true),
+        (4_000, true, false),
+        (6_000, false, false),
+    ] {
+        assert_eq!(after_creation(millis * 1_000).is_some(), creation, "{millis} ms after the creation");
+        assert_eq!(after_delivery(millis * 1_000).is_some(), delivery, "{millis} ms after the delivery");
     }
 }

@@ -83,7 +83,9 @@ pub(crate) fn recipients(events: &[RecipientEvent<'_>], addresses: Option<&str>)
         let listed =
             event.detail.get("recipient").and_then(Value::as_str).map(|text| lists.get(text).to_vec()).unwrap_or_default();
         let reports = reports(event.detail);
-        listed.iter().for_each(|(key, address)| found.entry(key.clone()).or_default().name(address));
+        for (key, address) in &listed {
+            found.entry(key.clone()).or_default().name(address);
+        }
         for report in &reports {
             let state = found.entry(key(&report.address)).or_default();
             state.name(&report.address);
@@ -98,7 +100,9 @@ pub(crate) fn recipients(events: &[RecipientEvent<'_>], addresses: Option<&str>)
     }
     let is_only = found.len() == 1;
     for state in found.values_mut() {
-        unaddressed.iter().for_each(|event| state.count(event, None, is_only));
+        for event in &unaddressed {
+            state.count(event, None, is_only);
+        }
     }
     found.into_values().take(MAX_RECIPIENTS).map(State::recipient).collect()
 }

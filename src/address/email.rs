@@ -49,8 +49,11 @@ fn plain_parts(text: &str) -> Option<(&str, &str)> {
 
 /// The keys of the addresses in a text.
 pub(super) fn keys(text: &str) -> Vec<String> {
-    let key = |Mailbox { local, domain }: Mailbox<'_>| format!("{}@{}", fold(&local), ascii_form(domain));
-    list::mailboxes(text).into_iter().map(key).collect()
+    let key = |Mailbox { local, domain }: Mailbox<'_>| {
+        let domain = ascii_form(domain);
+        list::is_domain(&domain).then(|| format!("{}@{domain}", fold(&local)))
+    };
+    list::mailboxes(text).into_iter().filter_map(key).collect()
 }
 
 /// The domain in lower case and in its ASCII form; one that has none is only folded.

@@ -4,9 +4,14 @@ use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The text without invisible characters, with ASCII in place of full-width forms, and with plain blanks.
+/// The composed text (NFC) without invisible characters, with ASCII in place of full-width forms, and with plain blanks.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.chars().filter_map(plain_char).collect()) }
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(composed(text.chars().filter_map(plain_char).collect())) }
+}
+
+fn composed(text: String) -> String {
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
+    if nfc.is_normalized(&text) { text } else { nfc.normalize(&text).into_owned() }
 }
 
 /// Text that was pasted often contains marks of its direction, or a blank that does not break.
@@ -44,6 +49,5 @@ pub fn fold(text: &str) -> String {
             c => folded.extend(c.to_lowercase()),
         }
     }
-    let nfc = ComposingNormalizerBorrowed::new_nfc();
-    if nfc.is_normalized(&folded) { folded } else { nfc.normalize(&folded).into_owned() }
+    composed(folded)
 }

@@ -111,7 +111,8 @@ fn mailbox(text: &str) -> Option<Mailbox<'_>> {
     is_domain(domain).then_some(Mailbox { local: email::unquoted(local)?, domain })
 }
 
-fn is_domain(domain: &str) -> bool {
+/// Returns true for what can be a domain, or an address literal such as `[192.0.2.1]`.
+pub(super) fn is_domain(domain: &str) -> bool {
     if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return !literal.is_empty() && literal.bytes().all(|byte| byte.is_ascii_graphic());
     }

@@ -34,7 +34,10 @@ pub fn lookup_keys(text: &str) -> Vec<String> {
     if let Some(key) = number::key(text) {
         return Some(key).filter(is_short).into_iter().collect();
     }
-    let unprefixed = prefix::split_channel(text).1.trim();
+    let mut unprefixed = text;
+    while let (Some(_), rest) = prefix::split_channel(unprefixed) {
+        unprefixed = rest.trim();
+    }
     if !unprefixed.contains('@') {
         let key = (!list::is_empty(unprefixed)).then(|| unprefixed.to_owned());
         return key.filter(is_short).into_iter().collect();

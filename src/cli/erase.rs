@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The person's phone number with country code, or e-mail address.
+    /// The person's phone number with country code, e-mail address, or id at WhatsApp or Messenger.
     #[arg(long, value_name = "NUMBER OR ADDRESS")]
     recipient: String,
     /// Only count the rows with data of the person.
@@ -23,7 +23,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     // The value is not repeated in the message, because it is the data to erase.
-    let invalid = "--recipient: expected a phone number with its country code, or an e-mail address";
+    let invalid =
+        "--recipient: expected a phone number with its country code, an e-mail address, or an id at WhatsApp or Messenger";
     let subject = DataSubject::parse(&arguments.recipient).ok_or_else(|| CommandError::Usage(invalid.to_owned()))?;
     let config = load_config(env)?;
     let counter = progress::counter();

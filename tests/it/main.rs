@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
+mod address_notations;
 mod addresses;
 mod api;
 mod audit;

@@ -1,4 +1,4 @@
-//! A data subject, identified by a phone number or an e-mail address, whose occurrences are found in all common spellings.
+//! A data subject, identified by a phone number, an e-mail address or an id in a messaging service, whose occurrences are found in all common spellings.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 
 /// Maximum number of layers of escapes: a form with JSON that has JSON in a string is three.
-const MAX_LAYERS: usize = 5;
+const MAX_LAYERS: usize = 6;
 
 /// The person whose data is to be erased.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,10 +22,13 @@ pub enum DataSubject {
     Number(String),
     /// An e-mail address: its lookup key, followed by other notations of it.
     Address(Vec<String>),
+    /// An id in a messaging service, as it came: people without a number have one.
+    Id(String),
 }
 
 impl DataSubject {
-    /// Parses a phone number with its country code, or an e-mail address. Anything that could mean two people is rejected.
+    /// Parses a phone number with its country code, an e-mail address, or an id in a messaging service. Anything that could mean two
+    /// people is rejected.
     pub fn parse(text: &str) -> Option<Self> {
         let is_address = text.contains(['@', '\u{ff20}']);
         // Words beside an address have no meaning unless they are its name.
@@ -38,13 +41,18 @@ impl DataSubject {
         }
         let digits = key.trim_start_matches('+');
         let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len());
-        is_number.then(|| Self::Number(digits.to_owned()))
+        if is_number {
+            return Some(Self::Number(digits.to_owned()));
+        }
+        // Without a prefix only WhatsApp's ids are recognized: a country and a dot. Anything else may be the id of a message.
+        let is_whatsapp = matches!(key.as_bytes(), [b'A'..=b'Z', b'A'..=b'Z', b'.', ..]);
+        ((is_whatsapp || address::channel(text).is_some()) && is_id(&key)).then_some(Self::Id(key))
     }
 
     /// Three bytes of a hash: enough to recognize a known person's erasure, and shared by hundreds of others.
     pub(crate) fn short_hash(&self) -> String {
         let text = match self {
-            Self::Number(digits) => digits.as_str(),
+            Self::Number(text) | Self::Id(text) => text.as_str(),
             Self::Address(notations) => notations.first().map_or("", String::as_str),
         };
         Sha256::digest(text).iter().take(3).fold("sha256:".to_owned(), |hash, byte| format!("{hash}{byte:02x}"))
@@ -66,7 +74,10 @@ impl DataSubject {
     }
 
     pub fn occurs_in_bytes(&self, bytes: &[u8]) -> bool {
-        self.occurs_in(&String::from_utf8_lossy(bytes))
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.occurs_in(text),
+            Err(_) => self.occurs_in(&String::from_utf8_lossy(bytes)) || self.occurs_in(&escapes::latin1(bytes)),
+        }
     }
 
     /// A list of addresses without theirs; `None` if no other is left.
@@ -94,6 +105,7 @@ impl DataSubject {
 
     fn occurs_literally_in(&self, text: &str) -> bool {
         match self {
+            Self::Id(id) => contains_id(text, id),
             Self::Number(digits) => contains_number_in_any_notation(&address::plain_digits(text), digits),
             Self::Address(notations) => {
                 let folded = address::fold(text);
@@ -101,6 +113,21 @@ impl DataSubject {
             }
         }
     }
+}
+
+/// Returns true for an id such as `US.13491208655302741918`. A name has fewer digits, and is in the data of others.
+fn is_id(text: &str) -> bool {
+    const MIN_ID_DIGITS: usize = 8;
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    text.bytes().filter(u8::is_ascii_digit).count() >= MIN_ID_DIGITS && text.bytes().all(is_allowed)
+}
+
+/// Returns true if a text contains the id, not as part of a longer one.
+fn contains_id(text: &str, id: &str) -> bool {
+    text.match_indices(id).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + id.len()..).unwrap_or_default());
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    })
 }
 
 /// An address with its domain in ASCII and in Unicode, and each with needless quotes.
@@ -244,8 +271,35 @@ mod tests {
     }
 
     #[test]
+    fn id_is_found_and_no_longer_one() {
+        let ada = person("whatsapp:US.13491208655302741918");
+        for text in
+            ["US.13491208655302741918", "From=whatsapp%3AUS.13491208655302741918&x", "{\"user_id\":\"US.13491208655302741918\"}"]
+        {
+            assert!(ada.occurs_in(text), "{text}");
+        }
+        for text in ["US.134912086553027419180", "AUS.13491208655302741918", "13491208655302741918"] {
+            assert!(!ada.occurs_in(text), "{text}");
+        }
+        assert!(person("messenger:1234567890123456").occurs_in("{\"id\":1234567890123456}"));
+    }
+
+    #[test]
     fn other_texts_are_rejected() {
-        for text in ["", "12345", "ACME", "@", "a@", "@b", "1234567890123456", "a b@c d"] {
+        for text in [
+            "",
+            "12345",
+            "ACME",
+            "@",
+            "a@",
+            "@b",
+            "1234567890123456",
+            "a b@c d",
+            "a@b, c@d",
+            "delivered",
+            "SM0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "rcs:acme_agent",
+        ] {
             assert!(DataSubject::parse(text).is_none(), "{text}");
         }
     }

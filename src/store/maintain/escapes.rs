@@ -1,5 +1,7 @@
 //! Decoding of what a person's data may be escaped with in a stored text: JSON in a form in JSON, in any combination.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 /// Characters that no encoded value contains, so that they separate values. `+` and `%` are part of one.
@@ -7,11 +9,13 @@ const SEPARATORS: &[char] = &['&', '=', '?', '"', '\'', ',', ';', '<', '>', '{',
 
 /// The text with one layer of escapes decoded; `None` if it has none.
 pub(super) fn decode(text: &str) -> Option<String> {
-    let decoded = match (text.contains('%'), text.contains('\\')) {
-        (false, false) => return None,
-        (true, false) => percent_decode(text),
-        (false, true) => json_unescape(text),
-        (true, true) => json_unescape(&percent_decode(text)),
+    // Percent encoding leaves no backslash, so where there is one, JSON is the outer layer.
+    let decoded = if text.contains('\\') {
+        json_unescape(text)
+    } else if text.contains('%') {
+        percent_decode(text)
+    } else {
+        return None;
     };
     (decoded != text).then_some(decoded)
 }
@@ -23,9 +27,18 @@ fn percent_decode(text: &str) -> String {
         let is_encoded_address = part.as_bytes().windows(3).any(|bytes| bytes == b"%40");
         let blank = if is_encoded_address { part.replace('+', " ") } else { String::new() };
         let part = if is_encoded_address { &blank } else { part };
-        out.push_str(&percent_decode_str(part).decode_utf8_lossy());
+        let bytes: Cow<'_, [u8]> = percent_decode_str(part).into();
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => out.push_str(text),
+            Err(_) => out.push_str(&latin1(&bytes)),
+        }
     }
     out
+}
+
+/// The text that bytes are which are not UTF-8: old senders encode in ISO 8859-1.
+pub(super) fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// Decodes the escapes of JSON strings (RFC 8259, 7). Half of a surrogate pair becomes U+FFFD.
@@ -82,6 +95,7 @@ mod tests {
             ("To=Ada+%3Cada%40x.example%3e&n=1", "To=Ada <ada@x.example>&n=1"),
             ("x+ada@x.example&y=%41", "x+ada@x.example&y=A"),
             ("ren%C3%A9e%40x", "renée@x"),
+            ("ren%e9e%40x", "renée@x"),
             ("%7B%22to%22%3A%22ren%5Cu00e9e%22%7D", r#"{"to":"ren\u00e9e"}"#),
         ] {
             assert_eq!(decode(text).as_deref(), Some(expected), "{text}");

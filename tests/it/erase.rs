@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Recipients, senders and callers in the recorded callbacks of each provider.
-const PEOPLE: [&str; 11] = [
+const PEOPLE: [&str; 13] = [
     "+15558675310",
     "Ada <ada@dest.example>",
     "b@dest.example",
@@ -24,6 +24,8 @@ const PEOPLE: [&str; 11] = [
     "00447700900000",
     "carol@other.example",
     "archive@acme.example",
+    "renée@dest.example",
+    "\"a b\"@dest.example",
 ];
 
 /// Words of the subject of an e-mail from one of them.

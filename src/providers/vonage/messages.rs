@@ -81,7 +81,7 @@ fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Fac
             None => pointer("/id"),
         }
     };
-    // A WhatsApp user who hides the number has an id in its place.
+    // A WhatsApp user who hides the number has an id in its place (Vonage docs "Handling WhatsApp usernames and BSUIDs", read 2026-11-28).
     let user = |role: &str| {
         let member = |name: &str| scalar(payload, &format!("/whatsapp/{role}/{name}"));
         member("wa_id").and_then(|number| address::international(&number)).or_else(|| member("user_id"))

@@ -83,6 +83,8 @@ pub struct Gateway {
     pub client_ip_header: ClientIpHeader,
     ops_token: Secret,
     ops_read_token: Option<Secret>,
+    /// The path prefix under which a proxy shows the ops listener; empty, or without a slash at its end.
+    pub ops_base_path: String,
     is_stopping: AtomicBool,
     /// The link that logs in to the pages once, if one was made.
     pub login_link: LoginLink,
@@ -127,6 +129,7 @@ impl Gateway {
             client_ip_header: config.client_ip_header,
             ops_token,
             ops_read_token: config.ops_read_token,
+            ops_base_path: config.ops_base_path,
             is_stopping: AtomicBool::new(false),
             login_link: LoginLink::default(),
             activity: Mutex::new(None),

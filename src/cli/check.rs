@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{CommandError, print, print_json, table, with_store};
 use crate::{
     build_info::{BUILD, BuildInfo},
-    config::{Config, Env, Finding, Inspected},
+    config::{Config, Env, Finding, Inspected, SecretFile},
     files, providers,
     public_url::PublicUrl,
     store::{self, RequestFilter, RequestState},
@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print `{valid, errors, warnings, urls, findings}` as JSON.
+    /// Print `{valid, errors, warnings, urls, findings, secret_files}` as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -32,6 +32,7 @@ struct Report {
     warnings: Vec<Finding>,
     urls: Vec<EndpointUrl>,
     findings: Vec<Diagnosis>,
+    secret_files: Vec<SecretFile>,
 }
 
 /// A finding about recently rejected callbacks of an endpoint.
@@ -61,11 +62,11 @@ pub(super) struct EndpointUrl {
 }
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
-    let Inspected { config, problems: mut errors, mut warnings } = Config::inspect(env);
+    let Inspected { config, problems: mut errors, mut warnings, secret_files } = Config::inspect(env);
     crate::telemetry::start(config.log);
     let mut result = if errors.is_empty() { Ok(()) } else { Err(CommandError::Invalid) };
     // An invalid URL is replaced by the default, which is not the operator's database.
-    if !errors.iter().any(|error| error.variable == "DATABASE_URL")
+    if !errors.iter().any(|error| error.variable.starts_with("DATABASE_URL"))
         && let Err(error) = store::probe(&config.database)
     {
         errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
@@ -77,7 +78,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     warnings.extend(open_files(&config));
     // A database that cannot be read was reported above, or is empty.
     let findings = if errors.is_empty() { findings(&config).unwrap_or_default() } else { Vec::new() };
-    let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings };
+    let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings, secret_files };
     if arguments.json {
         print_json(&report)?;
     } else {
@@ -159,6 +160,9 @@ fn show(report: &Report) {
             (true, Some(unsigned)) => format!("unsigned by default: {unsigned}"),
         };
         print(format_args!("{}/{}: {verification}", url.provider, url.account));
+    }
+    for SecretFile { variable, path } in report.secret_files.iter().filter(|_| report.valid) {
+        print(format_args!("{variable}: read from {path}"));
     }
     for (kind, findings) in [("warning", &report.warnings), ("error", &report.errors)] {
         for finding in findings {

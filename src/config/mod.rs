@@ -6,6 +6,7 @@ mod connections;
 mod endpoints;
 mod opt_out;
 mod reader;
+mod secret_files;
 pub mod variables;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -13,10 +14,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use connections::{BodyLimits, ConnectionLimits, Connections};
 use ipnet::IpNet;
 use reader::Reader;
+pub use secret_files::SecretFile;
 
 use crate::{
     build_info::BUILD,
-    endpoint::EndpointConfig,
+    endpoint::{EndpointConfig, UnknownMessage},
     env::{
         Findings,
         values::{NETWORKS_EXPECTED, network},
@@ -24,6 +26,7 @@ use crate::{
     event::OptOutWords,
     forwarded::ClientIpHeader,
     guesses::GUESSES_PER_MINUTE,
+    provider::Spec,
     public_url::PublicUrl,
     secret::Secret,
     signature::unverified::Permission,
@@ -52,6 +55,8 @@ pub struct Config {
     pub ops_token: Option<Secret>,
     /// A second token that grants reading only.
     pub ops_read_token: Option<Secret>,
+    /// The path prefix under which a proxy shows the ops listener; empty, or without a slash at its end.
+    pub ops_base_path: String,
     /// Public addresses for endpoints without their own; empty = the public listener's.
     pub public_urls: Vec<PublicUrl>,
     /// Maximum wait of a response for its commit.
@@ -97,6 +102,8 @@ pub struct Inspected {
     pub config: Config,
     pub problems: Vec<Finding>,
     pub warnings: Vec<Finding>,
+    /// The secrets that are in files.
+    pub secret_files: Vec<SecretFile>,
 }
 
 /// The problems of a configuration.
@@ -107,15 +114,20 @@ pub struct Problems(pub Vec<Finding>);
 impl Config {
     /// Reads the environment and returns all findings.
     pub fn inspect(env: &Env) -> Inspected {
-        let mut reader = Reader::new(env);
+        let mut findings = Findings::default();
+        let (env, secret_files) = secret_files::read(env, &mut findings);
+        let mut reader = Reader { env: &env, findings };
         let config = Self::read(&mut reader);
-        let Findings { problems, warnings } = reader.findings;
-        Inspected { config, problems, warnings }
+        let Findings { mut problems, mut warnings } = reader.findings;
+        for finding in problems.iter_mut().chain(&mut warnings) {
+            secret_files.iter().for_each(|file| file.rename(finding));
+        }
+        Inspected { config, problems, warnings, secret_files }
     }
 
     /// Reads the environment; fails with all problems.
     pub fn load(env: &Env) -> Result<Loaded, Problems> {
-        let Inspected { config, problems, warnings } = Self::inspect(env);
+        let Inspected { config, problems, warnings, .. } = Self::inspect(env);
         if problems.is_empty() { Ok(Loaded { config, warnings }) } else { Err(Problems(problems)) }
     }
 
@@ -151,6 +163,7 @@ impl Config {
             opt_out_words: Arc::new(opt_out::words(reader)),
         };
         let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
+        warn_of_not_found(reader, shared.unknown_message, &endpoints);
         let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
         if signed_urls.into_iter().any(|url| url.host().contains('_')) {
             reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio rejects (error 21609)");
@@ -167,6 +180,7 @@ impl Config {
             ops_listen,
             ops_token,
             ops_read_token,
+            ops_base_path: ops_base_path(reader),
             public_urls,
             timeout: timeout(reader),
             store: store_options(reader, &endpoints, shared.opt_out_words),
@@ -180,6 +194,19 @@ impl Config {
             endpoints,
             unknown_accounts,
         }
+    }
+}
+
+/// Providers take a 404 for a failure, though the event is stored.
+fn warn_of_not_found(reader: &mut Reader<'_>, response: UnknownMessage, endpoints: &[EndpointConfig]) {
+    if response != UnknownMessage::NotFound {
+        return;
+    }
+    let mut specs: Vec<&Spec> = endpoints.iter().map(|endpoint| endpoint.spec).filter(|spec| !spec.after_not_found.is_empty()).collect();
+    specs.dedup_by_key(|spec| spec.name);
+    for Spec { title, after_not_found, .. } in specs {
+        let sentence = format!("`not-found` makes callbacks of messages that are not registered failures: {title} {after_not_found}");
+        reader.warning(variables::UNKNOWN_MESSAGE_RESPONSE.name, &sentence);
     }
 }
 
@@ -268,6 +295,48 @@ fn trusted_proxies(reader: &mut Reader<'_>, listen: SocketAddr, endpoints: &[End
         );
     }
     networks.into_iter().flatten().collect()
+}
+
+/// The longest prefix of the ops listener.
+const MAX_BASE_PATH: usize = 128;
+
+/// The first segments of the ops listener's own paths, with which no prefix may begin: its requests are accepted without the prefix as well.
+const OPS_PATHS: [&str; 17] = [
+    "api",
+    "calls",
+    "docs",
+    "endpoints",
+    "icon.svg",
+    "inbound",
+    "livez",
+    "login",
+    "messages",
+    "metrics",
+    "openapi.json",
+    "page.css",
+    "readyz",
+    "requests",
+    "rooms",
+    "suppressions",
+    "webhooks",
+];
+
+fn ops_base_path(reader: &mut Reader<'_>) -> String {
+    let given = reader.env.get(variables::OPS_BASE_PATH.name).unwrap_or_default().trim_end_matches('/').to_owned();
+    let is_plain = |segment: &str| {
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !["", ".", ".."].contains(&segment) && segment.bytes().all(is_unreserved)
+    };
+    let mut segments = given.split('/').skip(1).peekable();
+    let is_own = segments.peek().is_some_and(|first| OPS_PATHS.contains(first));
+    let fits = given.is_empty() || (given.starts_with('/') && given.len() <= MAX_BASE_PATH && !is_own && segments.all(is_plain));
+    if !fits {
+        reader.problem(
+            variables::OPS_BASE_PATH.name,
+            "expected a path such as /waybill, of A-Z, a-z, 0-9, `-`, `.`, `_` and `~`, that does not begin like a path of the operations listener",
+        );
+    }
+    if fits { given } else { String::new() }
 }
 
 fn client_ip_header(reader: &mut Reader<'_>) -> ClientIpHeader {

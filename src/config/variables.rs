@@ -10,6 +10,13 @@ pub struct Variable {
     pub doc: &'static str,
 }
 
+impl Variable {
+    /// True for one that may be in a file.
+    pub fn is_secret(&self) -> bool {
+        ["DATABASE_URL", "OPS_TOKEN", "OPS_READ_TOKEN"].contains(&self.name)
+    }
+}
+
 macro_rules! variables {
     ($($name:ident = $default:literal, $doc:literal;)*) => {
         $(#[doc = $doc] pub static $name: Variable = Variable { name: stringify!($name), default: $default, doc: $doc };)*
@@ -25,11 +32,12 @@ variables! {
     OPS_LISTEN = "127.0.0.1:8081", "Address of the operations listener.";
     OPS_TOKEN = "", "Token of the operations listener. If unset (allowed on loopback only), one is generated into `waybill.ops-token` beside the database.";
     OPS_READ_TOKEN = "", "A second token of the operations listener, for read access only.";
+    OPS_BASE_PATH = "", "Path prefix under which a proxy shows the operations listener, such as `/waybill`. Links, forms and redirects have it; requests are accepted with and without it.";
     WEBHOOK_BASE_URL = "", "Public origin of the gateway, with the path prefix if a proxy strips one. A comma-separated list of at most 4 while a domain moves. If unset, `http://` and LISTEN.";
     VERIFY_WEBHOOK_SIGNATURES = "true", "Verify the signatures of callbacks. `false` is for development only: every provider is enabled without secrets, rows are marked `none`, LISTEN must be loopback, and the database must be SQLite.";
     WEBHOOK_ALLOW_TUNNEL = "false", "With `VERIFY_WEBHOOK_SIGNATURES=false`: accept callbacks that arrive through a proxy or tunnel.";
     WEBHOOK_TIMEOUT = "4", "Seconds that a response may wait for its commit. A value over 4 counts as 4.";
-    WEBHOOK_KEEP_ALIVE = "5", "Seconds for which the public listener keeps a connection open between two requests, from 1. Set it higher than your proxy's.";
+    WEBHOOK_KEEP_ALIVE = "5", "Seconds for which the public listener keeps a connection open between two requests, from 1. Set it higher than your proxy's idle time-out: docs/deploy.md has a table.";
     WRITERS = "2", "Number of connections that write to Postgres at the same time, 1 to 255. SQLite always uses one.";
     WEBHOOK_MAX_RETRIES = "3", "Number of retries of a transaction after a serialization failure.";
     MESSAGE_ID_MAPPING_STRATEGY = "database,embedded", "Strategies for matching a callback with the application's message, in order: `database`, `embedded`, `timestamp`. A comma-separated list.";

@@ -56,6 +56,15 @@ impl Env {
         self.variables.contains_key(name)
     }
 
+    pub(crate) fn set(&mut self, name: &str, value: String) {
+        drop(self.variables.insert(name.to_owned(), value));
+    }
+
+    /// Removes a variable, and returns its value without the blanks around it.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.variables.remove(name).map(|value| value.trim().to_owned())
+    }
+
     /// The file from which some were read, if all users of the machine can read it.
     pub(crate) fn public_file(&self) -> Option<&str> {
         self.public_file.as_deref()

@@ -3,6 +3,7 @@
 mod api;
 mod api_error;
 mod background;
+mod base_path;
 mod body;
 mod client_address;
 mod connection;

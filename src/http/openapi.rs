@@ -2,13 +2,17 @@
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web::Data};
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        Server,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 
 use super::{api, api_error::ErrorResponses, health, metrics};
+use crate::gateway::Gateway;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -83,6 +87,12 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(document);
 #[utoipa::path(get, path = "/openapi.json", tag = "about",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value), ErrorResponses),
     security(("bearer" = []), ("basic" = [])))]
-async fn described() -> HttpResponse {
-    HttpResponse::Ok().json(&*DOCUMENT)
+async fn described(gateway: Data<Gateway>) -> HttpResponse {
+    let base = &gateway.ops_base_path;
+    if base.is_empty() {
+        return HttpResponse::Ok().json(&*DOCUMENT);
+    }
+    let mut document = DOCUMENT.clone();
+    document.servers = Some(vec![Server::new(base)]);
+    HttpResponse::Ok().json(document)
 }

@@ -9,7 +9,7 @@ use actix_web::{
 };
 
 use super::{
-    api, api_error, connection,
+    api, api_error, base_path, connection,
     credentials::credentials,
     guess::{self, Denied},
     health, isolation, metrics, openapi, pages,
@@ -24,6 +24,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let all = web::scope("")
         .wrap(from_fn(isolation::require_own_site))
         .wrap(isolation::headers())
+        .wrap(from_fn(base_path::apply))
         .configure(health::configure)
         // Before `/api`, which accepts no password.
         .service(bearer_or_password("/api/events/stream").configure(api::configure_stream))

@@ -39,8 +39,17 @@ pub struct Setting {
 pub enum SettingKind {
     /// Verifies callbacks: a comma list of secrets or public keys. A provider is enabled if at least one is set.
     Proof,
+    /// A secret of programs that share the configuration, which the gateway ignores.
+    UnusedSecret,
     /// Any other setting, also one of programs that share the configuration, which the gateway ignores.
     Option,
+}
+
+impl SettingKind {
+    /// True for a setting that may be in a file.
+    pub fn is_secret(self) -> bool {
+        self != Self::Option
+    }
 }
 
 /// The static description of a provider.
@@ -62,6 +71,8 @@ pub struct Spec {
     pub url_suffix: &'static str,
     /// The callbacks that it does not sign by default, for `check`; empty if it signs all.
     pub unsigned: &'static str,
+    /// The effect of a 404 on the provider, for `check`: the rest of a sentence that begins with its title. Empty if it has none.
+    pub after_not_found: &'static str,
     /// The steps at the provider's console, one per entry.
     pub console: &'static [&'static str],
     /// Unsigned headers that are stored with a request (lower case). Never credentials.

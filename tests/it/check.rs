@@ -22,6 +22,24 @@ fn report(variables: &[(&str, &str)]) -> (Value, Option<i32>) {
     (serde_json::from_slice(&output.stdout).expect("JSON on standard output"), output.status.code())
 }
 
+#[test]
+fn check_shows_the_files_of_secrets() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (token, url) = (folder.path().join("token"), folder.path().join("url"));
+    std::fs::write(&token, format!("{TOKEN}\n")).expect("written");
+    std::fs::write(&url, format!("sqlite://{}\n", folder.path().join("waybill.db").display())).expect("written");
+    let (token, url) = (token.display().to_string(), url.display().to_string());
+    let variables = [("TWILIO_AUTH_TOKEN_FILE", token.as_str()), ("DATABASE_URL_FILE", &url)];
+    let (found, code) = report(&variables);
+    let files = json!([{ "variable": "DATABASE_URL_FILE", "path": url }, { "variable": "TWILIO_AUTH_TOKEN_FILE", "path": token }]);
+    assert_eq!((code, &found["secret_files"]), (Some(0), &files), "{found}");
+    let shown = String::from_utf8(check(&[], &variables).stdout).expect("UTF-8");
+    assert!(shown.contains(&format!("TWILIO_AUTH_TOKEN_FILE: read from {token}")) && !shown.contains(TOKEN), "{shown}");
+    let missing = format!("{url}-missing");
+    let (found, code) = report(&[("DATABASE_URL_FILE", &missing), ("TWILIO_AUTH_TOKEN_FILE", &missing)]);
+    assert_eq!((code, found["errors"].as_array().map(Vec::len)), (Some(78), Some(2)), "{found}");
+}
+
 crate::databases! {
     fn check_reports_each_rejection_cause_once(database) {
         let url = database.url();

@@ -55,11 +55,15 @@ fn common(spec: &Spec) -> Vec<(String, String, String)> {
 
 fn env_example() -> String {
     let mut text = String::from(
-        "# Every variable, with its default or an example. Copy this file to `.env`. The environment of the process takes precedence.\n",
+        "# Every variable, with its default or an example. Copy this file to `.env`. The environment of the process takes precedence.\n\
+         # A secret may be in a file instead: `<VARIABLE>_FILE` is its path.\n",
     );
     for variable in variables::ALL {
         let shown = if variable.default.is_empty() { String::new() } else { variable.default.to_owned() };
         writeln!(text, "\n# {}\n# {}={shown}", variable.doc, variable.name).expect("text");
+        if variable.is_secret() {
+            writeln!(text, "# {}_FILE=", variable.name).expect("text");
+        }
     }
     for spec in providers::ALL {
         let (title, prefix) = (spec.title, spec.prefix());
@@ -72,6 +76,9 @@ fn env_example() -> String {
         for setting in spec.settings {
             let list = if setting.kind == SettingKind::Proof { " During a rotation, a comma-separated list." } else { "" };
             writeln!(text, "# {}{list}\n# {prefix}_{}={}", setting.doc, setting.name, setting.example).expect("text");
+            if setting.kind.is_secret() {
+                writeln!(text, "# {prefix}_{}_FILE=", setting.name).expect("text");
+            }
         }
         for (name, default, doc) in common(spec) {
             writeln!(text, "# {doc}\n# {name}={default}").expect("text");

@@ -45,6 +45,12 @@ fn known() -> BTreeSet<String> {
         let settings = spec.settings.iter().map(|setting| setting.name).chain(common);
         names.extend(settings.map(|setting| format!("{}_{setting}", spec.prefix())));
     }
+    let secrets = variables::ALL.iter().filter(|variable| variable.is_secret()).map(|variable| variable.name.to_owned());
+    let of_providers = providers::ALL.iter().flat_map(|spec| {
+        let secrets = spec.settings.iter().filter(|setting| setting.kind.is_secret());
+        secrets.map(|setting| format!("{}_{}", spec.prefix(), setting.name))
+    });
+    names.extend(secrets.chain(of_providers).map(|name| format!("{name}_FILE")).collect::<Vec<_>>());
     names.extend(FOREIGN.map(str::to_owned));
     names
 }

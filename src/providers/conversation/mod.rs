@@ -51,6 +51,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[],
     url_suffix: "",
     unsigned: "all, unless request signing is on: for these, use the URL with the token",
+    after_not_found: "sends each three more times, and expects 2xx for every callback",
     console: &[
         "Set `callback_url` of the conversation's configuration to the URL.",
         "Enable request signing, and set `CONVERSATION_WEBHOOK_SECRET` to its secret. If the service offers no signing, set `CONVERSATION_URL_TOKEN` and use the URL that `waybill check` prints, which ends with the token.",

@@ -38,6 +38,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[],
     url_suffix: "",
     unsigned: "all, unless the webhook has a secret: for these, use the URL with the token",
+    after_not_found: "sends each three more times over 21 minutes",
     console: &[
         "Dashboard → Settings → API & Webhooks → + Add Webhook.",
         "Paste the URL and select all three events. If the dashboard shows no secret, set `MIFUMO_URL_TOKEN` and paste the URL that `waybill check` prints, which ends with the token.",

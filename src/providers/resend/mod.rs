@@ -48,7 +48,7 @@ pub(super) static SPEC: Spec = Spec {
             name: "API_KEY",
             doc: "Used by applications that send; Waybill ignores it.",
             example: "re_00000000",
-            kind: SettingKind::Option,
+            kind: SettingKind::UnusedSecret,
         },
         Setting {
             name: "FROM_EMAIL",
@@ -61,6 +61,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[],
     url_suffix: "",
     unsigned: "",
+    after_not_found: "sends each eight times over 28 hours, and disables an endpoint that fails for days, after which every callback is lost",
     console: &[
         "Dashboard → Webhooks → Add Webhook.",
         "Paste the URL into *Endpoint URL* and select every `email.*` event (other events are stored as well).",

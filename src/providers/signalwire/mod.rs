@@ -108,6 +108,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[SWML],
     url_suffix: "",
     unsigned: "status callbacks of calls and messages, as far as SignalWire documents it: add a secret, Basic credentials or a URL token",
+    after_not_found: "sends each up to two more times",
     console: &[
         "Copy the *Signing Key* from API Credentials to `SIGNALWIRE_SIGNING_KEY`. SignalWire signs requests for documents. For callbacks that it does not sign, also set `SIGNALWIRE_URL_TOKEN` and paste the URL that `waybill check` prints.",
         "Paste the URL into `status_callback` of messages, `status_url` of calls, *When a message comes in* (LaML/cXML webhook) of the number, and `event_webhooks` of video rooms. For video rooms, append `?event=room.started` and so on, because the payload does not name the event.",

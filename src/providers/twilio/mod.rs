@@ -79,6 +79,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[],
     url_suffix: "#rc=5&rp=all",
     unsigned: "",
+    after_not_found: "logs each as an error, sends it up to five more times with `#rc=5&rp=all`, and those of Event Streams for four hours",
     console: &[
         "Console → Phone Numbers → Manage → Active numbers, or Messaging → Services → your service → Integration.",
         "Paste the URL into *Status callback URL* (for a Messaging Service, *Delivery Status Callback*), or send it as `StatusCallback` with each message. For inbound messages, also paste it into *A message comes in*.",

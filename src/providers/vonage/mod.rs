@@ -80,6 +80,7 @@ pub(super) static SPEC: Spec = Spec {
     routes: &[],
     url_suffix: "",
     unsigned: "the SMS API, until Vonage's support enables signed webhooks: for these, use the URL with the token",
+    after_not_found: "",
     console: &[
         "Dashboard → API settings: paste the URL into *Inbound SMS webhooks* and *Delivery receipts (DLR) webhooks*. GET, POST and POST-JSON all work. For the Messages API, paste it into *Inbound URL* and *Status URL* of the application.",
         "From the same page, copy the *signature secret* to `VONAGE_SIGNATURE_SECRET` and the *signature method* to `VONAGE_SIGNATURE_METHOD`.",

@@ -31,7 +31,7 @@ use crate::{config::variables, http::openapi};
 struct Page {
     layout: Layout,
     reference: &'static Reference,
-    /// Origin of the URLs in the examples.
+    /// Origin of the URLs in the examples, with the prefix of the listener.
     origin: String,
 }
 
@@ -55,7 +55,8 @@ impl Reference {
 }
 
 pub(super) async fn show(context: Context, request: HttpRequest) -> Result<HttpResponse, ErrorPage> {
-    context.render(&Page { layout: context.layout(Section::Reference, "API"), reference: &REFERENCE, origin: origin(&request) })
+    let origin = format!("{}{}", origin(&request), context.gateway.ops_base_path);
+    context.render(&Page { layout: context.layout(Section::Reference, "API"), reference: &REFERENCE, origin })
 }
 
 /// The origin of this request, if it is safe in a shell command.

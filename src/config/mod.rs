@@ -2,6 +2,7 @@
 //!
 //! Loading opens no socket and writes nothing; it reads only the files that a provider's setting names.
 
+mod base_path;
 mod connections;
 mod endpoints;
 mod opt_out;
@@ -180,7 +181,7 @@ impl Config {
             ops_listen,
             ops_token,
             ops_read_token,
-            ops_base_path: ops_base_path(reader),
+            ops_base_path: base_path::read(reader),
             public_urls,
             timeout: timeout(reader),
             store: store_options(reader, &endpoints, shared.opt_out_words),
@@ -202,10 +203,12 @@ fn warn_of_not_found(reader: &mut Reader<'_>, response: UnknownMessage, endpoint
     if response != UnknownMessage::NotFound {
         return;
     }
-    let mut specs: Vec<&Spec> = endpoints.iter().map(|endpoint| endpoint.spec).filter(|spec| !spec.after_not_found.is_empty()).collect();
+    let mut specs: Vec<&Spec> =
+        endpoints.iter().map(|endpoint| endpoint.spec).filter(|spec| !spec.after_not_found.is_empty()).collect();
     specs.dedup_by_key(|spec| spec.name);
     for Spec { title, after_not_found, .. } in specs {
-        let sentence = format!("`not-found` makes callbacks of messages that are not registered failures: {title} {after_not_found}");
+        let sentence =
+            format!("`not-found` makes callbacks of messages that are not registered failures: {title} {after_not_found}");
         reader.warning(variables::UNKNOWN_MESSAGE_RESPONSE.name, &sentence);
     }
 }
@@ -295,48 +298,6 @@ fn trusted_proxies(reader: &mut Reader<'_>, listen: SocketAddr, endpoints: &[End
         );
     }
     networks.into_iter().flatten().collect()
-}
-
-/// The longest prefix of the ops listener.
-const MAX_BASE_PATH: usize = 128;
-
-/// The first segments of the ops listener's own paths, with which no prefix may begin: its requests are accepted without the prefix as well.
-const OPS_PATHS: [&str; 17] = [
-    "api",
-    "calls",
-    "docs",
-    "endpoints",
-    "icon.svg",
-    "inbound",
-    "livez",
-    "login",
-    "messages",
-    "metrics",
-    "openapi.json",
-    "page.css",
-    "readyz",
-    "requests",
-    "rooms",
-    "suppressions",
-    "webhooks",
-];
-
-fn ops_base_path(reader: &mut Reader<'_>) -> String {
-    let given = reader.env.get(variables::OPS_BASE_PATH.name).unwrap_or_default().trim_end_matches('/').to_owned();
-    let is_plain = |segment: &str| {
-        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        !["", ".", ".."].contains(&segment) && segment.bytes().all(is_unreserved)
-    };
-    let mut segments = given.split('/').skip(1).peekable();
-    let is_own = segments.peek().is_some_and(|first| OPS_PATHS.contains(first));
-    let fits = given.is_empty() || (given.starts_with('/') && given.len() <= MAX_BASE_PATH && !is_own && segments.all(is_plain));
-    if !fits {
-        reader.problem(
-            variables::OPS_BASE_PATH.name,
-            "expected a path such as /waybill, of A-Z, a-z, 0-9, `-`, `.`, `_` and `~`, that does not begin like a path of the operations listener",
-        );
-    }
-    if fits { given } else { String::new() }
 }
 
 fn client_ip_header(reader: &mut Reader<'_>) -> ClientIpHeader {

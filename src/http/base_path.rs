@@ -62,9 +62,12 @@ fn without_base(uri: &Uri, base: &str) -> Option<Uri> {
 }
 
 fn prefix_headers(headers: &mut HeaderMap, base: &str) {
-    for (name, from, to) in [(header::LOCATION, "/", format!("{base}/")), (header::SET_COOKIE, "Path=/;", format!("Path={base}/;"))] {
+    for (name, from, to) in
+        [(header::LOCATION, "/", format!("{base}/")), (header::SET_COOKIE, "Path=/;", format!("Path={base}/;"))]
+    {
         let value = headers.get(&name).and_then(|value| value.to_str().ok());
-        let prefixed = value.filter(|value| name != header::LOCATION || value.starts_with('/')).map(|value| value.replacen(from, &to, 1));
+        let prefixed =
+            value.filter(|value| name != header::LOCATION || value.starts_with('/')).map(|value| value.replacen(from, &to, 1));
         if let Some(prefixed) = prefixed.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, prefixed);
         }
@@ -72,9 +75,9 @@ fn prefix_headers(headers: &mut HeaderMap, base: &str) {
 }
 
 fn prefix_page(page: &str, base: &str) -> String {
-    ATTRIBUTES.iter().fold(page.to_owned(), |page, attribute| {
-        page.replace(attribute, &format!("{}{base}/", attribute.trim_end_matches('/')))
-    })
+    ATTRIBUTES
+        .iter()
+        .fold(page.to_owned(), |page, attribute| page.replace(attribute, &format!("{}{base}/", attribute.trim_end_matches('/'))))
 }
 
 #[cfg(test)]
@@ -101,8 +104,8 @@ mod tests {
 
     #[test]
     fn links_forms_and_nothing_else_get_the_prefix() {
-        let page = r#"<a href="/x"> <form class="c" action="/y"><button formaction="/z"><input value="/v"><a href="?c"><a href="#h"> &#34; href=&#34;/t"#;
-        let expected = r#"<a href="/b/x"> <form class="c" action="/b/y"><button formaction="/b/z"><input value="/v"><a href="?c"><a href="#h"> &#34; href=&#34;/t"#;
+        let page = r##"<a href="/x"> <form class="c" action="/y"><button formaction="/z"><input value="/v"><a href="?c"><a href="#h"> &#34; href=&#34;/t"##;
+        let expected = r##"<a href="/b/x"> <form class="c" action="/b/y"><button formaction="/b/z"><input value="/v"><a href="?c"><a href="#h"> &#34; href=&#34;/t"##;
         assert_eq!(prefix_page(page, "/b"), expected);
     }
 }

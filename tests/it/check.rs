@@ -31,7 +31,8 @@ fn check_shows_the_files_of_secrets() {
     let (token, url) = (token.display().to_string(), url.display().to_string());
     let variables = [("TWILIO_AUTH_TOKEN_FILE", token.as_str()), ("DATABASE_URL_FILE", &url)];
     let (found, code) = report(&variables);
-    let files = json!([{ "variable": "DATABASE_URL_FILE", "path": url }, { "variable": "TWILIO_AUTH_TOKEN_FILE", "path": token }]);
+    let files =
+        json!([{ "variable": "DATABASE_URL_FILE", "path": url }, { "variable": "TWILIO_AUTH_TOKEN_FILE", "path": token }]);
     assert_eq!((code, &found["secret_files"]), (Some(0), &files), "{found}");
     let shown = String::from_utf8(check(&[], &variables).stdout).expect("UTF-8");
     assert!(shown.contains(&format!("TWILIO_AUTH_TOKEN_FILE: read from {token}")) && !shown.contains(TOKEN), "{shown}");

@@ -402,10 +402,7 @@ fn printed_urls_have_their_hosts_in_canonical_form() {
     .expect("a configuration");
     let fallback = "http://unused".parse().expect("a URL");
     let urls: Vec<String> = loaded.config.endpoints.iter().flat_map(|endpoint| endpoint.urls_to_paste(&fallback)).collect();
-    assert_eq!(
-        urls,
-        ["https://hooks.example.com/In/webhooks/mifumo", "https://post.xn--bro-hoa.example:443/webhooks/resend"]
-    );
+    assert_eq!(urls, ["https://hooks.example.com/In/webhooks/mifumo", "https://post.xn--bro-hoa.example:443/webhooks/resend"]);
 }
 
 #[test]

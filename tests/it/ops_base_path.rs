@@ -120,11 +120,27 @@ fn api_metrics_and_probes_answer_with_and_without_the_prefix() {
 #[test]
 fn prefix_is_validated() {
     let load = |value: &str| Config::load(&[("OPS_BASE_PATH", value)].into_iter().collect::<Env>());
-    for (value, path) in [("", ""), ("/", ""), ("/waybill", "/waybill"), ("/waybill/", "/waybill"), ("/a/b-c.d_e~1", "/a/b-c.d_e~1")] {
+    for (value, path) in
+        [("", ""), ("/", ""), ("/waybill", "/waybill"), ("/waybill/", "/waybill"), ("/a/b-c.d_e~1", "/a/b-c.d_e~1")]
+    {
         assert_eq!(load(value).expect("a configuration").config.ops_base_path, path, "{value}");
     }
     let long = format!("/{}", "x".repeat(200));
-    for wrong in ["waybill", "//waybill", "/a//b", "/a/../b", "/.", "/a b", "/a?b", "/%61", "/\u{e9}", "https://h/waybill", "/api", "/messages/x", &long] {
+    for wrong in [
+        "waybill",
+        "//waybill",
+        "/a//b",
+        "/a/../b",
+        "/.",
+        "/a b",
+        "/a?b",
+        "/%61",
+        "/\u{e9}",
+        "https://h/waybill",
+        "/api",
+        "/messages/x",
+        &long,
+    ] {
         let problems = load(wrong).expect_err(wrong);
         assert_eq!(problems.0.iter().map(|one| one.variable.as_str()).collect::<Vec<_>>(), ["OPS_BASE_PATH"], "{wrong}");
     }
@@ -137,6 +153,6 @@ fn first_segment_of_every_route_is_reserved() {
     let segments: BTreeSet<&str> = routes.filter_map(|(_, path)| path.split('/').nth(1)).filter(|one| !one.is_empty()).collect();
     for segment in segments.into_iter().chain(["login"]) {
         let env: Env = [("OPS_BASE_PATH", format!("/{segment}/x"))].into_iter().collect();
-        assert!(Config::load(&env).is_err(), "{segment} is missing in config::OPS_PATHS");
+        assert!(Config::load(&env).is_err(), "{segment} is missing in src/config/base_path.rs");
     }
 }

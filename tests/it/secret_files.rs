@@ -41,7 +41,8 @@ fn every_secret_may_be_in_a_file() {
                 .map(|(name, value)| (format!("{name}_FILE"), file(folder.path(), name, format!("{value}\n"))))
                 .collect();
             let load = |variables: &[(String, String)]| {
-                let loaded = Config::load(&variables.iter().cloned().collect::<Env>()).unwrap_or_else(|problems| panic!("{problems}"));
+                let loaded =
+                    Config::load(&variables.iter().cloned().collect::<Env>()).unwrap_or_else(|problems| panic!("{problems}"));
                 let endpoint = loaded.config.endpoints.into_iter().next().expect("an endpoint").build();
                 let urls = endpoint.urls_to_paste(&"https://h".parse().expect("a URL"));
                 let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/json", "{}");
@@ -147,6 +148,7 @@ fn content_of_a_file_is_checked_like_a_value() {
     }
     let path = file(folder.path(), "sid", "AC00000000000000000000000000000000");
     let warnings = inspect(&[("TWILIO_AUTH_TOKEN", twilio::TOKEN), ("TWILIO_ACCOUNT_SID_FILE", &path)]).warnings;
-    let is_reported = |one: &waybill::config::Finding| one.variable == "TWILIO_ACCOUNT_SID_FILE" && one.sentence.contains("no effect");
+    let is_reported =
+        |one: &waybill::config::Finding| one.variable == "TWILIO_ACCOUNT_SID_FILE" && one.sentence.contains("no effect");
     assert!(warnings.iter().any(is_reported), "an account is no secret: {warnings:?}");
 }

@@ -121,7 +121,9 @@ impl Config {
         let config = Self::read(&mut reader);
         let Findings { mut problems, mut warnings } = reader.findings;
         for finding in problems.iter_mut().chain(&mut warnings) {
-            secret_files.iter().for_each(|file| file.rename(finding));
+            for file in &secret_files {
+                file.rename(finding);
+            }
         }
         Inspected { config, problems, warnings, secret_files }
     }
@@ -165,16 +167,7 @@ impl Config {
         };
         let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
         warn_of_not_found(reader, shared.unknown_message, &endpoints);
-        let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
-        if signed_urls.into_iter().any(|url| url.host().contains('_')) {
-            reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio rejects (error 21609)");
-        }
-        if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
-            let url = format!(
-                "unset, so the public address is http://{listen}; callbacks of providers that sign the URL verify only there"
-            );
-            reader.warning("WEBHOOK_BASE_URL", &url);
-        }
+        warn_of_signed_urls(reader, listen, &public_urls, &endpoints);
         Self {
             database,
             listen,
@@ -195,6 +188,20 @@ impl Config {
             endpoints,
             unknown_accounts,
         }
+    }
+}
+
+/// Callbacks verify only at the address that their provider signs.
+fn warn_of_signed_urls(reader: &mut Reader<'_>, listen: SocketAddr, public_urls: &[PublicUrl], endpoints: &[EndpointConfig]) {
+    let signed_urls = endpoints.iter().filter(|one| one.spec.signs_url()).flat_map(|one| one.public_urls.iter());
+    if signed_urls.into_iter().any(|url| url.host().contains('_')) {
+        reader.warning("WEBHOOK_BASE_URL", "has an underscore in its host name, which Twilio rejects (error 21609)");
+    }
+    if public_urls.is_empty() && endpoints.iter().any(|one| one.spec.signs_url() && one.public_urls.is_empty()) {
+        let url = format!(
+            "unset, so the public address is http://{listen}; callbacks of providers that sign the URL verify only there"
+        );
+        reader.warning("WEBHOOK_BASE_URL", &url);
     }
 }
 

@@ -25,8 +25,8 @@ const ADVICE: [(ErrorCategory, &str, &str); 19] = [
     ),
     (
         ErrorCategory::Unreachable,
-        "the device is off, out of coverage or busy",
-        "Retry later; if it fails for days, treat the number as invalid.",
+        "the device is off, out of coverage or busy, or the mail server does not answer",
+        "Retry later; if it fails for days, treat the recipient as invalid.",
     ),
     (
         ErrorCategory::OptedOut,
@@ -46,7 +46,7 @@ const ADVICE: [(ErrorCategory, &str, &str); 19] = [
     (
         ErrorCategory::SpamFiltered,
         "it was filtered as spam",
-        "Check the content, links, sending rate and sender registration; then ask the provider.",
+        "Check the content, links, sending rate, sender registration and, for e-mail, blocklists and the domain's reputation; then ask the provider.",
     ),
     (
         ErrorCategory::ContentRejected,
@@ -55,13 +55,13 @@ const ADVICE: [(ErrorCategory, &str, &str); 19] = [
     ),
     (
         ErrorCategory::SenderNotAllowed,
-        "the sender is not registered or not allowed for this destination",
-        "Register the sender (10DLC, toll-free verification, alphanumeric id), or use another one.",
+        "the sender is not registered, not verified, or not allowed for this destination",
+        "Register the sender (10DLC, toll-free verification, alphanumeric id, WhatsApp or RCS sender) or verify the domain (SPF, DKIM, DMARC), or use another one.",
     ),
     (
         ErrorCategory::Policy,
-        "it is against the rules of the channel",
-        "Look up the rule of the code: often a missing template, or a closed conversation window.",
+        "it is against the rules of the channel, the country or the receiving mail server",
+        "Look up the rule of the code or in the diagnostic: often a missing template, a closed conversation window or, for e-mail, a filter of the recipient's server. The recipient is valid.",
     ),
     (
         ErrorCategory::Unroutable,
@@ -75,7 +75,7 @@ const ADVICE: [(ErrorCategory, &str, &str); 19] = [
     ),
     (
         ErrorCategory::CarrierError,
-        "a fault at the carrier",
+        "a fault at the carrier or the receiving mail system",
         "Retry; if many messages of one carrier fail, check the provider's status page.",
     ),
     (
@@ -87,8 +87,8 @@ const ADVICE: [(ErrorCategory, &str, &str); 19] = [
     (ErrorCategory::Funds, "no credit", "Top up the account; for a prepaid recipient, retry later."),
     (
         ErrorCategory::Account,
-        "the account is suspended or misconfigured",
-        "Check the provider's console: nothing is sent until this is fixed.",
+        "the account is suspended, restricted or misconfigured",
+        "Check the provider's console and the request that sent it: a retry fails until this is fixed.",
     ),
     (ErrorCategory::MailboxFull, "the mailbox is full", "Retry in a few days."),
     (

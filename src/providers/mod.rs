@@ -3,6 +3,7 @@
 
 mod conversation;
 mod cxml;
+mod enhanced_status;
 pub mod error_codes;
 mod mifumo;
 mod resend;

@@ -60,7 +60,7 @@ crate::databases! {
         status(&gateway, "undelivered", "&ErrorCode=30003");
         let error = explain(&gateway).error.expect("an error");
         assert_eq!((error.code.as_deref(), error.category.as_str()), (Some("30003"), "unreachable"));
-        assert_eq!(error.next, "Retry later; if it fails for days, treat the number as invalid.");
+        assert_eq!(error.next, "Retry later; if it fails for days, treat the recipient as invalid.");
     }
 
     fn explanation_names_the_matching_strategy(database) {

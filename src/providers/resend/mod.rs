@@ -15,6 +15,7 @@
 
 mod engagement;
 mod payload;
+mod reason;
 mod recipients;
 mod signer;
 

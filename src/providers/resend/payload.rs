@@ -1,22 +1,17 @@
 //! The event of Resend's JSON.
 
-use std::sync::LazyLock;
-
 use serde_json::Value;
 
-use super::{engagement, recipients};
+use super::{engagement, reason, recipients};
 use crate::{
     address,
-    event::{DeliveryError, Effect, Event, EventType, ExternalId, Facts, InboundEmail, MAX_MEDIA, Media},
+    event::{Effect, Event, EventType, ExternalId, Facts, InboundEmail, MAX_MEDIA, Media},
     json::{self, text as word},
     provider::ParseError,
-    providers::error_codes::{ErrorTable, LazyTable},
     status::{Channel, Direction, Evidence, Status},
     text,
     time::Timestamp,
 };
-
-static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
 
 /// The event of a payload. Any JSON is accepted; one that is not about an e-mail is stored as it is.
 pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
@@ -30,7 +25,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, ParseError> {
     }
     event.provider_status = event.status.and_then(|_| text::present(kind));
     event.occurred_at = occurred_at(payload, event.event_type);
-    event.error = error(event.status, payload);
+    event.error = reason::error(event.status, payload);
     event.facts = facts(payload, &event);
     if let Effect::Inbound(inbound) = &mut event.effect {
         inbound.media = attachments(payload);
@@ -123,39 +118,6 @@ fn email(payload: &Value) -> InboundEmail {
     }
 }
 
-fn error(status: Option<Status>, payload: &Value) -> Option<DeliveryError> {
-    let mut error = match status? {
-        Status::Bounced => {
-            let kind = word(payload, "/data/bounce/type").unwrap_or_default();
-            let code = word(payload, "/data/bounce/subType").or_else(|| word(payload, "/data/bounce/type"));
-            let exact = format!("{kind}/{}", code.unwrap_or_default());
-            ERRORS.explain(code, &[&exact, kind], word(payload, "/data/bounce/message"))
-        }
-        Status::Failed => {
-            let reason = word(payload, "/data/failed/reason");
-            ERRORS.explain(reason, &[reason.unwrap_or_default(), "failed"], None)
-        }
-        Status::Rejected => {
-            let reason = word(payload, "/data/suppressed/reason").or_else(|| word(payload, "/data/suppressed/type"));
-            ERRORS.explain(reason, &["suppressed"], word(payload, "/data/suppressed/message"))
-        }
-        _ => return None,
-    };
-    error.diagnostic = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode"]
-        .into_iter()
-        .find_map(|pointer| diagnostic(json::at(payload, pointer)?));
-    Some(error)
-}
-
-/// The mail system's responses, one per recipient, or one text; older events have none.
-fn diagnostic(codes: &Value) -> Option<String> {
-    let listed: Vec<&str> = match codes {
-        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-        one => one.as_str().into_iter().collect(),
-    };
-    text::present(&listed.join("; "))
-}
-
 fn facts(payload: &Value, event: &Event) -> Facts {
     let inbound = match event.effect {
         Effect::None | Effect::Call(_) | Effect::Room(_) => return Facts::default(),
@@ -169,7 +131,7 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         direction: Some(if inbound { Direction::Inbound } else { Direction::Outbound }),
         embedded_id: embedded_id(payload),
         engagement: engagement::engagement(payload, event),
-        recipients: recipients::recipients(payload, |_| event.error.clone().unwrap_or_else(DeliveryError::unexplained)),
+        recipients: recipients::recipients(payload, |response| reason::error_for(event.status, payload, &[response])),
         ..Facts::default()
     }
 }

@@ -2,12 +2,14 @@
 
 use std::{fmt::Write, fs, path::Path};
 
+use strum::VariantArray;
 use waybill::{
     config::{Config, Env, variables},
     fixture::Fixture,
     provider::{SettingKind, Spec},
     providers,
     signature::{Outgoing, Scheme},
+    status::ErrorCategory,
     time::Timestamp,
 };
 
@@ -204,6 +206,16 @@ fn documents_match_registry() {
 }
 
 /// The values in `.env.example` are valid, and enable every provider.
+#[test]
+fn error_categories_are_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/providers.md");
+    let document = fs::read_to_string(path).expect("docs/providers.md");
+    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+    for category in ErrorCategory::VARIANTS {
+        assert!(rows.iter().any(|row| row.contains(&format!("`{}`", category.as_ref()))), "{category:?}");
+    }
+}
+
 #[test]
 fn env_example_starts_with_every_line_uncommented() {
     let lines: Vec<(String, String)> = env_example()

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     address,
@@ -29,7 +29,9 @@ pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
     let Some(status) = status(kind, word(payload, "/provider_status")) else {
         return Ok(vec![Event::informational(EventType::Unknown, kind)]);
     };
-    if !is_message(payload) {
+    // Other senders have events of the same names.
+    let marks = ["/message_id", "/recipient", "/recipients", "/sender_id", "/provider_status"];
+    if !marks.iter().any(|name| json::at(payload, name).is_some()) {
         return Ok(vec![Event::informational(EventType::Unknown, kind)]);
     }
     let id = scalar(payload, "/message_id").as_deref().and_then(ExternalId::new);
@@ -50,14 +52,6 @@ pub(super) fn parse(payload: &Value) -> Result<Vec<Event>, ParseError> {
         return Ok(vec![for_recipient(None)]);
     }
     Ok(recipients.into_iter().map(|recipient| for_recipient(Some(recipient))).collect())
-}
-
-/// Returns true for an event with a member that only a message has, or with nothing but its name: it lacks its id. Other senders have
-/// events of the same names.
-fn is_message(payload: &Value) -> bool {
-    const MARKS: [&str; 5] = ["message_id", "recipient", "recipients", "sender_id", "provider_status"];
-    let is_bare = |object: &Map<String, Value>| object.keys().all(|name| name == "event" || name == "timestamp");
-    MARKS.iter().any(|name| payload.get(name).is_some()) || payload.as_object().is_some_and(is_bare)
 }
 
 /// The status of an event. Of a failure the network's word is more exact (SMPP 3.4).
@@ -85,7 +79,7 @@ fn message_event(payload: &Value, kind: &str, status: Status) -> Event {
     }
     let code = scalar(payload, "/error_code");
     if code.is_some() || status.is_failure() {
-        let keys: Vec<&str> = code.as_deref().into_iter().collect();
+        let keys: Vec<&str> = code.as_deref().into_iter().chain(network).collect();
         event.error = Some(ERRORS.explain(code.as_deref(), &keys, word(payload, "/error_message")));
     }
     let times = ["/sent_at", "/delivered_at", "/failed_at", "/timestamp"];

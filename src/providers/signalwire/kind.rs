@@ -1,8 +1,7 @@
 //! The kind of a JSON document. All products may have one URL, and members such as `id`, `status`, `call_id` or `message` occur in
 //! most of them. A kind is recognized by two marks of its product, never by one name; anything else is unknown.
 //!
-//! Sources: the pages named in the modules of the kinds; SignalWire docs
-//! specs/signalwire-rest/webhooks/ai (read 2026-11-28), where `call_id` is the id of a conversation if it is a chat.
+//! Sources: the pages named in the modules of the kinds; SignalWire docs "AI: post prompt URL", "SWAIG", "Message logs" (read 2026-11-28).
 
 use serde_json::{Map, Value};
 

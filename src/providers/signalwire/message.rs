@@ -38,7 +38,6 @@ pub(super) fn parse_status(payload: &Value, signed_query: Option<&str>) -> Resul
 pub(super) fn parse_inbound(payload: &Value) -> Result<Event, ParseError> {
     let id = scalar(payload, "/message_id").or_else(|| scalar(payload, "/id")).as_deref().and_then(ExternalId::new);
     let media = media(payload);
-    let (body, captions) = (word(payload, "/body"), captions(payload));
     let is_mms = !media.is_empty() || word(payload, "/type") == Some("mms");
     let parts = scalar(payload, "/segments").or_else(|| scalar(payload, "/num_segments"));
     let mut event = Event::informational(EventType::MessageReceived, "message.received");
@@ -46,19 +45,12 @@ pub(super) fn parse_inbound(payload: &Value) -> Result<Event, ParseError> {
     event.occurred_at = json::instant(payload, "/timestamp");
     event.facts = facts(payload, Direction::Inbound, if is_mms { Channel::Mms } else { Channel::Sms });
     event.effect = Effect::Inbound(Box::new(Inbound {
-        text: text::present(&body.into_iter().chain(captions.iter().copied()).collect::<Vec<_>>().join("\n")),
-        typed: (!captions.is_empty()).then(|| body.and_then(text::present).into_iter().collect()),
+        text: word(payload, "/body").and_then(text::present),
         media,
         parts: parts.and_then(|number| number.parse().ok()).filter(|number| *number > 0),
         ..Inbound::default()
     }));
     Ok(event)
-}
-
-/// The captions of the attachments, as other channels than MMS have them.
-fn captions(payload: &Value) -> Vec<&str> {
-    let list = json::at(payload, "/media").and_then(Value::as_array).into_iter().flatten();
-    list.filter_map(|one| word(one, "/caption")).collect()
 }
 
 /// The attachments: a list of addresses or of objects.

@@ -1,6 +1,4 @@
 //! Inbound messages of the Messages API: their texts and attachments, of which a message may have a list.
-//!
-//! Sources: Vonage docs "Messages API", inbound webhook; vonage-java `InboundMessageTest` (read 2026-11-28).
 
 use serde_json::Value;
 

@@ -45,21 +45,23 @@ impl Kind {
 /// Returns true for a status or a message; it may lack its id or its status.
 fn is_message(form: &Form<'_>, document: &Value) -> bool {
     let has = |pointer: &str| json::at(document, pointer).is_some_and(|value| !value.is_null());
-    let is_report = || has("/status") || has("/message_type") || has("/message/content");
-    let is_addressed = || has("/to") || has("/from");
-    let is_of_channel = |pointer: &&str| word(document, pointer).is_some_and(|channel| CHANNELS.contains(&channel));
-    let has_channel = || ["/channel", "/to/type", "/from/type"].iter().any(is_of_channel) && is_addressed();
-    if form.has("message_uuid") { is_report() || has_channel() } else { has_channel() && is_report() }
+    let is_report = has("/status") || has("/message_type") || has("/message/content");
+    let is_channel = ["/channel", "/to/type", "/from/type"]
+        .iter()
+        .any(|pointer| word(document, pointer).is_some_and(|channel| CHANNELS.contains(&channel)));
+    let is_addressed = has("/to") || has("/from");
+    if form.has("message_uuid") { is_report || (is_channel && is_addressed) } else { is_report && is_channel && is_addressed }
 }
 
 /// Returns true for a receipt or a message; it may lack its id.
 fn is_sms(form: &Form<'_>) -> bool {
-    let mut marks = SMS_MARKS.iter().filter(|name| form.has(name));
-    let has_content = || ["status", "text", "type", "keyword", "data"].iter().any(|name| form.has(name));
+    let marks = SMS_MARKS.iter().filter(|name| form.has(name)).count();
+    let has_text = ["text", "type", "keyword", "data"].iter().any(|name| form.has(name));
+    let is_addressed = form.has("to");
     if form.has("messageId") {
-        marks.next().is_some() || (form.has("to") && has_content())
+        marks > 0 || (is_addressed && (form.has("status") || has_text))
     } else {
-        (form.has("msisdn") && form.has("to")) || (form.has("err-code") && marks.count() > 1)
+        (is_addressed && form.has("msisdn")) || (marks > 1 && form.has("err-code"))
     }
 }
 

@@ -54,7 +54,8 @@ fn status(payload: &Value, word: &str) -> Event {
 /// The code is the title, as text or number, or follows the `#` of the type; in version 0.1 it is a field of its own.
 fn error(payload: &Value, status: Option<Status>) -> Option<DeliveryError> {
     let is_code = |code: &String| code.bytes().all(|byte| byte.is_ascii_digit());
-    let in_type = || word(payload, "/error/type")?.rsplit_once('#').map(|(_, code)| code.to_owned()).filter(is_code);
+    let is_name = |code: &String| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let in_type = || word(payload, "/error/type")?.rsplit_once('#').map(|(_, code)| code.to_owned()).filter(is_name);
     let in_title = scalar(payload, "/error/title").filter(is_code);
     let code = in_title.or_else(in_type).or_else(|| scalar(payload, "/error/code"));
     let words = ["/error/detail", "/error/reason", "/error/title"].iter().find_map(|name| word(payload, name));
@@ -81,7 +82,7 @@ fn facts(payload: &Value, channel: Option<Channel>, direction: Direction) -> Fac
             None => pointer("/id"),
         }
     };
-    // A WhatsApp user who hides the number has an id in its place (Vonage docs "Handling WhatsApp usernames and BSUIDs", read 2026-11-28).
+    // A WhatsApp user who hides the number has an id in its place.
     let user = |role: &str| {
         let member = |name: &str| scalar(payload, &format!("/whatsapp/{role}/{name}"));
         member("wa_id").and_then(|number| address::international(&number)).or_else(|| member("user_id"))

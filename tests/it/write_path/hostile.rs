@@ -15,7 +15,7 @@ use crate::support::{client, database::Database, gateway::Gateway};
 const LENGTHS: [usize; 4] = [300, 2_800, 9_000, 70_000];
 const LONGEST: usize = 240_000;
 
-const NOW: &str = "2026-03-14T15:30:00Z";
+pub const NOW: &str = "2026-03-14T15:30:00Z";
 
 /// A length that fits into a URL.
 const LONGEST_IN_URL: usize = 6_000;
@@ -23,9 +23,14 @@ const LONGEST_IN_URL: usize = 6_000;
 /// The length of an address, the longest text in a key.
 const LONGEST_KEY: i64 = 320;
 
+/// Bytes determined by the seed.
+pub fn random_bytes(seed: &str) -> impl Iterator<Item = u8> {
+    (0_u32..).flat_map(move |n| Sha256::new().chain_update(seed).chain_update(n.to_be_bytes()).finalize())
+}
+
 /// Incompressible text of about that many bytes, determined by the seed.
 fn incompressible(seed: &str, length: usize, is_ascii: bool) -> String {
-    let hashes = (0_u32..).flat_map(|n| Sha256::new().chain_update(seed).chain_update(n.to_be_bytes()).finalize());
+    let hashes = random_bytes(seed);
     if is_ascii {
         return URL_SAFE_NO_PAD.encode(hashes.take(length / 4 * 3).collect::<Vec<u8>>());
     }
@@ -35,14 +40,14 @@ fn incompressible(seed: &str, length: usize, is_ascii: bool) -> String {
 }
 
 /// The texts of a callback, which can be replaced.
-enum Texts {
+pub enum Texts {
     Json(Value),
     /// Names and values, and whether they are in the query.
     Form(Vec<(String, String)>, bool),
 }
 
 impl Texts {
-    fn parse(fixture: &Fixture) -> Option<Self> {
+    pub fn parse(fixture: &Fixture) -> Option<Self> {
         if let Ok(document @ (Value::Object(_) | Value::Array(_))) = serde_json::from_slice(&fixture.body) {
             return Some(Self::Json(document));
         }
@@ -64,7 +69,7 @@ impl Texts {
     }
 
     /// The length of the longest text that the request can hold.
-    fn longest(&self, is_ascii: bool) -> usize {
+    pub fn longest(&self, is_ascii: bool) -> usize {
         match self {
             Self::Json(_) => LONGEST,
             Self::Form(_, is_query) => {
@@ -75,7 +80,7 @@ impl Texts {
         }
     }
 
-    fn put(&mut self, place: &str, text: &str) {
+    pub fn put(&mut self, place: &str, text: &str) {
         match self {
             Self::Json(document) => *document.pointer_mut(place).expect("a place") = text.into(),
             Self::Form(pairs, _) => {
@@ -86,7 +91,7 @@ impl Texts {
     }
 
     /// The callback with these texts.
-    fn into_fixture(self, fixture: &Fixture, name: String) -> Fixture {
+    pub fn into_fixture(self, fixture: &Fixture, name: String) -> Fixture {
         let mut changed = Fixture { name, ..fixture.clone() };
         match self {
             Self::Json(document) => changed.body = document.to_string().into_bytes(),
@@ -95,12 +100,17 @@ impl Texts {
                 if is_query { changed.request.query = text } else { changed.body = text.into_bytes() }
             }
         }
-        if let Some(place) = changed.request.query.find("bodySHA256=") {
-            let digest = hex::encode(Sha256::digest(&changed.body));
-            let value = place + "bodySHA256=".len();
-            changed.request.query.replace_range(value..value + digest.len(), &digest);
-        }
+        update_digest(&mut changed);
         changed
+    }
+}
+
+/// Corrects the digest of the body in the query, if there is one.
+pub fn update_digest(fixture: &mut Fixture) {
+    if let Some(place) = fixture.request.query.find("bodySHA256=") {
+        let digest = hex::encode(Sha256::digest(&fixture.body));
+        let value = place + "bodySHA256=".len();
+        fixture.request.query.replace_range(value..value + digest.len(), &digest);
     }
 }
 
@@ -123,43 +133,51 @@ fn collect(value: &Value, place: &str, places: &mut Vec<String>) {
 }
 
 /// Every recorded callback that a gateway with the recorded settings accepts.
-fn recorded() -> Vec<Fixture> {
+pub fn recorded() -> Vec<Fixture> {
     Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_sendable).collect()
 }
 
-/// Callbacks with a long text at one place, for each place of each kind of callback, and with long texts at all places.
-fn hostile(recorded: &[Fixture]) -> Vec<Fixture> {
+/// The tables whose rows a callback changes.
+fn tables(fixture: &Fixture) -> Vec<&String> {
+    fixture.expected["rows"].as_object().into_iter().flatten().map(|(table, _)| table).collect()
+}
+
+/// Each place of each kind of callback, with a callback that has it. A kind is a provider and the tables that change.
+pub fn places(recorded: &[Fixture]) -> Vec<(&Fixture, String)> {
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     for fixture in recorded {
-        let Some(texts) = Texts::parse(fixture) else { continue };
-        let tables: Vec<&String> = fixture.expected["rows"].as_object().into_iter().flatten().map(|(table, _)| table).collect();
-        let places = texts.places();
-        for place in &places {
-            if !seen.insert((fixture.spec.name, format!("{tables:?}"), place.clone())) {
-                continue;
-            }
-            let number = all.len();
-            let is_ascii = number.is_multiple_of(2);
-            // The longest text is rare, because it is slow.
-            let length = if number.is_multiple_of(29) { LONGEST } else { LENGTHS[number / 2 % LENGTHS.len()] };
-            let mut texts = Texts::parse(fixture).expect("parsed before");
-            texts.put(place, &incompressible(&number.to_string(), length.min(texts.longest(is_ascii)), is_ascii));
-            all.push(texts.into_fixture(fixture, format!("{}-{number}", fixture.name)));
-        }
-        if seen.insert((fixture.spec.name, format!("{tables:?}"), String::new())) {
-            let number = all.len();
-            let mut texts = Texts::parse(fixture).expect("parsed before");
-            let length = texts.longest(true) / places.len().max(1);
-            for place in &places {
-                texts.put(place, &incompressible(&format!("{number}{place}"), length, true));
-            }
-            all.push(texts.into_fixture(fixture, format!("{}-{number}", fixture.name)));
-        }
+        let places = Texts::parse(fixture).map(|texts| texts.places()).unwrap_or_default();
+        let kind = format!("{} {:?}", fixture.spec.name, tables(fixture));
+        all.extend(places.into_iter().filter(|place| seen.insert((kind.clone(), place.clone()))).map(|place| (fixture, place)));
     }
     all
 }
 
-fn gateway(database: Database, recorded: &[Fixture]) -> Gateway {
+/// Callbacks with a long text at one place, for each place of each kind of callback, and with long texts at all places.
+fn hostile(recorded: &[Fixture]) -> Vec<Fixture> {
+    let mut all = Vec::new();
+    for (number, (fixture, place)) in places(recorded).into_iter().enumerate() {
+        let is_ascii = number.is_multiple_of(2);
+        // The longest text is rare, because it is slow.
+        let length = if number.is_multiple_of(29) { LONGEST } else { LENGTHS[number / 2 % LENGTHS.len()] };
+        let mut texts = Texts::parse(fixture).expect("parsed before");
+        texts.put(&place, &incompressible(&number.to_string(), length.min(texts.longest(is_ascii)), is_ascii));
+        all.push(texts.into_fixture(fixture, format!("{}-{number}", fixture.name)));
+    }
+    let mut kinds = BTreeSet::new();
+    for fixture in recorded.iter().filter(|fixture| kinds.insert((fixture.spec.name, tables(fixture)))) {
+        let Some(mut texts) = Texts::parse(fixture) else { continue };
+        let (number, places) = (all.len(), texts.places());
+        let length = texts.longest(true) / places.len().max(1);
+        for place in &places {
+            texts.put(place, &incompressible(&format!("{number}{place}"), length, true));
+        }
+        all.push(texts.into_fixture(fixture, format!("{}-{number}", fixture.name)));
+    }
+    all
+}
+
+pub fn gateway(database: Database, recorded: &[Fixture]) -> Gateway {
     let settings = recorded.iter().flat_map(|fixture| {
         fixture.request.settings.iter().map(|(name, value)| (format!("{}_{name}", fixture.spec.prefix()), value.clone()))
     });
@@ -169,17 +187,32 @@ fn gateway(database: Database, recorded: &[Fixture]) -> Gateway {
     Gateway::start_on(database, Timestamp::parse(NOW).expect("an instant"), &variables)
 }
 
-/// Every indexed column of text or bytes, as table and column.
-fn indexed_columns(database: &Database) -> Vec<(String, String)> {
+/// The longest text or bytes in each indexed column that a callback can fill, and the column's name. An entry of a Postgres index has
+/// at most 2,704 bytes, of all its columns together.
+const BOUNDS: [(i64, &[&str]); 4] = [
+    (16, &["service_type", "dedupe_key", "event_key", "stored_key", "owner", "role"]),
+    (32, &["account", "name", "table_name"]),
+    (255, &["external_id", "embedded_id", "reference", "sender", "recipient"]),
+    (LONGEST_KEY, &["recipient_key", "address"]),
+];
+
+fn bound(column: &str) -> i64 {
+    let found = BOUNDS.iter().find(|(_, columns)| columns.contains(&column));
+    found.unwrap_or_else(|| panic!("the indexed column {column} has no bound")).0
+}
+
+/// Every indexed column of text or bytes, as table and column. Times, which SQLite stores as text, have a fixed length.
+pub fn indexed_columns(database: &Database) -> Vec<(String, String)> {
     let rows = match database {
         Database::Sqlite { .. } => database.query(
             "SELECT DISTINCT t.name || ' ' || i.name AS row FROM sqlite_schema AS t, pragma_index_list(t.name) AS l, \
-             pragma_index_info(l.name) AS i WHERE t.type = 'table' AND i.name IS NOT NULL",
+             pragma_index_info(l.name) AS i JOIN pragma_table_info(t.name) AS c ON c.name = i.name \
+             WHERE t.type = 'table' AND c.type IN ('TEXT', 'BLOB') AND i.name NOT LIKE '%\\_at' ESCAPE '\\' ORDER BY 1",
         ),
         Database::Postgres { .. } => database.query(
             "SELECT DISTINCT concat(t.relname, ' ', a.attname) AS row FROM pg_class AS t JOIN pg_index AS i ON i.indrelid = t.oid \
              JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey) \
-             WHERE t.relnamespace = current_schema()::regnamespace AND a.atttypid IN ('text'::regtype, 'bytea'::regtype)",
+             WHERE t.relnamespace = current_schema()::regnamespace AND a.atttypid IN ('text'::regtype, 'bytea'::regtype) ORDER BY 1",
         ),
     };
     rows.iter()
@@ -229,7 +262,7 @@ crate::databases! {
         assert!(columns.contains(&("message_external_ids".to_owned(), "recipient_key".to_owned())), "{columns:?}");
         for (table, column) in columns {
             let longest = longest(database, &table, &column);
-            assert!(longest <= LONGEST_KEY, "{table}.{column} has a key of {longest} bytes");
+            assert!(longest <= bound(&column), "{table}.{column} has a key of {longest} bytes");
         }
     }
 }

@@ -7,6 +7,7 @@ mod mapping_race;
 mod on_postgres;
 mod recipients;
 mod round_trips;
+mod texts;
 
 use std::time::{Duration, Instant};
 

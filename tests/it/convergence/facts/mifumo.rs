@@ -37,7 +37,8 @@ const RECEIPT: Shape = Shape {
         word("ACCEPTD", "delivered", 50).with(&[("/event", "message.delivered")]).evidence("provider"),
         word("DELIVRD", "delivered", 50).with(&[("/event", "message.delivered")]).evidence("carrier"),
         word("DELETED", "canceled", 36).with(&[("/event", "message.failed")]),
-        word("EXPIRED", "expired", 40).with(&[("/event", "message.failed")]),
+        word("EXPIRED", "expired", 40)
+            .error(&[("/event", "message.failed")], ["", "Validity period expired", "expired", "temporary"]),
         word("REJECTD", "rejected", 40).error(
             &[("/event", "message.failed"), ("/error_code", "INVALID_NUMBER")],
             ["INVALID_NUMBER", "Invalid phone number format", "invalid_recipient", "permanent"],

@@ -24,7 +24,8 @@ fn add(reader: &mut Reader<'_>, words: &mut OptOutWords, variable: &Variable, me
         reader.problem(variable.name, &format!("expected at most {MAX_WORDS} words"));
         return;
     }
-    let errors: Vec<WordError> = list.split(',').filter_map(|word| words.add(word, meaning).err()).collect();
+    let mut errors: Vec<WordError> = list.split(',').filter_map(|word| words.add(word, meaning).err()).collect();
+    errors.dedup();
     for error in errors {
         let expected = match error {
             WordError::Empty => {

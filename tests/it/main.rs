@@ -48,6 +48,7 @@ mod methods;
 mod metrics;
 mod migrations;
 mod monitoring;
+mod one_member;
 mod operations;
 mod ops_base_path;
 mod opt_out;

@@ -91,7 +91,7 @@ fn is_message(message: &Value) -> bool {
 }
 
 fn is_outbound(message: &Value) -> bool {
-    word(message, "/direction").is_some_and(|direction| direction != "inbound")
+    word(message, "/direction").is_some_and(|direction| !direction.eq_ignore_ascii_case("inbound"))
 }
 
 /// A call's state; it may lack its id, or in an SWML fetch its state. A conversation with an AI has the id of a call as well.

@@ -69,6 +69,29 @@ impl Timestamp {
         }
     }
 
+    /// Parses a time as an operator types it: as above, without a zone in UTC, a date, or a duration such as `90m`, `24h`, `7d` or `2w` for
+    /// the time that long ago.
+    pub fn parse_or_ago(text: &str, now: Self) -> Option<Self> {
+        let text = text.trim();
+        let ago = || {
+            let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+            let seconds = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
+                "w" => 7 * 86_400,
+                _ => return None,
+            };
+            let count: i64 = count.parse().ok().filter(|_| count.bytes().all(|byte| byte.is_ascii_digit()))?;
+            Self::from_micros(now.micros().checked_sub(count.checked_mul(seconds)?.checked_mul(1_000_000)?)?)
+        };
+        let unzoned = |text: &str| Self::parse(&format!("{text}Z"));
+        let minutes = || unzoned(&format!("{text}:00"));
+        let date = || unzoned(&format!("{text}T00:00:00"));
+        Self::parse(text).or_else(ago).or_else(|| unzoned(text)).or_else(minutes).or_else(date)
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub fn micros(self) -> i64 {
         self.0.timestamp_micros()
@@ -211,6 +234,27 @@ mod tests {
             ("1970-01-01T00:00:00Z", None),
         ] {
             assert_eq!(at(reported).plausible(receipt), plausible.map(at), "{reported}");
+        }
+    }
+
+    #[test]
+    fn typed_times_are_absolute_or_relative() {
+        let now = Timestamp::parse("2026-03-14T15:30:00Z").expect("an instant");
+        for (text, expected) in [
+            ("2026-03-14T15:30:00+01:00", "2026-03-14T14:30:00Z"),
+            ("2026-03-14T15:30:01.5", "2026-03-14T15:30:01.500Z"),
+            ("2026-03-14T15:30", "2026-03-14T15:30:00Z"),
+            ("2026-03-14", "2026-03-14T00:00:00Z"),
+            (" 24h ", "2026-03-13T15:30:00Z"),
+            ("90m", "2026-03-14T14:00:00Z"),
+            ("7d", "2026-03-07T15:30:00Z"),
+            ("2w", "2026-02-28T15:30:00Z"),
+            ("0s", "2026-03-14T15:30:00Z"),
+        ] {
+            assert_eq!(Timestamp::parse_or_ago(text, now), Timestamp::parse(expected), "{text}");
+        }
+        for text in ["", "h", "-1h", "+1h", "1 h", "1y", "24", "yesterday", "99999999999999999999d", "9999999999d", "é"] {
+            assert_eq!(Timestamp::parse_or_ago(text, now), None, "{text}");
         }
     }
 

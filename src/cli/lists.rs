@@ -9,7 +9,7 @@ use super::{CommandError, print, print_json};
 use crate::{
     providers,
     store::{Cursor, Page},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 
 /// The options of a list.
@@ -21,12 +21,26 @@ pub(super) struct Options {
     /// Only rows of this account.
     #[arg(long)]
     pub(super) account: Option<String>,
-    /// Only rows received at this time or later, such as 2026-11-22T00:00:00Z.
+    #[command(flatten)]
+    pub(super) range: Range,
+    #[command(flatten)]
+    pub(super) page: PageOptions,
+}
+
+/// The options that select by time.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Range {
+    /// Only rows received at this time or later: 2026-11-22T00:00:00Z, or 90m, 24h or 7d ago.
     #[arg(long, value_parser = instant)]
     pub(super) since: Option<Timestamp>,
     /// Only rows received before this time.
     #[arg(long, value_parser = instant)]
     pub(super) until: Option<Timestamp>,
+}
+
+/// The options that select a page, and its form.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct PageOptions {
     /// Maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
     pub(super) limit: i64,
@@ -40,7 +54,8 @@ pub(super) struct Options {
 
 /// Parses an option's time.
 pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "expected a time such as 2026-11-22T00:00:00Z".to_owned())
+    let expected = || "expected a time such as 2026-11-22T00:00:00Z, or 24h or 7d for a time ago".to_owned();
+    Timestamp::parse_or_ago(text, Clock::System.now()).ok_or_else(expected)
 }
 
 fn provider(text: &str) -> Result<&'static str, String> {

@@ -37,13 +37,13 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         external_id: external_id.clone(),
         message_id: *message_id,
         reference: reference.clone(),
-        since: list.since,
-        until: list.until,
-        cursor: list.cursor,
-        limit: list.limit,
+        since: list.range.since,
+        until: list.range.until,
+        cursor: list.page.cursor,
+        limit: list.page.limit,
     };
     let page = with_store(&config.database, config.store, |store| Ok(store.messages(&filter)?))?;
-    if list.json {
+    if list.page.json {
         return lists::show_json("messages", &page);
     }
     print(table::messages(&page.items));

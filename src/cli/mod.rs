@@ -23,6 +23,7 @@ mod sender;
 mod serve;
 mod signed_copies;
 mod simulate;
+mod suppressions;
 mod table;
 mod work;
 
@@ -62,6 +63,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Show the status table, newest first.
     Messages(messages::Arguments),
+    /// Show recipients to whom no message should be sent: opt-outs, complaints, hard bounces, and suppressions at the provider.
+    Suppressions(suppressions::Arguments),
     /// Show the history of one message: each event, its effect on the status with the reason, and its raw callback.
     Explain(explain::Arguments),
     /// List, show, replay or discard callbacks that were not applied.
@@ -108,6 +111,7 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Migrate(arguments) => migrate::run(env, arguments),
         Command::Simulate(arguments) => simulate::run(env, arguments),
         Command::Messages(arguments) => messages::run(env, arguments),
+        Command::Suppressions(arguments) => suppressions::run(env, arguments),
         Command::Explain(arguments) => explain::run(env, arguments),
         Command::Requests(command) => requests::run(env, command),
         Command::Rederive(arguments) => rederive::run(env, arguments),

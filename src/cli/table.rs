@@ -3,7 +3,10 @@
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::check::EndpointUrl;
-use crate::store::{AuditEntry, Message, StoredRequest};
+use crate::{
+    store::{AuditEntry, Message, StoredRequest, Suppression},
+    time::Timestamp,
+};
 
 /// The URLs of the endpoints.
 pub(super) fn urls(urls: &[EndpointUrl]) -> Table {
@@ -52,6 +55,29 @@ pub(super) fn messages(messages: &[Message]) -> Table {
             message.recipient.as_deref().unwrap_or_default(),
             &message.revision.to_string(),
             message.verified_by.as_deref().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// Suppressions, each with its newest report.
+pub(super) fn suppressions(suppressions: &[Suppression]) -> Table {
+    let mut table = terminal_wide_table();
+    table.set_header(["address", "channel", "reason", "active", "since", "lifted_at", "sender", "service_type", "code", "words"]);
+    for row in suppressions {
+        let newest = row.reports.last();
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        table.add_row([
+            row.address.as_str(),
+            row.channel.as_deref().unwrap_or_default(),
+            &row.reason,
+            if row.is_active { "yes" } else { "" },
+            &time(row.active_since.or(row.first_at)),
+            &time(row.lifted_at),
+            row.sender.as_deref().unwrap_or_default(),
+            &row.service_type,
+            newest.and_then(|report| report.code.as_deref()).unwrap_or_default(),
+            newest.and_then(|report| report.words.as_deref()).unwrap_or_default(),
         ]);
     }
     table

@@ -20,7 +20,8 @@ use crate::gateway::Gateway;
         title = "Waybill operations",
         description = "The status of messages, the events behind it, and the requests behind those.\n\n\
             Lists are newest first; pass `next_cursor` as `cursor` to get the next page. The event feed is oldest first; pass `next` as \
-            `after` to continue without skipping or repeating an event. Times are UTC."
+            `after` to continue without skipping or repeating an event. Times are UTC; \
+            `since` includes its time and `until` excludes it, so that consecutive ranges have every row once."
     ),
     paths(
         api::messages::list,
@@ -32,6 +33,7 @@ use crate::gateway::Gateway;
         api::inbound_messages::list,
         api::calls::list,
         api::rooms::list,
+        api::suppressions::list,
         api::requests::list,
         api::requests::get,
         api::replays::replay,
@@ -44,7 +46,7 @@ use crate::gateway::Gateway;
         metrics::exposition,
         described
     ),
-    tags((name = "messages"), (name = "events"), (name = "requests"), (name = "inbound"), (name = "calls and rooms"), (name = "stats"), (name = "about")),
+    tags((name = "messages"), (name = "events"), (name = "requests"), (name = "inbound"), (name = "calls and rooms"), (name = "suppressions"), (name = "stats"), (name = "about")),
     modifiers(&Tokens),
     security(("bearer" = []))
 )]

@@ -35,6 +35,7 @@ pub use self::db::url::DatabaseUrl;
 pub(crate) use self::db::url::EXPECTED as EXPECTED_DATABASE;
 pub use self::fold::recipients::{Recipient, ReportScope};
 pub use self::fold::rule::Rule;
+pub use self::fold::suppression::{Report, SuppressionReason};
 pub use self::maintain::data_subject::DataSubject;
 pub use self::maintain::erase::{ErasedRows, Table};
 pub use self::maintain::prune::{PruneCounts, Retention};
@@ -46,9 +47,10 @@ pub use self::query::counts::RowCounts;
 pub use self::query::gauges::Gauges;
 pub use self::query::history::{HistoryEvent, MAX_EVENTS, MessageHistory, RequestSummary};
 pub use self::query::{
-    AuditEntry, Bucket, Call, CallFilter, Cursor, CursorError, EngagementCounts, FeedCursor, FeedPage, InboundFilter,
-    InboundMessage, JsonText, Message, MessageCounts, MessageFilter, MessageWithEvents, Page, RequestFilter, RequestId,
-    RequestIdError, RequestState, Room, RoomFilter, Stats, StatsFilter, StoredEvent, StoredRequest,
+    AuditEntry, AuditFilter, Bucket, Call, CallFilter, Cursor, CursorError, EngagementCounts, FeedCursor, FeedFilter, FeedPage,
+    InboundFilter, InboundMessage, JsonText, Message, MessageCounts, MessageFilter, MessageWithEvents, Page, RequestFilter,
+    RequestId, RequestIdError, RequestState, Room, RoomFilter, Stats, StatsFilter, StoredEvent, StoredRequest, Suppression,
+    SuppressionFilter, SuppressionPage, SuppressionState,
 };
 pub use self::reprocess::diff::RowDiff;
 pub use self::reprocess::raw_request::RawRequest;

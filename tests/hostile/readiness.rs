@@ -306,6 +306,17 @@ fn answers_are_bounded_in_bytes() {
         gateway.database.execute(&format!("UPDATE webhook_events SET detail = '\"{}\"'", "x".repeat(150_000)));
         let inbound = pages(&gateway, "/api/inbound", "inbound", "cursor", "next_cursor");
         assert!(inbound.iter().copied().eq((1..=40).rev()), "{inbound:?}");
+        for n in 0..100 {
+            let words = "x".repeat(50_000);
+            gateway.database.execute(&format!(
+                "INSERT INTO suppressions (address, service_type, account, channel, reason, is_active, first_at, evidence) \
+                 SELECT 'a{n}', 'twilio', 'default', 'sms', 'opt_out', {is_active}, '2026-03-14 12:00:00', \
+                 '{{\"reports\":[{{\"at\":\"2026-03-14T12:00:00Z\",\"words\":\"{words}\"}}],\"lifts\":[]}}'",
+                is_active = if backend == Backend::Sqlite { "1" } else { "TRUE" },
+            ));
+        }
+        let suppressions = pages(&gateway, "/api/suppressions", "suppressions", "cursor", "next_cursor");
+        assert!(suppressions.iter().copied().eq((1..=100).rev()), "{suppressions:?}");
         let events = pages(&gateway, "/api/events", "events", "after", "next");
         assert!(events.len() == 40 && events.is_sorted(), "{events:?}");
         let explained = read(&gateway, "/api/messages/1/explain");

@@ -108,6 +108,9 @@ fn screenshot_pages(browser: &mut Browser, gateway: &Gateway, request: &str) {
         ("endpoints", "/endpoints".to_owned()),
         ("reference", "/docs/".to_owned()),
         ("overview-30d", "/?period=30d".to_owned()),
+        ("overview-1h", "/?period=1h".to_owned()),
+        ("overview-range", "/?since=2026-03-01&until=2026-03-20".to_owned()),
+        ("suppressions", "/suppressions?state=all".to_owned()),
         ("calls", "/calls".to_owned()),
         ("rooms", "/rooms".to_owned()),
         ("nothing", "/messages?q=unknown".to_owned()),
@@ -148,7 +151,7 @@ fn pages_work_without_javascript() {
     browser.call("Emulation.setScriptExecutionDisabled", serde_json::json!({ "value": true }));
     browser.set_viewport(1280, true);
     browser.open(&format!("http://any-user:{OPS_TOKEN}@{ops}/"));
-    for section in ["/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints"] {
+    for section in ["/messages", "/requests", "/inbound", "/calls", "/rooms", "/suppressions", "/endpoints"] {
         browser.load(|browser| browser.click(&format!("nav a[href='{section}']")));
         assert!(browser.has(&format!("nav a[href='{section}'][aria-current=page]")), "{section}");
     }

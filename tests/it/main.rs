@@ -65,6 +65,7 @@ mod simulate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod suppressions;
 mod tidy;
 mod timestamp_matching;
 mod unconfirmed;

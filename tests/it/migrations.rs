@@ -6,7 +6,7 @@ use waybill::store::{StoreError, migrate, pending_migrations};
 
 use crate::support::database::{Backend, Database};
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "audit_log",
     "calls",
     "communication_metrics",
@@ -21,6 +21,7 @@ const TABLES: [&str; 17] = [
     "positions",
     "rejected_requests",
     "rooms",
+    "suppressions",
     "webhook_bodies",
     "webhook_events",
     "webhook_requests",

@@ -11,8 +11,19 @@ use crate::support::{
 
 const READ_TOKEN: &str = "test-read-token-0123456789";
 
-const PAGES: [&str; 10] =
-    ["/", "/messages", "/requests", "/inbound", "/calls", "/rooms", "/endpoints", "/docs/", "/page.css", "/icon.svg"];
+const PAGES: [&str; 11] = [
+    "/",
+    "/messages",
+    "/requests",
+    "/inbound",
+    "/calls",
+    "/rooms",
+    "/suppressions",
+    "/endpoints",
+    "/docs/",
+    "/page.css",
+    "/icon.svg",
+];
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -276,6 +287,50 @@ crate::databases! {
         assert!(page(&gateway, "/messages?status=sent&provider=twilio").contains(">SM2<"));
         for wrong in ["status=lost", "provider=unknown", "cursor=x", "q=%00", "unheard=of"] {
             assert_eq!(get(&gateway, &format!("/messages?{wrong}"), &basic(OPS_TOKEN)).status, 400, "{wrong}");
+        }
+    }
+
+    fn lists_are_filtered_by_time_and_link_to_their_source(database) {
+        let gateway = gateway(database, noon());
+        send(&gateway, &[("MessageSid", "SM1"), ("MessageStatus", "undelivered"), ("ErrorCode", "30005"), ("To", "+15558675310"), ("From", "+15017122661")]);
+        send(&gateway, &[("MessageSid", "SM2"), ("From", "+15558675311"), ("To", "+15017122661"), ("Body", "STOP"), ("NumMedia", "0")]);
+        send(&gateway, &[("CallSid", "CAaa8fb77e57d1ca18d593e909729871fe"), ("CallStatus", "ringing"), ("From", "+15558675311"), ("To", "+15550001111")]);
+        for (target, text) in [("/messages", ">SM1<"), ("/inbound", "+15558675311"), ("/calls", "CAaa8f"), ("/requests?state=processed", "/webhooks/twilio"), ("/", ">SM1<")] {
+            let separator = if target.contains('?') { '&' } else { '?' };
+            for (range, is_shown) in [
+                ("since=24h", true),
+                ("since=2026-03-14T11:59&until=2026-03-14T12:01:00Z", true),
+                ("until=2026-03-14T12:01", true),
+                ("since=2026-03-14T10:00:00Z&until=2026-03-14T12:00:00Z", false),
+                ("since=2026-03-13&until=2h", false),
+            ] {
+                let page = page(&gateway, &format!("{target}{separator}{range}"));
+                assert_eq!(page.contains(text), is_shown, "{target} {range}: {page}");
+            }
+            for wrong in ["since=yesterday", "until=24", "since=%00"] {
+                assert_eq!(get(&gateway, &format!("{target}{separator}{wrong}"), &basic(OPS_TOKEN)).status, 400, "{target} {wrong}");
+            }
+        }
+        for wrong in ["period=2h", "since=2026-03-14T12:00:00Z&until=2026-03-14T12:00:00Z", "since=1990-01-01"] {
+            assert_eq!(get(&gateway, &format!("/?{wrong}"), &basic(OPS_TOKEN)).status, 400, "{wrong}");
+        }
+        assert!(page(&gateway, "/?period=1h").contains(r#"href="/messages?since=2026%2D03%2D14T11%3A01%3A00Z""#));
+        // On Postgres the derivation waits for other transactions of the cluster.
+        let started = std::time::Instant::now();
+        let suppressions = loop {
+            let page = page(&gateway, "/suppressions");
+            if page.contains("+15558675311") || started.elapsed() > std::time::Duration::from_secs(30) {
+                break page;
+            }
+        };
+        for text in ["hard bounce", "opt out", r#"<a href="/messages/"#, r#"<a href="/inbound?q=%2B15558675311">"#, "Unknown destination handset · 30005"] {
+            assert!(suppressions.contains(text), "{text}: {suppressions}");
+        }
+        for (query, is_shown) in [("q=1-555-867-5310", true), ("reason=hard_bounce&channel=sms", true), ("reason=complaint", false), ("state=lifted", false), ("since=1h", true), ("until=1h", false)] {
+            assert_eq!(page(&gateway, &format!("/suppressions?{query}")).contains("+15558675310"), is_shown, "{query}");
+        }
+        for wrong in ["reason=none", "channel=fax", "state=x"] {
+            assert_eq!(get(&gateway, &format!("/suppressions?{wrong}"), &basic(OPS_TOKEN)).status, 400, "{wrong}");
         }
     }
 

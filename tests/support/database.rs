@@ -56,10 +56,10 @@ static READY_SCHEMAS: Mutex<Vec<Database>> = Mutex::new(Vec::new());
 static READY_COLUMNS: Mutex<BTreeMap<(&str, String), Vec<String>>> = Mutex::new(BTreeMap::new());
 
 /// Boolean columns, which SQLite stores as numbers.
-const BOOLEANS: [&str; 4] = ["is_final", "has_conflict", "is_partial", "is_near_miss"];
+const BOOLEANS: [&str; 5] = ["is_final", "has_conflict", "is_partial", "is_near_miss", "is_active"];
 
 /// Tables with an id, in the order in which they can be emptied: each before those it references.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "audit_log",
     "inbound_parts",
     "inbound_sets",
@@ -70,6 +70,7 @@ const TABLES: [&str; 10] = [
     "communication_metrics",
     "calls",
     "rooms",
+    "suppressions",
 ];
 
 /// On SQLite in a file of its own, which exists once a request was rejected.

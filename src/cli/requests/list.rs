@@ -23,13 +23,13 @@ pub(super) fn run(env: &Env, Arguments { state, list }: &Arguments) -> Result<()
         state: Some(*state),
         service_type: list.service_type,
         account: list.account.clone(),
-        since: list.since,
-        until: list.until,
-        cursor: list.cursor,
-        limit: list.limit,
+        since: list.range.since,
+        until: list.range.until,
+        cursor: list.page.cursor,
+        limit: list.page.limit,
     };
     let page = with_store(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
-    if list.json {
+    if list.page.json {
         return lists::show_json("requests", &page);
     }
     print(table::requests(&page.items));

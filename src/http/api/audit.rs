@@ -14,7 +14,8 @@ use super::{
 use crate::{
     gateway::Gateway,
     http::api_error::ErrorResponses,
-    store::{AuditEntry, Cursor},
+    store::{AuditEntry, AuditFilter, Cursor},
+    time::Timestamp,
 };
 
 /// Selects entries.
@@ -22,6 +23,14 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct AuditQuery {
+    /// Only from this time on.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    since: Option<Timestamp>,
+    /// Only before this time.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    until: Option<Timestamp>,
     /// `next_cursor` of the previous page.
     #[serde(default, deserialize_with = "parse_optional")]
     #[param(value_type = Option<String>)]
@@ -38,8 +47,9 @@ list_body!(AuditLog, entries: AuditEntry);
 #[utoipa::path(get, path = "/api/audit", operation_id = "list_audit", tag = "about", params(AuditQuery),
     responses((status = 200, description = "One page", body = AuditLog), ErrorResponses))]
 pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    respond_to(&request, gateway, |store, AuditQuery { cursor, limit }| {
-        store.audit_entries(cursor, Limit::or_default(limit)).map(AuditLog::from)
+    respond_to(&request, gateway, |store, AuditQuery { since, until, cursor, limit }| {
+        let filter = AuditFilter { since, until, cursor, limit: Limit::or_default(limit) };
+        store.audit_entries(&filter).map(AuditLog::from)
     })
     .await
 }

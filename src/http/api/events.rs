@@ -12,13 +12,14 @@ use utoipa::{
 };
 
 use super::{
-    parameters::{Limit, Parameter, parse_optional, schema},
+    parameters::{Limit, Parameter, ServiceType, Text, parse_optional, schema},
     store_query::respond_to,
 };
 use crate::{
     gateway::Gateway,
     http::api_error::ErrorResponses,
-    store::{FeedCursor, Store, StoreError, StoredEvent},
+    store::{FeedCursor, FeedFilter, Store, StoreError, StoredEvent},
+    time::Timestamp,
 };
 
 /// Start of the feed.
@@ -70,6 +71,22 @@ pub(in crate::http) struct EventsQuery {
     #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     after: Option<FeedStart>,
+    /// Only this provider.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    service_type: Option<ServiceType>,
+    /// Only this account, as in its URL.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    account: Option<Text>,
+    /// Only events received from this time on.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    since: Option<Timestamp>,
+    /// Only events received before this time.
+    #[serde(default, deserialize_with = "parse_optional")]
+    #[param(inline)]
+    until: Option<Timestamp>,
     /// Maximum number of events.
     #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
@@ -84,7 +101,7 @@ pub(in crate::http) struct EventPage {
     /// The next value of `after`, also if there are no new events.
     #[schema(value_type = String, example = "7012-345")]
     next: FeedCursor,
-    /// True if there may be more events now.
+    /// True if there may be more events now. With a filter, a page may be short or empty although it is true.
     has_more: bool,
 }
 
@@ -94,7 +111,14 @@ pub(in crate::http) struct EventPage {
 pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
     respond_to(&request, gateway, |store, parameters: EventsQuery| {
         let after = parameters.after.unwrap_or_default().cursor(store)?;
-        let page = store.events_after(after, Limit::or_default(parameters.limit))?;
+        let filter = FeedFilter {
+            service_type: parameters.service_type.map(|provider| provider.0),
+            account: parameters.account.map(|text| text.0),
+            since: parameters.since,
+            until: parameters.until,
+            limit: Limit::or_default(parameters.limit),
+        };
+        let page = store.search_events(after, &filter)?;
         Ok(EventPage { events: page.events, next: page.next, has_more: page.has_more })
     })
     .await

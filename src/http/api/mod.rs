@@ -16,6 +16,7 @@ pub(super) mod rooms;
 pub(super) mod stats;
 mod store_query;
 pub(super) mod stream;
+pub(super) mod suppressions;
 
 use super::routes::routes;
 
@@ -28,6 +29,7 @@ routes! {
     "/inbound": get inbound_messages::list;
     "/calls": get calls::list;
     "/rooms": get rooms::list;
+    "/suppressions": get suppressions::list;
     "/requests": get requests::list;
     "/requests/{id}": get requests::get;
     "/requests/{id}/replay": post replays::replay;

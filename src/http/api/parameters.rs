@@ -12,8 +12,8 @@ use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::{
     providers,
-    status::Status,
-    store::{Bucket, Cursor, RequestState},
+    status::{Channel, Status},
+    store::{Bucket, Cursor, RequestState, SuppressionReason, SuppressionState},
     time::Timestamp,
 };
 
@@ -110,9 +110,27 @@ impl Parameter for RequestState {
     }
 }
 
+impl Parameter for Channel {
+    fn parse_text(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| "channel: expected sms, mms, whatsapp, rcs, email, voice or chat")
+    }
+}
+
+impl Parameter for SuppressionReason {
+    fn parse_text(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| "reason: expected opt_out, unsubscribed, complaint, hard_bounce or suppressed")
+    }
+}
+
+impl Parameter for SuppressionState {
+    fn parse_text(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| "state: expected active, lifted or all")
+    }
+}
+
 impl Parameter for Bucket {
     fn parse_text(text: &str) -> Result<Self, &'static str> {
-        text.parse().map_err(|_| "bucket: expected hour or day")
+        text.parse().map_err(|_| "bucket: expected minute, hour or day")
     }
 }
 

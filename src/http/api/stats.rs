@@ -26,7 +26,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct StatsQuery {
-    /// From the period that contains this time. Default: a day ago, or 30 days ago if the periods are days.
+    /// From the period that contains this time. Default: a day ago; if the periods are minutes an hour ago, if they are days 30 days ago.
     #[serde(default, deserialize_with = "parse_optional")]
     #[param(inline)]
     since: Option<Timestamp>,
@@ -49,6 +49,7 @@ impl StatsQuery {
         let bucket = self.bucket.unwrap_or_default();
         let until = self.until.unwrap_or(now);
         let range = match bucket {
+            Bucket::Minute => TimeDelta::hours(1),
             Bucket::Hour => TimeDelta::days(1),
             Bucket::Day => TimeDelta::days(30),
         };

@@ -16,6 +16,7 @@ pub(super) enum Section {
     Inbound,
     Calls,
     Rooms,
+    Suppressions,
     Endpoints,
     Reference,
 }
@@ -29,6 +30,7 @@ impl Section {
             Self::Inbound => "/inbound",
             Self::Calls => "/calls",
             Self::Rooms => "/rooms",
+            Self::Suppressions => "/suppressions",
             Self::Endpoints => "/endpoints",
             Self::Reference => "/docs/",
         }
@@ -42,6 +44,7 @@ impl Section {
             Self::Inbound => "Inbound",
             Self::Calls => "Calls",
             Self::Rooms => "Rooms",
+            Self::Suppressions => "Suppressions",
             Self::Endpoints => "Endpoints",
             Self::Reference => "API",
         }

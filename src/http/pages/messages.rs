@@ -84,24 +84,20 @@ impl List {
     }
 
     fn is_filtered(&self) -> bool {
-        let Filters { q, provider, account, status, .. } = &self.filters;
-        [q, provider, account, status].into_iter().any(|text| !text.is_empty())
+        self.filters.is_any_set()
     }
 }
 
 pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>) -> Result<HttpResponse, ErrorPage> {
     let invalid = || context.error(PageError::InvalidFilter);
-    let filters = query.ok().and_then(|query| query.into_inner().validated()).ok_or_else(invalid)?;
+    let filters = query.ok().and_then(|query| query.into_inner().validated(context.now)).ok_or_else(invalid)?;
     let filter = message_filter(&filters).map_err(|()| invalid())?;
     let only = if filters.by.is_empty() { None } else { Some(filters.by.parse().map_err(|_| invalid())?) };
     let search_text = filters.q.clone();
     let (found_by, page) = context.query(move |store| search(store, &filter, &search_text, only)).await?;
     let next_page = page.next_cursor.map(|cursor| {
         let by = found_by.map(|field| field.as_ref().to_owned()).unwrap_or_default();
-        let Filters { q, provider, account, status, .. } = &filters;
-        let current = [("q", q), ("by", &by), ("provider", provider), ("account", account), ("status", status)];
-        let cursor = cursor.to_string();
-        Section::Messages.with_query(&[&current.map(|(name, value)| (name, value.as_str()))[..], &[("cursor", &cursor)]].concat())
+        Filters { by, ..filters.clone() }.href(Section::Messages, &cursor.to_string())
     });
     let rows = page.items.into_iter().map(|message| Row::new(message, &context)).collect();
     let layout = Layout { search: filters.q.clone(), ..context.layout(Section::Messages, "Messages") };
@@ -109,7 +105,10 @@ pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>)
 }
 
 fn message_filter(filters: &Filters) -> Result<MessageFilter, ()> {
+    let (since, until) = filters.range();
     Ok(MessageFilter {
+        since,
+        until,
         service_type: filters.service_type()?,
         account: filters.account(),
         status: filters.status()?,

@@ -9,6 +9,7 @@ mod context;
 mod csrf;
 mod endpoints;
 mod error_page;
+mod filter_form;
 mod health;
 mod layout;
 mod login;
@@ -20,6 +21,7 @@ mod query;
 mod reference;
 mod request;
 mod requests;
+mod suppressions;
 mod tables;
 
 use std::future::ready;
@@ -60,6 +62,7 @@ pages! {
     get "/inbound": tables::inbound;
     get "/calls": tables::calls;
     get "/rooms": tables::rooms;
+    get "/suppressions": suppressions::list;
     get "/endpoints": endpoints::list;
     get "/docs/": reference::show;
     get "/docs": reference_folder;

@@ -75,16 +75,13 @@ impl List {
 
 pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>) -> Result<HttpResponse, ErrorPage> {
     let invalid = || context.error(PageError::InvalidFilter);
-    let filters = query.ok().and_then(|query| query.into_inner().validated()).ok_or_else(invalid)?;
+    let filters = query.ok().and_then(|query| query.into_inner().validated(context.now)).ok_or_else(invalid)?;
     let filter = request_filter(&filters).map_err(|()| invalid())?;
     // Quarantined requests need attention, so they come first.
     let state = filter.state.unwrap_or(RequestState::Quarantined);
     let filter = RequestFilter { state: Some(state), ..filter };
     let page = context.query(move |store| store.requests(&filter)).await?;
-    let href = |state: &str, cursor: &str| {
-        let Filters { provider, account, .. } = &filters;
-        Section::Requests.with_query(&[("state", state), ("provider", provider), ("account", account), ("cursor", cursor)])
-    };
+    let href = |state: &str, cursor: &str| Filters { state: state.to_owned(), ..filters.clone() }.href(Section::Requests, cursor);
     let states = [
         (RequestState::Quarantined, "Quarantined"),
         (RequestState::Rejected, "Rejected"),
@@ -108,7 +105,10 @@ pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>)
 }
 
 fn request_filter(filters: &Filters) -> Result<RequestFilter, ()> {
+    let (since, until) = filters.range();
     Ok(RequestFilter {
+        since,
+        until,
         state: filters.state()?,
         service_type: filters.service_type()?,
         account: filters.account(),

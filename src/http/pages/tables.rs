@@ -1,14 +1,16 @@
-//! The lists of inbound messages, calls and rooms.
+//! Lists as tables: inbound messages, calls and rooms.
 
 use actix_web::{Error, HttpResponse, web::Query};
 use askama::Template;
 use serde_json::Value;
+use strum::VariantArray;
 
 use super::{
     components::{Badge, RelativeTime, Severity, endpoint_name},
     context::Context,
     error_page::{ErrorPage, PageError},
-    layout::{Layout, Section},
+    filter_form::{Control, Field, FilterForm},
+    layout::{Layout, Link, Section},
     query::{Filters, LIMIT},
 };
 use crate::{
@@ -18,28 +20,34 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "table.html")]
-struct Table {
-    layout: Layout,
-    texts: Texts,
-    rows: Vec<Vec<Cell>>,
-    next_page: Option<String>,
+pub(super) struct Table {
+    pub(super) layout: Layout,
+    pub(super) texts: Texts,
+    /// Links to the lists of each state.
+    pub(super) choices: Vec<Link>,
+    /// A sentence about this page.
+    pub(super) note: Option<String>,
+    pub(super) form: FilterForm,
+    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) next_page: Option<String>,
 }
 
 /// The fixed texts of one list.
-struct Texts {
-    description: &'static str,
-    columns: &'static [&'static str],
-    empty_title: &'static str,
-    empty_hint: &'static str,
+pub(super) struct Texts {
+    pub(super) description: &'static str,
+    pub(super) columns: &'static [&'static str],
+    pub(super) empty_title: &'static str,
+    pub(super) empty_hint: &'static str,
 }
 
-enum Cell {
+pub(super) enum Cell {
     Text(String),
     /// Text of any length.
     Long(String),
     Id(String),
     Badge(Badge),
     Time(RelativeTime),
+    Link(Link),
     Empty,
 }
 
@@ -56,22 +64,53 @@ impl From<Option<String>> for Cell {
 }
 
 impl Table {
-    fn new<T>(context: &Context, section: Section, texts: Texts, page: Page<T>, row: impl Fn(T) -> Vec<Cell>) -> Self {
-        let next_page = page.next_cursor.map(|cursor: Cursor| section.with_query(&[("cursor", &cursor.to_string())]));
+    pub(super) fn new<T>(
+        context: &Context,
+        section: Section,
+        texts: Texts,
+        form: FilterForm,
+        page: Page<T>,
+        row: impl Fn(T) -> Vec<Cell>,
+    ) -> Self {
+        let next_page = page.next_cursor.map(|cursor: Cursor| form.filters.href(section, &cursor.to_string()));
         let rows = page.items.into_iter().map(row).collect();
-        Self { layout: context.layout(section, section.title()), texts, rows, next_page }
+        Self { layout: context.layout(section, section.title()), texts, choices: Vec::new(), note: None, form, rows, next_page }
     }
 }
 
 type FiltersQuery = Result<Query<Filters>, Error>;
 
-fn cursor(context: &Context, query: FiltersQuery) -> Result<Option<Cursor>, ErrorPage> {
-    let filters = query.ok().and_then(|query| query.into_inner().validated());
-    filters.and_then(|filters| filters.cursor().ok()).ok_or_else(|| context.error(PageError::InvalidFilter))
+/// The filters of a query, and the store's filter that they make.
+fn parsed<F>(
+    context: &Context,
+    query: FiltersQuery,
+    filter: impl Fn(&Filters) -> Result<F, ()>,
+) -> Result<(Filters, F), ErrorPage> {
+    let filters = query.ok().and_then(|query| query.into_inner().validated(context.now));
+    let parsed = filters.and_then(|filters| filter(&filters).ok().map(|filter| (filters, filter)));
+    parsed.ok_or_else(|| context.error(PageError::InvalidFilter))
+}
+
+/// The store's filter of a list: its own conditions, and those of every list.
+macro_rules! list_filter {
+    ($filters:ident, $Filter:ident { $($field:ident: $value:expr),* }) => {{
+        let (since, until) = $filters.range();
+        Ok($Filter {
+            $($field: $value,)*
+            service_type: $filters.service_type()?,
+            account: $filters.account(),
+            since,
+            until,
+            cursor: $filters.cursor()?,
+            limit: LIMIT,
+            ..$Filter::default()
+        })
+    }};
 }
 
 pub(super) async fn inbound(context: Context, query: FiltersQuery) -> Result<HttpResponse, ErrorPage> {
-    let filter = InboundFilter { cursor: cursor(&context, query)?, limit: LIMIT, ..InboundFilter::default() };
+    let (filters, filter) =
+        parsed(&context, query, |filters| list_filter!(filters, InboundFilter { sender: filters.address() }))?;
     let page = context.query(move |store| store.inbound_messages(&filter)).await?;
     let texts = Texts {
         description: "Messages received from your recipients, newest first.",
@@ -79,7 +118,8 @@ pub(super) async fn inbound(context: Context, query: FiltersQuery) -> Result<Htt
         empty_title: "No inbound messages yet",
         empty_hint: "Inbound messages appear here once the inbound webhook of a number points to this gateway.",
     };
-    context.render(&Table::new(&context, Section::Inbound, texts, page, |message| inbound_row(message, &context)))
+    let form = FilterForm::new(Section::Inbound, vec![Field::search("From number or address", &filters.q)], filters);
+    context.render(&Table::new(&context, Section::Inbound, texts, form, page, |message| inbound_row(message, &context)))
 }
 
 fn inbound_row(message: InboundMessage, context: &Context) -> Vec<Cell> {
@@ -110,7 +150,7 @@ fn inbound_row(message: InboundMessage, context: &Context) -> Vec<Cell> {
 }
 
 pub(super) async fn calls(context: Context, query: FiltersQuery) -> Result<HttpResponse, ErrorPage> {
-    let filter = CallFilter { cursor: cursor(&context, query)?, limit: LIMIT, ..CallFilter::default() };
+    let (filters, filter) = parsed(&context, query, |filters| list_filter!(filters, CallFilter { status: filters.status()? }))?;
     let page = context.query(move |store| store.calls(&filter)).await?;
     let texts = Texts {
         description: "Phone calls and their latest state, newest first.",
@@ -118,7 +158,9 @@ pub(super) async fn calls(context: Context, query: FiltersQuery) -> Result<HttpR
         empty_title: "No calls yet",
         empty_hint: "A call appears here with its first callback.",
     };
-    context.render(&Table::new(&context, Section::Calls, texts, page, |call| call_row(call, &context)))
+    let states = CallState::VARIANTS.iter().map(Into::into).collect();
+    let form = FilterForm::new(Section::Calls, vec![Field::words("State", "status", &filters.status, states)], filters);
+    context.render(&Table::new(&context, Section::Calls, texts, form, page, |call| call_row(call, &context)))
 }
 
 fn call_row(call: Call, context: &Context) -> Vec<Cell> {
@@ -143,7 +185,7 @@ fn call_row(call: Call, context: &Context) -> Vec<Cell> {
 }
 
 pub(super) async fn rooms(context: Context, query: FiltersQuery) -> Result<HttpResponse, ErrorPage> {
-    let filter = RoomFilter { cursor: cursor(&context, query)?, limit: LIMIT, ..RoomFilter::default() };
+    let (filters, filter) = parsed(&context, query, |filters| list_filter!(filters, RoomFilter { status: filters.status()? }))?;
     let page = context.query(move |store| store.rooms(&filter)).await?;
     let texts = Texts {
         description: "Video room sessions, newest first.",
@@ -151,7 +193,9 @@ pub(super) async fn rooms(context: Context, query: FiltersQuery) -> Result<HttpR
         empty_title: "No rooms yet",
         empty_hint: "A room session appears here with its first callback.",
     };
-    context.render(&Table::new(&context, Section::Rooms, texts, page, |room| room_row(room, &context)))
+    let states = vec!["started", "ended"];
+    let form = FilterForm::new(Section::Rooms, vec![Field::words("State", "status", &filters.status, states)], filters);
+    context.render(&Table::new(&context, Section::Rooms, texts, form, page, |room| room_row(room, &context)))
 }
 
 fn room_row(room: Room, context: &Context) -> Vec<Cell> {
@@ -186,7 +230,10 @@ mod tests {
                 search: String::new(),
             };
             let texts = Texts { description: "", columns: &[], empty_title: "No calls", empty_hint: "Nothing yet." };
-            Table { layout, texts, rows: Vec::new(), next_page: next_page.map(str::to_owned) }.render().expect("a page")
+            let form = FilterForm::new(Section::Calls, Vec::new(), Filters::default());
+            let next_page = next_page.map(str::to_owned);
+            let table = Table { layout, texts, choices: Vec::new(), note: None, form, rows: Vec::new(), next_page };
+            table.render().expect("a page")
         };
         assert!(page(None).contains("Nothing yet."));
         let unfinished = page(Some("/calls?cursor=x"));

@@ -120,7 +120,7 @@ fn email(payload: &Value) -> InboundEmail {
 
 fn facts(payload: &Value, event: &Event) -> Facts {
     let inbound = match event.effect {
-        Effect::None | Effect::Call(_) | Effect::Room(_) => return Facts::default(),
+        Effect::None | Effect::Call(_) | Effect::Room(_) => return subscription(payload, event.event_type),
         Effect::Message => false,
         Effect::Inbound(_) => true,
     };
@@ -132,6 +132,28 @@ fn facts(payload: &Value, event: &Event) -> Facts {
         embedded_id: embedded_id(payload),
         engagement: engagement::engagement(payload, event),
         recipients: recipients::recipients(payload, |response| reason::error_for(event.status, payload, &[response])),
+        ..Facts::default()
+    }
+}
+
+/// The address of an event about a suppression or a contact, and the fact that decides whether it may be written to.
+fn subscription(payload: &Value, event_type: EventType) -> Facts {
+    let fact: Option<(&str, Value)> = match event_type {
+        EventType::SuppressionAdded | EventType::SuppressionRemoved => {
+            word(payload, "/data/origin").map(|origin| ("origin", text::clean(origin).into()))
+        }
+        EventType::ContactChanged => match json::at(payload, "/data/unsubscribed").and_then(Value::as_bool) {
+            Some(true) => Some(("unsubscribed", true.into())),
+            // Of a new contact it says nothing.
+            Some(false) if word(payload, "/type") == Some("contact.updated") => Some(("unsubscribed", false.into())),
+            _ => return Facts::default(),
+        },
+        _ => return Facts::default(),
+    };
+    Facts {
+        recipient: word(payload, "/data/email").and_then(address::email),
+        channel: Some(Channel::Email),
+        more: fact.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         ..Facts::default()
     }
 }

@@ -18,6 +18,11 @@ pub(crate) const ACTIVITY: &str = "endpoint_activity";
 /// The last event from whose details the client of an open or a click has expired.
 pub(crate) const CLIENTS: &str = "webhook_events.clients";
 
+/// The last event, and the last inbound message, whose suppressions are derived. Events also name the inbound messages that they change;
+/// the parts of long messages are joined without an event.
+pub(crate) const SUPPRESSIONS: &str = "suppressions";
+pub(crate) const INBOUND_SUPPRESSIONS: &str = "suppressions.inbound";
+
 /// Counts the writers' tests of the database.
 const TESTS: &str = "writer_tests";
 
@@ -44,6 +49,24 @@ pub(crate) fn advance(connection: &mut Connection, name: &str, from: Position, t
             return Ok(moved == 1);
         }
         Ok(diesel::insert_into(p::table).values(values).on_conflict_do_nothing().execute(c)? == 1)
+    })
+}
+
+/// Locks a position until the end of the transaction.
+pub(crate) fn lock(connection: &mut Connection, name: &str) -> QueryResult<()> {
+    move_by(connection, name, 0)
+}
+
+/// Locks a position and moves it back by one, so that a step that was computed before is not written: rows that it may have read change
+/// in this transaction.
+pub(crate) fn disturb(connection: &mut Connection, name: &str) -> QueryResult<()> {
+    move_by(connection, name, -1)
+}
+
+fn move_by(connection: &mut Connection, name: &str, ids: i64) -> QueryResult<()> {
+    let values = (p::name.eq(name), p::txid.eq(0), p::id.eq(ids));
+    on_either!(connection, c => {
+        diesel::insert_into(p::table).values(values).on_conflict(p::name).do_update().set(p::id.eq(p::id + ids)).execute(c).map(drop)
     })
 }
 

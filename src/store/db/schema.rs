@@ -249,6 +249,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    suppressions (id) {
+        id -> BigInt,
+        service_type -> Text,
+        account -> Text,
+        channel -> Text,
+        address -> Text,
+        reason -> Text,
+        sender -> Text,
+        is_active -> Bool,
+        active_since -> Nullable<Timestamp>,
+        first_at -> Nullable<Timestamp>,
+        last_at -> Nullable<Timestamp>,
+        lifted_at -> Nullable<Timestamp>,
+        evidence -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     webhook_bodies (request_id) {
         request_id -> BigInt,
         body -> Binary,
@@ -324,6 +344,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     positions,
     rejected_requests,
     rooms,
+    suppressions,
     webhook_bodies,
     webhook_events,
     webhook_requests,

@@ -11,3 +11,4 @@ pub(crate) mod recipients;
 pub(crate) mod room;
 pub(crate) mod rule;
 pub(crate) mod source;
+pub(crate) mod suppression;

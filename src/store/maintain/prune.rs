@@ -89,6 +89,10 @@ impl Store {
         let retention = self.options.retention;
         let cutoffs = Cutoffs::new(retention, now);
         let mut pruned = PruneCounts::default();
+        if retention.events.is_some() && !is_dry_run {
+            // They outlive the events from which they follow.
+            self.derive_all_suppressions().await?;
+        }
         for table in [Table::Bodies, Table::Events, Table::Requests] {
             let is_retained = matches!(table, Table::Bodies) && retention.bodies.is_none()
                 || matches!(table, Table::Events | Table::Requests) && retention.events.is_none();

@@ -15,7 +15,7 @@ use crate::store::db::{
     connection::{Connection, on_either},
     schema::{
         calls, communication_metrics, inbound_messages, inbound_parts, inbound_sets, message_addresses, message_external_ids,
-        rejected_requests, rooms, webhook_bodies, webhook_events, webhook_requests,
+        rejected_requests, rooms, suppressions, webhook_bodies, webhook_events, webhook_requests,
     },
 };
 
@@ -64,6 +64,7 @@ redactable! { RoomRow of rooms by id: [name] [members: String, recordings: Strin
 deletable! { SetRow of inbound_sets by id: [sender: String, recipient: String, reference: String] }
 deletable! { PartRow of inbound_parts by id: [sender: String, recipient: String, reference: String, text: Option<String>] }
 deletable! { RejectedRow of rejected_requests by id: [finding: Option<String>, url: String, headers: String, body: Vec<u8>] }
+deletable! { SuppressionRow of suppressions by id: [address: String, sender: String, evidence: String] }
 deletable! { BodyRow of webhook_bodies by request_id: [body: Vec<u8>] }
 
 fn redact_text(text: Option<String>, person: &DataSubject) -> Option<String> {
@@ -164,6 +165,11 @@ redact! { RejectedRow by id: |row, person| {
     let is_mentioned = [&row.url, &row.headers].into_iter().chain(&row.finding).any(|text| person.occurs_in(text));
     (!is_mentioned && !person.occurs_in_bytes(&row.body)).then(|| row.clone())
 } }
+redact! { SuppressionRow by id: |row, person| (!person.occurs_in(&row.address)).then(|| {
+    // The opt-outs of others from this number remain.
+    let sender = if person.occurs_in(&row.sender) { erased_key(row.id) } else { row.sender.clone() };
+    Self { sender, evidence: redact_json(&row.evidence, person), ..row.clone() }
+}) }
 redact! { BodyRow by request_id: |row, person| (!person.occurs_in_bytes(&row.body)).then(|| row.clone()) }
 
 /// Replaces the key of an erased recipient.
@@ -205,6 +211,7 @@ macro_rules! in_table {
             Table::InboundParts => $then!(inbound_parts, id, PartRow, $($arguments)*),
             Table::Calls => $then!(calls, id, CallRow, $($arguments)*),
             Table::Rooms => $then!(rooms, id, RoomRow, $($arguments)*),
+            Table::Suppressions => $then!(suppressions, id, SuppressionRow, $($arguments)*),
             // Its rows have no id; they are erased by address.
             Table::MessageAddresses => Ok(Default::default()),
         }

@@ -28,11 +28,32 @@ pub struct AuditEntry {
     pub items: i64,
 }
 
-pub(crate) fn entries(connection: &mut Connection, cursor: Option<Cursor>, limit: i64) -> QueryResult<Page<AuditEntry>> {
-    let below = cursor.map_or(i64::MAX, |cursor| cursor.0);
-    let entries = a::table.filter(a::id.lt(below)).order(a::id.desc()).limit(limit + 1);
-    let mut items: Vec<AuditEntry> = on_either!(connection, c => entries.select(AuditEntry::as_select()).load(c))?;
-    let limit = usize::try_from(limit).unwrap_or(0);
+/// Selects entries. The audit trail is bounded, so it needs no ranges of ids.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Inclusive.
+    pub since: Option<Timestamp>,
+    /// Exclusive.
+    pub until: Option<Timestamp>,
+    pub cursor: Option<Cursor>,
+    /// Maximum number of entries.
+    pub limit: i64,
+}
+
+pub(crate) fn entries(connection: &mut Connection, filter: &AuditFilter) -> QueryResult<Page<AuditEntry>> {
+    let below = filter.cursor.map_or(i64::MAX, |cursor| cursor.0);
+    let mut items: Vec<AuditEntry> = on_either!(connection, c => {
+        let entries = a::table.filter(a::id.lt(below)).order(a::id.desc()).limit(filter.limit + 1);
+        let mut query = entries.select(AuditEntry::as_select()).into_boxed();
+        if let Some(since) = filter.since {
+            query = query.filter(a::recorded_at.ge(since.naive()));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(a::recorded_at.lt(until.naive()));
+        }
+        query.load(c)?
+    });
+    let limit = usize::try_from(filter.limit).unwrap_or(0);
     let has_more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| has_more).map(|last| Cursor(last.id));

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl, Selectable,
-    SelectableHelper, backend::Backend, sql_types::BigInt,
+    SelectableHelper, backend::Backend, dsl::max, sql_types::BigInt,
 };
 use serde::{Serialize, Serializer};
 
@@ -238,6 +238,58 @@ pub(crate) type EventArrival = (FeedCursor, Option<i64>, Timestamp);
 /// The arrivals of the events after a position.
 pub(crate) fn arrivals_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<Vec<EventArrival>> {
     Ok(events_after!(connection, after, limit, (FeedCursor::as_select(), e::mapping_id, e::received_at)))
+}
+
+/// An event's position, type and status, and the row that it is about.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = e)]
+pub(crate) struct TypedEvent {
+    #[diesel(embed)]
+    pub(crate) cursor: FeedCursor,
+    pub(crate) event_type: String,
+    pub(crate) status: Option<String>,
+    pub(crate) service_type: String,
+    pub(crate) account: String,
+    pub(crate) external_id: Option<String>,
+}
+
+/// The types of the events after a position.
+pub(crate) fn types_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<Vec<TypedEvent>> {
+    Ok(events_after!(connection, after, limit, TypedEvent::as_select()))
+}
+
+/// An event's position, endpoint and time of receipt.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = e)]
+pub(crate) struct EventOrigin {
+    #[diesel(embed)]
+    pub(crate) cursor: FeedCursor,
+    pub(crate) service_type: String,
+    pub(crate) account: String,
+    pub(crate) received_at: Timestamp,
+}
+
+/// The origins of the events after a position.
+pub(crate) fn origins_after(connection: &mut Connection, after: FeedCursor, limit: i64) -> QueryResult<Vec<EventOrigin>> {
+    Ok(events_after!(connection, after, limit, EventOrigin::as_select()))
+}
+
+/// The number of events after a position, also of those that no reader may see yet: exact if it is 0, else an estimate.
+pub(crate) fn count_after(connection: &mut Connection, after: FeedCursor) -> QueryResult<i64> {
+    let FeedCursor { txid, id } = after;
+    let newest: Option<i64> = match connection {
+        Connection::Sqlite(c) => e::table.select(max(e::id)).first(c)?,
+        Connection::Postgres(c) => {
+            let later = e::table.filter(e::txid.ge(txid)).filter(e::txid.gt(txid).or(e::id.gt(id)));
+            let later: Option<i64> = later.order((e::txid, e::id)).select(e::id).first(c).optional()?;
+            if later.is_none() {
+                return Ok(0);
+            }
+            let newest: Option<i64> = e::table.select(max(e::id)).first(c)?;
+            return Ok((newest.unwrap_or(0) - id).max(1));
+        }
+    };
+    Ok((newest.unwrap_or(0) - id).max(0))
 }
 
 /// The current end of the feed.

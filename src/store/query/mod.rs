@@ -10,6 +10,7 @@ mod calls;
 pub(crate) mod counts;
 mod cursor;
 pub(crate) mod feed;
+mod feed_search;
 pub(crate) mod gauges;
 pub(crate) mod health;
 pub(crate) mod history;
@@ -23,12 +24,14 @@ mod rooms;
 mod scan;
 mod size;
 mod stats;
+mod suppressions;
 
 pub use self::{
-    audit::AuditEntry,
+    audit::{AuditEntry, AuditFilter},
     calls::{Call, CallFilter},
     cursor::{Cursor, CursorError, Page},
     feed::{FeedCursor, FeedPage, StoredEvent},
+    feed_search::FeedFilter,
     inbound_messages::{InboundFilter, InboundMessage},
     json_text::JsonText,
     message_events::{EngagementCounts, MessageWithEvents},
@@ -36,6 +39,7 @@ pub use self::{
     requests::{RequestFilter, RequestId, RequestIdError, RequestState, StoredRequest},
     rooms::{Room, RoomFilter},
     stats::{Bucket, MessageCounts, Stats, StatsFilter},
+    suppressions::{Suppression, SuppressionFilter, SuppressionPage, SuppressionState},
 };
 use crate::{
     store::{Store, db::error::StoreError},
@@ -65,6 +69,12 @@ impl Store {
     /// The append-only feed of all events after a position.
     pub fn events_after(&self, after: FeedCursor, limit: i64) -> Result<FeedPage, StoreError> {
         self.read(|c| feed::events_after(c, after, limit))
+    }
+
+    /// The events after a position that match a filter. A page whose search ran out of time may have fewer than requested although there are
+    /// more.
+    pub fn search_events(&self, after: FeedCursor, filter: &FeedFilter) -> Result<FeedPage, StoreError> {
+        self.read(|c| feed_search::events(c, after, filter))
     }
 
     /// The current end of the feed.
@@ -110,9 +120,14 @@ impl Store {
         self.read(|c| rooms::rooms(c, filter))
     }
 
+    /// Suppressions, newest first.
+    pub fn suppressions(&self, filter: &SuppressionFilter) -> Result<SuppressionPage, StoreError> {
+        self.read(|c| suppressions::suppressions(c, filter))
+    }
+
     /// The audit trail, newest entry first.
-    pub fn audit_entries(&self, cursor: Option<Cursor>, limit: i64) -> Result<Page<AuditEntry>, StoreError> {
-        self.read(|c| audit::entries(c, cursor, limit))
+    pub fn audit_entries(&self, filter: &AuditFilter) -> Result<Page<AuditEntry>, StoreError> {
+        self.read(|c| audit::entries(c, filter))
     }
 
     /// Delivery statistics for the periods of [`StatsFilter::starts`]; an error if counting takes too long.

@@ -10,7 +10,10 @@ use diesel::{
 use crate::{
     store::db::{
         connection::{Connection, on_either},
-        schema::{calls, id_ranges as g, inbound_messages as i, message_external_ids as m, rooms, webhook_requests as r},
+        schema::{
+            calls, id_ranges as g, inbound_messages as i, message_external_ids as m, rooms, suppressions, webhook_events as e,
+            webhook_requests as r,
+        },
     },
     time::Timestamp,
 };
@@ -26,10 +29,13 @@ pub(crate) enum RangedTable {
     Messages,
     #[strum(serialize = "webhook_requests")]
     Requests,
+    #[strum(serialize = "webhook_events")]
+    Events,
     #[strum(serialize = "inbound_messages")]
     Inbound,
     Calls,
     Rooms,
+    Suppressions,
 }
 
 /// Expands a macro for the table and its time column.
@@ -38,9 +44,11 @@ macro_rules! in_table {
         match $table {
             RangedTable::Messages => $query!(m, created_at, $($arguments)*),
             RangedTable::Requests => $query!(r, received_at, $($arguments)*),
+            RangedTable::Events => $query!(e, received_at, $($arguments)*),
             RangedTable::Inbound => $query!(i, received_at, $($arguments)*),
             RangedTable::Calls => $query!(calls, created_at, $($arguments)*),
             RangedTable::Rooms => $query!(rooms, created_at, $($arguments)*),
+            RangedTable::Suppressions => $query!(suppressions, created_at, $($arguments)*),
         }
     };
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{store::db::connection::Connection, time::Timestamp};
 
 /// Time limit of one page.
-const TIME_LIMIT: Duration = Duration::from_millis(40);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_millis(40);
 
 /// Ids that the first step scans, and the maximum; each further step doubles the number.
 const FIRST_STEP: i64 = 1_024;
@@ -69,7 +69,7 @@ impl<'f, T: Serialize> Scan<'f, T> {
         request: PageRequest<'_>,
         candidates: Option<Candidates<'f>>,
     ) -> QueryResult<Self> {
-        let mut ranges = if candidates.is_none() && (request.since.is_some() || request.until.is_some()) {
+        let mut ranges = if request.since.is_some() || request.until.is_some() {
             ranges::within(connection, table, request.since, request.until)?
         } else {
             vec![(0, i64::MAX)]
@@ -106,16 +106,24 @@ impl<'f, T: Serialize> Scan<'f, T> {
         if self.rows.len() > self.limit || self.bytes > MAX_BYTES || self.is_at_end || is_late {
             return Ok(None);
         }
-        let step = match &mut self.candidates {
-            Some(candidates) => {
-                let ids = candidates(connection, self.position)?;
-                self.position = ids.last().copied().unwrap_or(0);
-                (!ids.is_empty()).then_some(Step::Ids(ids))
-            }
-            None => self.next_range(),
-        };
+        let step = if self.candidates.is_some() { self.next_candidates(connection)? } else { self.next_range() };
         self.is_at_end = step.is_none();
         Ok(step)
+    }
+
+    /// The next candidates in the remaining ranges.
+    fn next_candidates(&mut self, connection: &mut Connection) -> QueryResult<Option<Step>> {
+        while let (Some((low, high)), Some(candidates)) = (self.ranges.last().copied(), &mut self.candidates) {
+            let below = high.min(self.position);
+            let mut ids = if below > low { candidates(connection, below)? } else { Vec::new() };
+            ids.retain(|id| *id >= low);
+            if let Some(last) = ids.last() {
+                self.position = *last;
+                return Ok(Some(Step::Ids(ids)));
+            }
+            self.ranges.pop();
+        }
+        Ok(None)
     }
 
     fn next_range(&mut self) -> Option<Step> {

@@ -30,6 +30,7 @@ use crate::{
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
+    Minute,
     #[default]
     Hour,
     /// A day in UTC.
@@ -39,6 +40,7 @@ pub enum Bucket {
 impl Bucket {
     pub fn length(self) -> TimeDelta {
         match self {
+            Self::Minute => TimeDelta::minutes(1),
             Self::Hour => TimeDelta::hours(1),
             Self::Day => TimeDelta::days(1),
         }
@@ -255,7 +257,11 @@ fn count(
     Ok(match connection {
         Connection::Sqlite(c) => {
             // The text of a timestamp begins with its period.
-            let (length, rest) = if bucket == Bucket::Hour { (13_i64, ":00:00Z") } else { (10, "T00:00:00Z") };
+            let (length, rest) = match bucket {
+                Bucket::Minute => (16_i64, ":00Z"),
+                Bucket::Hour => (13, ":00:00Z"),
+                Bucket::Day => (10, "T00:00:00Z"),
+            };
             let rows = load!(CountOnSqlite, c, Value::<BigInt, _>::new(length), String);
             let period = |text: &str| Timestamp::parse(&format!("{}{rest}", text.replacen(' ', "T", 1)));
             rows.into_iter().filter_map(|row| Some(counted((period(&row.0)?, row.1, row.2, row.3, row.4, row.5)))).collect()

@@ -11,6 +11,7 @@ use crate::store::{
         schema::{webhook_events as e, webhook_requests as r},
         statement::{SqlTemplate, Statement, Value},
     },
+    fold::suppression::{self, ReportingEvent},
     write::{batch::InsertedRequest, sqlite},
 };
 
@@ -39,6 +40,13 @@ pub(crate) fn find(connection: &mut Connection, id: i64) -> QueryResult<Vec<Fold
     select_events!(connection, id, |c, events| events.order(e::id).select(FoldedEvent::as_select()).load(c))
 }
 
+/// The events of a request that report a suppression.
+fn reporting(connection: &mut Connection, id: i64) -> QueryResult<Vec<ReportingEvent>> {
+    let events: Vec<ReportingEvent> =
+        select_events!(connection, id, |c, events| events.order(e::id).select(ReportingEvent::as_select()).load(c))?;
+    Ok(events)
+}
+
 struct SetPosition;
 impl SqlTemplate for SetPosition {
     const PIECES: &'static [&'static [&'static str]] = &[
@@ -54,6 +62,8 @@ pub(crate) fn replace(connection: &mut Connection, id: i64, count: usize) -> Que
     // New ids are assigned before old ones are deleted, so that none is reused and readers of the feed see the new events.
     let next = next_event_id(connection)?;
     positions::raise_to(connection, positions::EVENTS, next - 1)?;
+    let reporting = reporting(connection, id)?;
+    suppression::retract(connection, &reporting)?;
     select_events!(connection, id, |c, events| diesel::delete(events).execute(c))?;
     set_position(connection, id, count, next)
 }

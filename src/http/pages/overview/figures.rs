@@ -1,7 +1,5 @@
 //! The figures of the overview, from the store's statistics.
 
-use strum::EnumMessage;
-
 use crate::{
     http::pages::{
         chart::{Bucket, Chart},
@@ -32,7 +30,7 @@ pub(super) struct ProviderRow {
     pub(super) open_rate: Option<String>,
 }
 
-pub(super) fn provider_rows(period: Period, stats: &Stats) -> Vec<ProviderRow> {
+pub(super) fn provider_rows(period: &Period, stats: &Stats) -> Vec<ProviderRow> {
     let row = |total: &MessageCounts| {
         let title = endpoint_name(&total.service_type, "default");
         let of_provider: Vec<&MessageCounts> =
@@ -60,21 +58,25 @@ pub(super) fn provider_rows(period: Period, stats: &Stats) -> Vec<ProviderRow> {
 }
 
 /// Five labels of the axis: the first bar, the last, and three between.
-pub(super) fn ticks(period: Period, stats: &Stats) -> Vec<String> {
+pub(super) fn ticks(period: &Period, stats: &Stats) -> Vec<String> {
     let labels: Vec<String> =
         stats.starts.chunks(period.buckets_per_bar()).filter_map(|starts| Some(period.tick(*starts.first()?))).collect();
     let last = labels.len().saturating_sub(1);
     (0..5).filter_map(|index| labels.get(index * last / 4).cloned()).collect()
 }
 
-pub(super) fn tiles(period: Period, stats: &Stats, backlog: Backlog) -> Vec<Tile> {
+pub(super) fn tiles(period: &Period, stats: &Stats, backlog: Backlog) -> Vec<Tile> {
     let sum = |figure: fn(&MessageCounts) -> i64| stats.totals.iter().map(figure).sum::<i64>();
     let messages = sum(|total| total.messages);
     let delivered = sum(|total| total.delivered);
     let failed = sum(|total| total.failed);
     let completed = delivered + failed;
     let delivery_rate = (completed > 0).then(|| percent_of(delivered, completed));
-    let period_label = period.get_message().unwrap_or_default().to_lowercase();
+    let period_label = period.label();
+    let until = period.until().map(|at| at.to_string()).unwrap_or_default();
+    let since = period.filter.since.to_string();
+    let in_period =
+        |more: &[(&str, &str)]| Section::Messages.with_query(&[more, &[("since", &since), ("until", &until)]].concat());
     let if_any = |count: usize, severity: Severity| if count == 0 { Severity::Neutral } else { severity };
     let requests = |state: &str| Section::Requests.with_query(&[("state", state)]);
     vec![
@@ -82,14 +84,14 @@ pub(super) fn tiles(period: Period, stats: &Stats, backlog: Backlog) -> Vec<Tile
             label: "Messages",
             figure: group_thousands(messages),
             detail: period_label.clone(),
-            href: Section::Messages.path().to_owned(),
+            href: in_period(&[]),
             severity: Severity::Neutral,
         },
         Tile {
             label: "Delivered",
             figure: delivery_rate.unwrap_or_else(|| "–".to_owned()),
             detail: format!("{} of {} completed", group_thousands(delivered), group_thousands(completed)),
-            href: Section::Messages.with_query(&[("status", "delivered")]),
+            href: in_period(&[("status", "delivered")]),
             severity: Severity::Neutral,
         },
         Tile {

@@ -15,7 +15,8 @@ use super::{
     health::{self, EndpointView},
     layout::{Layout, Link, Section},
     messages::Row,
-    period::Period,
+    period::{Choice, Period},
+    query::Filters,
 };
 use crate::{
     gateway::Gateway,
@@ -34,6 +35,23 @@ const HOUR: i64 = 3_600;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OverviewQuery {
     period: String,
+    since: String,
+    until: String,
+}
+
+impl OverviewQuery {
+    /// The period; `Err` if it is not one.
+    fn period(self, now: Timestamp) -> Result<(Period, Filters), ()> {
+        let Self { period, since, until } = self;
+        let filters = Filters { since, until, ..Filters::default() }.validated(now).ok_or(())?;
+        let (since, until) = filters.range();
+        let parsed = match (period.as_str(), since.or(until)) {
+            ("", None) => Period::last(Choice::default(), now),
+            (period, None) => Period::last(period.parse().map_err(|_| ())?, now),
+            (_, Some(_)) => Period::range(since, until, now),
+        };
+        parsed.map(|period| (period, filters)).ok_or(())
+    }
 }
 
 #[derive(Template)]
@@ -41,6 +59,7 @@ pub(super) struct OverviewQuery {
 struct Page {
     layout: Layout,
     period: Period,
+    filters: Filters,
     tiles: Vec<Tile>,
     providers: Vec<ProviderRow>,
     ticks: Vec<String>,
@@ -50,10 +69,10 @@ struct Page {
 
 impl Page {
     fn periods(&self) -> impl Iterator<Item = Link> {
-        Period::VARIANTS.iter().map(|period| Link {
-            href: Section::Overview.with_query(&[("period", if *period == Period::Day { "" } else { period.as_ref() })]),
-            label: period.get_message().unwrap_or_default().to_owned(),
-            is_current: *period == self.period,
+        Choice::VARIANTS.iter().map(|choice| Link {
+            href: Section::Overview.with_query(&[("period", if *choice == Choice::default() { "" } else { choice.as_ref() })]),
+            label: choice.get_message().unwrap_or_default().to_owned(),
+            is_current: Some(*choice) == self.period.choice,
         })
     }
 
@@ -70,34 +89,35 @@ impl Page {
 
 pub(super) async fn show(context: Context, query: Result<Query<OverviewQuery>, Error>) -> Result<HttpResponse, ErrorPage> {
     let invalid = || context.error(PageError::InvalidFilter);
-    let OverviewQuery { period } = query.map_err(|_| invalid())?.into_inner();
-    let period: Period = if period.is_empty() { Period::Day } else { period.parse().map_err(|_| invalid())? };
     let now = context.now;
-    let filter = period.filter(now);
+    let (period, filters) = query.map_err(|_| invalid())?.into_inner().period(now).map_err(|()| invalid())?;
+    let (filter, starts, until) = (period.filter, period.starts.clone(), period.until());
     let an_hour_ago = Timestamp::from_seconds(now.seconds() - HOUR).unwrap_or(now);
     let (stats, backlog, failures) = context
         .run(Class::Statistics, move |Gateway { store, .. }| {
-            let starts = filter.starts().unwrap_or_default();
-            Ok((store.stats(&filter, starts)?, store.backlog(an_hour_ago)?, recent_failures(store)?))
+            let failures = recent_failures(store, filter.since, until)?;
+            Ok((store.stats(&filter, starts)?, store.backlog(an_hour_ago)?, failures))
         })
         .await?;
     let page = Page {
         layout: context.layout(Section::Overview, "Overview"),
+        tiles: tiles(&period, &stats, backlog),
+        ticks: ticks(&period, &stats),
+        providers: provider_rows(&period, &stats),
         period,
-        tiles: tiles(period, &stats, backlog),
-        ticks: ticks(period, &stats),
-        providers: provider_rows(period, &stats),
+        filters,
         failures: failures.into_iter().map(|message| Row::new(message, &context)).collect(),
         endpoints: health::endpoints(&context).await?,
     };
     context.render(&page)
 }
 
-/// The newest failed messages. Each failure status is queried by itself, since a filter takes one status and the index serves that.
-fn recent_failures(store: &Store) -> Result<Vec<Message>, StoreError> {
+/// The newest failed messages of the period. Each failure status is queried by itself, since a filter takes one status and the index serves that.
+fn recent_failures(store: &Store, since: Timestamp, until: Option<Timestamp>) -> Result<Vec<Message>, StoreError> {
     let mut failures = Vec::new();
     for status in Status::VARIANTS.iter().copied().filter(|status| status.is_failure()) {
-        let filter = MessageFilter { status: Some(status), limit: MAX_FAILURES, ..MessageFilter::default() };
+        let (status, since) = (Some(status), Some(since));
+        let filter = MessageFilter { status, since, until, limit: MAX_FAILURES, ..MessageFilter::default() };
         failures.extend(store.messages(&filter)?.items);
     }
     failures.sort_by_key(|message| std::cmp::Reverse((message.status_at.unwrap_or(message.created_at), message.id)));

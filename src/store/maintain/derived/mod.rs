@@ -1,11 +1,12 @@
-//! Derived tables, updated in sorted batches in the background: addresses of messages, activity of endpoints, and ranges of ids. The
-//! position of each is stored; readers add the rows after it.
+//! Derived tables, updated in sorted batches in the background: addresses of messages, activity of endpoints, suppressions, and ranges of
+//! ids. The position of each is stored; readers add the rows after it, or say how many there are.
 //!
 //! The rows to write are computed on a monitor's connection; the writer only writes them.
 
 mod activity;
 mod addresses;
 mod settled;
+mod suppressions;
 
 use diesel::QueryResult;
 use strum::VariantArray;
@@ -16,9 +17,12 @@ use crate::store::{
     db::{
         connection::Connection,
         error::StoreError,
-        positions::{self, ACTIVITY, ADDRESSES},
+        positions::{self, ACTIVITY, ADDRESSES, SUPPRESSIONS},
     },
-    query::ranges::{self, RangedTable},
+    query::{
+        feed,
+        ranges::{self, RangedTable},
+    },
 };
 
 /// Rows of one step.
@@ -27,11 +31,15 @@ const BATCH_SIZE: i64 = 2_000;
 /// Maximum number of rows after the position while callbacks are waiting.
 const MAX_LAG: i64 = 100_000;
 
+/// Steps for one list of suppressions.
+const MAX_STEPS: usize = 8;
+
 /// The rows that one step writes.
 #[derive(Debug)]
 enum Step {
     Addresses(addresses::Step),
     Activity(activity::Step),
+    Suppressions(suppressions::Step),
     Range(RangedTable, ranges::Range),
 }
 
@@ -49,14 +57,36 @@ impl Store {
             if steps.is_empty() {
                 return Ok(lag);
             }
+            // A table that has no ranges yet, after an upgrade, has thousands to come.
+            let has_range = steps.iter().any(|step| matches!(step, Step::Range(..)));
             for step in steps {
                 self.write(move |connection| step.write(connection)).await?;
             }
             // The rest arrived during this call and is left to the next one: a steady trickle would never let this one end.
-            if lag <= BATCH_SIZE {
+            if lag <= BATCH_SIZE && !has_range {
                 return self.lag().await;
             }
         }
+    }
+
+    /// Derives the suppressions of the newest events, so that a list shows them, unless callbacks are waiting.
+    pub async fn derive_suppressions(&self) -> Result<(), StoreError> {
+        for _ in 0..MAX_STEPS {
+            if self.queued() > 0 {
+                return Ok(());
+            }
+            let Some(step) = self.read_async(suppressions::next_events).await? else { return Ok(()) };
+            self.write(move |connection| step.write(connection)).await?;
+        }
+        Ok(())
+    }
+
+    /// Derives all suppressions of events, before some of these are deleted.
+    pub(crate) async fn derive_all_suppressions(&self) -> Result<(), StoreError> {
+        while let Some(step) = self.read_async(suppressions::next_events).await? {
+            self.write(move |connection| step.write(connection)).await?;
+        }
+        Ok(())
     }
 
     async fn lag(&self) -> Result<i64, StoreError> {
@@ -76,11 +106,13 @@ impl Store {
     }
 }
 
-/// The number of newest messages or requests that are not covered.
+/// The number of newest messages, requests or events that are not covered.
 fn lag(connection: &mut Connection) -> QueryResult<i64> {
     let messages = ranges::newest_id(connection, RangedTable::Messages)? - positions::get(connection, ADDRESSES)?.id;
     let requests = ranges::newest_id(connection, RangedTable::Requests)? - positions::get(connection, ACTIVITY)?.id;
-    Ok(messages.max(requests).max(0))
+    let covered = positions::get(connection, SUPPRESSIONS)?;
+    let events = feed::count_after(connection, covered.into())?;
+    Ok(messages.max(requests).max(events).max(0))
 }
 
 /// The next steps.
@@ -92,9 +124,11 @@ fn steps(connection: &mut Connection, settled: &Settled) -> QueryResult<Vec<Step
         match table {
             RangedTable::Messages => steps.extend(addresses::next(connection, settled)?.map(Step::Addresses)),
             RangedTable::Requests => steps.extend(activity::next(connection, settled)?.map(Step::Activity)),
-            _ => {}
+            RangedTable::Inbound => steps.extend(suppressions::next_inbound(connection, settled)?.map(Step::Suppressions)),
+            RangedTable::Events | RangedTable::Calls | RangedTable::Rooms | RangedTable::Suppressions => {}
         }
     }
+    steps.extend(suppressions::next_events(connection)?.map(Step::Suppressions));
     Ok(steps)
 }
 
@@ -103,6 +137,7 @@ impl Step {
         match self {
             Self::Addresses(step) => step.write(connection),
             Self::Activity(step) => step.write(connection),
+            Self::Suppressions(step) => step.write(connection),
             Self::Range(table, range) => ranges::insert(connection, *table, *range),
         }
     }

@@ -67,6 +67,7 @@ mod store;
 mod support;
 mod suppressions;
 mod tidy;
+mod time_ranges;
 mod timestamp_matching;
 mod unconfirmed;
 mod unknown_message;

@@ -294,7 +294,7 @@ crate::databases! {
         let gateway = gateway(database, noon());
         send(&gateway, &[("MessageSid", "SM1"), ("MessageStatus", "undelivered"), ("ErrorCode", "30005"), ("To", "+15558675310"), ("From", "+15017122661")]);
         send(&gateway, &[("MessageSid", "SM2"), ("From", "+15558675311"), ("To", "+15017122661"), ("Body", "STOP"), ("NumMedia", "0")]);
-        send(&gateway, &[("CallSid", "CAaa8fb77e57d1ca18d593e909729871fe"), ("CallStatus", "ringing"), ("From", "+15558675311"), ("To", "+15550001111")]);
+        gateway.database.execute("INSERT INTO calls (service_type, account, external_id, status, created_at) VALUES ('twilio', 'default', 'CAaa8f', 'ended', '2026-03-14 12:00:00')");
         for (target, text) in [("/messages", ">SM1<"), ("/inbound", "+15558675311"), ("/calls", "CAaa8f"), ("/requests?state=processed", "/webhooks/twilio"), ("/", ">SM1<")] {
             let separator = if target.contains('?') { '&' } else { '?' };
             for (range, is_shown) in [

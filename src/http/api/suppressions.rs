@@ -35,6 +35,7 @@ list_query! {
 
 /// One page, newest first.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the name of the list")]
 pub(in crate::http) struct Suppressions {
     /// The rows.
     suppressions: Vec<Suppression>,

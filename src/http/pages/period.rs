@@ -107,7 +107,7 @@ impl Period {
         let length = self.filter.until.seconds() - self.filter.since.seconds();
         let format = match length {
             ..=DAY => "%H:%M",
-            ..=604_800 => "%a %H:%M",
+            86_401..=604_800 => "%a %H:%M",
             _ => "%-d %b",
         };
         start.naive().format(format).to_string()

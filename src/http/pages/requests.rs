@@ -114,6 +114,5 @@ fn request_filter(filters: &Filters) -> Result<RequestFilter, ()> {
         account: filters.account(),
         cursor: filters.cursor()?,
         limit: LIMIT,
-        ..RequestFilter::default()
     })
 }

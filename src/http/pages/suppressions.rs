@@ -47,7 +47,7 @@ pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>)
     });
     let choices = choices.collect();
     let note = (unindexed_events > 0).then(|| format!("{unindexed_events} newer events are not covered yet."));
-    let table = Table::new(&context, Section::Suppressions, TEXTS, form, page, |row| suppression_row(row, &context));
+    let table = Table::new(&context, Section::Suppressions, TEXTS, form, page, |row| suppression_row(&row, &context));
     context.render(&Table { choices, note, ..table })
 }
 
@@ -75,7 +75,7 @@ fn fields(filters: &Filters) -> Vec<Field> {
     ]
 }
 
-fn suppression_row(row: Suppression, context: &Context) -> Vec<Cell> {
+fn suppression_row(row: &Suppression, context: &Context) -> Vec<Cell> {
     let severity = if row.is_active { Severity::Failure } else { Severity::Neutral };
     let reason = row.reason.replace('_', " ");
     let label = if row.is_active { reason } else { format!("{reason}, lifted") };

@@ -103,14 +103,13 @@ macro_rules! list_filter {
             until,
             cursor: $filters.cursor()?,
             limit: LIMIT,
-            ..$Filter::default()
         })
     }};
 }
 
 pub(super) async fn inbound(context: Context, query: FiltersQuery) -> Result<HttpResponse, ErrorPage> {
     let (filters, filter) =
-        parsed(&context, query, |filters| list_filter!(filters, InboundFilter { sender: filters.address() }))?;
+        parsed(&context, query, |filters| list_filter!(filters, InboundFilter { sender: filters.address(), recipient: None }))?;
     let page = context.query(move |store| store.inbound_messages(&filter)).await?;
     let texts = Texts {
         description: "Messages received from your recipients, newest first.",

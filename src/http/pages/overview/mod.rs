@@ -93,7 +93,7 @@ pub(super) async fn show(context: Context, query: Result<Query<OverviewQuery>, E
     let (period, filters) = query.map_err(|_| invalid())?.into_inner().period(now).map_err(|()| invalid())?;
     let (filter, starts, until) = (period.filter, period.starts.clone(), period.until());
     let an_hour_ago = Timestamp::from_seconds(now.seconds() - HOUR).unwrap_or(now);
-    let (stats, backlog, failures) = context
+    let (counts, backlog, failures) = context
         .run(Class::Statistics, move |Gateway { store, .. }| {
             let failures = recent_failures(store, filter.since, until)?;
             Ok((store.stats(&filter, starts)?, store.backlog(an_hour_ago)?, failures))
@@ -101,9 +101,9 @@ pub(super) async fn show(context: Context, query: Result<Query<OverviewQuery>, E
         .await?;
     let page = Page {
         layout: context.layout(Section::Overview, "Overview"),
-        tiles: tiles(&period, &stats, backlog),
-        ticks: ticks(&period, &stats),
-        providers: provider_rows(&period, &stats),
+        tiles: tiles(&period, &counts, backlog),
+        ticks: ticks(&period, &counts),
+        providers: provider_rows(&period, &counts),
         period,
         filters,
         failures: failures.into_iter().map(|message| Row::new(message, &context)).collect(),

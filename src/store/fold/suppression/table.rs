@@ -19,11 +19,13 @@ pub(crate) fn insert(connection: &mut Connection, reported: &[Reported]) -> Quer
     for (key, reports) in by_key(reported) {
         let (id, before) = load(connection, key)?.unzip();
         let mut evidence = before.clone().unwrap_or_default();
-        reports.iter().for_each(|one| evidence.add(one.lifts, one.report.clone()));
+        for one in &reports {
+            evidence.add(one.lifts, one.report.clone());
+        }
         let newest = reports.iter().map(|one| one.received_at).max();
         match (id, newest) {
             (Some(id), Some(received_at)) if before.as_ref() != Some(&evidence) => {
-                update(connection, id, &evidence, received_at)?
+                update(connection, id, &evidence, received_at)?;
             }
             (None, Some(_)) => create(connection, key, &evidence, reports.iter().map(|one| one.received_at))?,
             _ => {}
@@ -41,7 +43,9 @@ pub(crate) fn retract(connection: &mut Connection, events: &[ReportingEvent]) ->
     positions::disturb(connection, SUPPRESSIONS)?;
     for (key, reports) in by_key(&reported) {
         let Some((id, mut evidence)) = load(connection, key)? else { continue };
-        reports.iter().for_each(|one| evidence.retract(one.report.source()));
+        for one in &reports {
+            evidence.retract(one.report.source());
+        }
         if evidence.is_empty() {
             on_either!(connection, c => diesel::delete(s::table.filter(s::id.eq(id))).execute(c))?;
         } else if let Some(received_at) = reports.iter().map(|one| one.received_at).max() {

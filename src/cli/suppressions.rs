@@ -44,18 +44,18 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         cursor: list.page.cursor,
         limit: list.page.limit,
     };
-    let SuppressionPage { page, unindexed_events } = with_store(&config.database, config.store, |store| {
+    let SuppressionPage { page, unindexed } = with_store(&config.database, config.store, |store| {
         // What cannot be derived now is counted as missing.
         drop(block_on(store.derive_suppressions()));
         Ok(store.suppressions(&filter)?)
     })?;
     if list.page.json {
-        let page = json!({ "suppressions": page.items, "next_cursor": page.next_cursor, "unindexed_events": unindexed_events });
+        let page = json!({ "suppressions": page.items, "next_cursor": page.next_cursor, "unindexed": unindexed });
         return print_json(&page);
     }
     print(table::suppressions(&page.items));
-    if unindexed_events > 0 {
-        print(format_args!("{unindexed_events} newer events are not covered yet."));
+    if unindexed > 0 {
+        print(format_args!("{unindexed} newer events and inbound messages may not be covered yet."));
     }
     lists::show_next(&page);
     Ok(())

@@ -77,7 +77,7 @@ fn listed(gateway: &Gateway, query: &str) -> Vec<Value> {
     let started = Instant::now();
     loop {
         let page = gateway.ops(&format!("/api/suppressions?{query}"));
-        if page["unindexed_events"] == 0 {
+        if page["unindexed"] == 0 {
             return page["suppressions"].as_array().unwrap_or_else(|| panic!("{page}")).clone();
         }
         assert!(started.elapsed() < Duration::from_secs(30), "{page}");

@@ -42,13 +42,13 @@ pub(in crate::http) struct Suppressions {
     /// The `cursor` of the next page; null on the last page. A page that matches few rows may be short or empty without being the last.
     #[schema(value_type = Option<String>)]
     next_cursor: Option<Cursor>,
-    /// The number of newest events that the list does not cover yet; more than 0 only while the gateway is busy or catches up.
-    unindexed_events: i64,
+    /// The number of newest events and inbound messages that the list may not cover yet; 0 unless the gateway is busy or catches up.
+    unindexed: i64,
 }
 
 impl From<SuppressionPage> for Suppressions {
-    fn from(SuppressionPage { page, unindexed_events }: SuppressionPage) -> Self {
-        Self { suppressions: page.items, next_cursor: page.next_cursor, unindexed_events }
+    fn from(SuppressionPage { page, unindexed }: SuppressionPage) -> Self {
+        Self { suppressions: page.items, next_cursor: page.next_cursor, unindexed }
     }
 }
 

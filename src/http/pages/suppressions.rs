@@ -32,7 +32,7 @@ pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>)
     let state = filter.state;
     // A failure leaves them to the background, and the page says how many events are missing.
     drop(context.gateway.store.derive_suppressions().await);
-    let SuppressionPage { page, unindexed_events } = context.query(move |store| store.suppressions(&filter)).await?;
+    let SuppressionPage { page, unindexed } = context.query(move |store| store.suppressions(&filter)).await?;
     let mut form = FilterForm::new(Section::Suppressions, fields(&filters), filters);
     form.hidden = vec![("state", state.as_ref().to_owned())];
     let choices = SuppressionState::VARIANTS.iter().map(|one| Link {
@@ -46,7 +46,7 @@ pub(super) async fn list(context: Context, query: Result<Query<Filters>, Error>)
         is_current: *one == state,
     });
     let choices = choices.collect();
-    let note = (unindexed_events > 0).then(|| format!("{unindexed_events} newer events are not covered yet."));
+    let note = (unindexed > 0).then(|| format!("{unindexed} newer events and inbound messages may not be covered yet."));
     let table = Table::new(&context, Section::Suppressions, TEXTS, form, page, |row| suppression_row(&row, &context));
     context.render(&Table { choices, note, ..table })
 }

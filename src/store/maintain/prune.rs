@@ -14,7 +14,7 @@ use diesel::{
 };
 use serde::Serialize;
 
-use super::{batch_size::AdaptiveBatch, clients};
+use super::{batch_size::AdaptiveBatch, clients, derived};
 use crate::{
     store::{
         Store, StoreError,
@@ -89,10 +89,6 @@ impl Store {
         let retention = self.options.retention;
         let cutoffs = Cutoffs::new(retention, now);
         let mut pruned = PruneCounts::default();
-        if retention.events.is_some() && !is_dry_run {
-            // They outlive the events from which they follow.
-            self.derive_all_suppressions().await?;
-        }
         for table in [Table::Bodies, Table::Events, Table::Requests] {
             let is_retained = matches!(table, Table::Bodies) && retention.bodies.is_none()
                 || matches!(table, Table::Events | Table::Requests) && retention.events.is_none();
@@ -241,6 +237,8 @@ fn delete_bodies(connection: &mut Connection, expired: &[i64]) -> QueryResult<()
 }
 
 fn delete_events(connection: &mut Connection, expired: &[i64]) -> QueryResult<()> {
+    // They outlive the events from which they follow.
+    derived::suppressions::derive_before_deletion(connection, expired)?;
     positions::raise_to(connection, positions::EVENTS, expired.iter().copied().max().unwrap_or(0))?;
     on_either!(connection, c => diesel::delete(e::table.filter(e::id.eq_any(expired))).execute(c)).map(drop)
 }

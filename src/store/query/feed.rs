@@ -286,10 +286,10 @@ pub(crate) fn count_after(connection: &mut Connection, after: FeedCursor) -> Que
                 return Ok(0);
             }
             let newest: Option<i64> = e::table.select(max(e::id)).first(c)?;
-            return Ok((newest.unwrap_or(0) - id).max(1));
+            return Ok(newest.map_or(0, |newest| (newest - id).max(1)));
         }
     };
-    Ok((newest.unwrap_or(0) - id).max(0))
+    Ok(newest.map_or(0, |newest| (newest - id).max(0)))
 }
 
 /// The current end of the feed.

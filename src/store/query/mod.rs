@@ -24,7 +24,7 @@ mod rooms;
 mod scan;
 mod size;
 mod stats;
-mod suppressions;
+pub(crate) mod suppressions;
 
 pub use self::{
     audit::{AuditEntry, AuditFilter},

@@ -8,7 +8,7 @@ use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
     Page, feed, filter, narrow,
-    ranges::RangedTable,
+    ranges::{self, RangedTable},
     scan::{CANDIDATE_LIMIT, Candidates, MAX_CANDIDATES, scan},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     store::{
         db::{
             connection::{Connection, on_either},
-            positions::{self, SUPPRESSIONS},
+            positions::{self, INBOUND_SUPPRESSIONS, SUPPRESSIONS},
             schema::suppressions as s,
         },
         fold::suppression::{Evidence, Report, SuppressionReason, suppressed_channel},
@@ -122,8 +122,8 @@ impl From<SuppressionRow> for Suppression {
 #[derive(Clone, Debug)]
 pub struct SuppressionPage {
     pub page: Page<Suppression>,
-    /// The number of newest events that it does not cover.
-    pub unindexed_events: i64,
+    /// The number of newest events and inbound messages that it does not cover.
+    pub unindexed: i64,
 }
 
 filter! {
@@ -139,8 +139,7 @@ filter! {
 
 pub(crate) fn suppressions(connection: &mut Connection, filter: &SuppressionFilter) -> QueryResult<SuppressionPage> {
     // Read first, so that the page covers at least the others.
-    let covered = positions::get(connection, SUPPRESSIONS)?;
-    let unindexed_events = feed::count_after(connection, covered.into())?;
+    let unindexed = count_uncovered(connection)?;
     let candidates = filter.address.as_deref().map(candidates);
     let page: Page<SuppressionRow> =
         scan!(connection, filter, s, SuppressionRow, created_at, RangedTable::Suppressions, candidates, |query| {
@@ -158,7 +157,16 @@ pub(crate) fn suppressions(connection: &mut Connection, filter: &SuppressionFilt
                 SuppressionState::All => query.filter(s::first_at.is_not_null()),
             };
         });
-    Ok(SuppressionPage { page: page.map(Suppression::from), unindexed_events })
+    Ok(SuppressionPage { page: page.map(Suppression::from), unindexed })
+}
+
+/// The number of newest events and inbound messages that are not covered: exact if it is 0, else an estimate.
+pub(crate) fn count_uncovered(connection: &mut Connection) -> QueryResult<i64> {
+    let covered = positions::get(connection, SUPPRESSIONS)?;
+    let events = feed::count_after(connection, covered.into())?;
+    let inbound =
+        ranges::newest_id(connection, RangedTable::Inbound)? - positions::get(connection, INBOUND_SUPPRESSIONS)?.id.max(0);
+    Ok(events + inbound.max(0))
 }
 
 /// The rows with that address.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Report, Reported, SuppressionKey, SuppressionReason};
 use crate::{
     address,
-    event::{EventType, OptOut},
+    event::{EventType, OptOut, RecipientReport},
     status::{Channel, Direction, ErrorCategory, Permanence, Status},
     store::db::schema::{inbound_messages as i, webhook_events as e},
     time::Timestamp,
@@ -50,74 +50,95 @@ pub(crate) fn is_relevant(event_type: &str, status: Option<&str>) -> bool {
     }
 }
 
+/// A recipient that an event is about, with the error of the delivery to them.
+struct Affected {
+    address: String,
+    category: Option<ErrorCategory>,
+    permanence: Option<Permanence>,
+    /// The provider's words, or the receiving system's response.
+    words: Option<String>,
+}
+
 impl ReportingEvent {
     /// The suppressions that it reports, or whose end it reports.
     pub(crate) fn reported(&self) -> Vec<Reported> {
         let detail: Value = serde_json::from_str(&self.detail).unwrap_or_default();
-        let Some((reason, lifts)) = self.reason(&detail) else { return Vec::new() };
         let text = |name: &str| detail.get(name).and_then(Value::as_str);
-        let code = || self.error_code.as_deref().or_else(|| more(&detail, "origin").and_then(Value::as_str));
-        let report = Report {
-            at: self.occurred_at.unwrap_or(self.received_at),
-            provider_type: self.provider_type.clone().or_else(|| self.provider_status.clone()).map(bounded),
-            code: code().map(str::to_owned).map(bounded),
-            words: text("error_message").map(str::to_owned).map(bounded),
-            message: self.mapping_id,
-            request: self.request_id,
-            event: Some(self.id),
-            inbound: None,
+        let reported = |affected: Affected| {
+            let (reason, lifts) = self.reason(&detail, &affected)?;
+            let code = self.error_code.as_deref().or_else(|| more(&detail, "origin").and_then(Value::as_str));
+            let sender = if reason == SuppressionReason::OptOut { text("sender").and_then(one_address) } else { None };
+            Some(Reported {
+                key: SuppressionKey {
+                    channel: channel(text("channel"), &affected.address),
+                    address: affected.address,
+                    service_type: self.service_type.clone(),
+                    account: self.account.clone(),
+                    reason,
+                    sender: sender.unwrap_or_default(),
+                },
+                lifts,
+                report: Report {
+                    at: self.occurred_at.unwrap_or(self.received_at),
+                    provider_type: self.provider_type.clone().or_else(|| self.provider_status.clone()).map(bounded),
+                    code: code.map(str::to_owned).map(bounded),
+                    words: affected.words.map(bounded),
+                    message: self.mapping_id,
+                    request: self.request_id,
+                    event: Some(self.id),
+                    inbound: None,
+                },
+                received_at: self.received_at,
+            })
         };
-        let sender = if reason == SuppressionReason::OptOut { text("sender").and_then(one_address) } else { None };
-        let reported = |address: String| Reported {
-            key: SuppressionKey {
-                channel: channel(text("channel"), &address),
-                address,
-                service_type: self.service_type.clone(),
-                account: self.account.clone(),
-                reason,
-                sender: sender.clone().unwrap_or_default(),
-            },
-            lifts,
-            report: report.clone(),
-            received_at: self.received_at,
-        };
-        self.addresses(&detail).into_iter().map(reported).collect()
+        self.affected(&detail).into_iter().filter_map(reported).collect()
     }
 
-    fn reason(&self, detail: &Value) -> Option<(SuppressionReason, bool)> {
+    /// The reason of a suppression, and true if the event ends it.
+    fn reason(&self, detail: &Value, affected: &Affected) -> Option<(SuppressionReason, bool)> {
         use SuppressionReason::{Complaint, HardBounce, OptOut, Suppressed, Unsubscribed};
-        let text = |name: &str| detail.get(name).and_then(Value::as_str);
-        let is_inbound = text("direction") == Some(Direction::Inbound.as_ref());
+        let is_inbound = detail.get("direction").and_then(Value::as_str) == Some(Direction::Inbound.as_ref());
         match self.event_type.parse().ok()? {
             EventType::MessageComplained => Some((Complaint, false)),
             EventType::MessageUnsubscribed => Some((Unsubscribed, false)),
             EventType::SuppressionAdded => Some((Suppressed, false)),
             EventType::SuppressionRemoved => Some((Suppressed, true)),
-            EventType::ContactChanged => {
-                more(detail, "unsubscribed")?.as_bool().map(|unsubscribed| (Unsubscribed, !unsubscribed))
-            }
+            EventType::ContactChanged => more(detail, "unsubscribed")?.as_bool().map(|unsubscribed| (Unsubscribed, !unsubscribed)),
             _ if is_inbound => None,
-            _ => {
-                let is_permanent = text("error_permanence") == Some(Permanence::Permanent.as_ref());
-                match text("error_category")?.parse().ok()? {
-                    ErrorCategory::OptedOut => Some((OptOut, false)),
-                    ErrorCategory::Suppressed => Some((Suppressed, false)),
-                    // Not `unroutable`, which is about the route of the sender as well.
-                    ErrorCategory::InvalidRecipient | ErrorCategory::Unreachable if is_permanent => Some((HardBounce, false)),
-                    _ => None,
+            _ => match affected.category? {
+                ErrorCategory::OptedOut => Some((OptOut, false)),
+                ErrorCategory::Suppressed => Some((Suppressed, false)),
+                // Not `unroutable`, which is about the route of the sender as well.
+                ErrorCategory::InvalidRecipient | ErrorCategory::Unreachable
+                    if affected.permanence == Some(Permanence::Permanent) =>
+                {
+                    Some((HardBounce, false))
                 }
-            }
+                _ => None,
+            },
         }
     }
 
-    /// The recipients that it is about. A report about a message to several recipients that names none of them is about one of them, but
-    /// not about all.
-    fn addresses(&self, detail: &Value) -> Vec<String> {
-        if !self.recipient_key.is_empty() {
-            return one_address(&self.recipient_key).into_iter().collect();
+    /// The recipients that it is about. A report about a message to several recipients that singles out none of them is about one of them,
+    /// but not about all.
+    fn affected(&self, detail: &Value) -> Vec<Affected> {
+        let text = |name: &str| detail.get(name).and_then(Value::as_str);
+        let category = text("error_category").and_then(|word| word.parse().ok());
+        let permanence = text("error_permanence").and_then(|word| word.parse().ok());
+        let words = || text("error_message").map(str::to_owned);
+        let listed = detail.get("recipients").cloned().unwrap_or_default();
+        let singled_out: Vec<RecipientReport> = serde_json::from_value(listed).unwrap_or_default();
+        if singled_out.is_empty() {
+            let recipient = Some(self.recipient_key.as_str()).filter(|key| !key.is_empty()).or_else(|| text("recipient"));
+            let address = recipient.and_then(one_address);
+            return address.map(|address| Affected { address, category, permanence, words: words() }).into_iter().collect();
         }
-        let recipient = detail.get("recipient").and_then(Value::as_str);
-        recipient.and_then(one_address).into_iter().collect()
+        let affected = |one: RecipientReport| {
+            let address = one_address(&one.address).filter(|_| !one.is_shared)?;
+            let (category, permanence) = (one.error_category.or(category), one.error_permanence.or(permanence));
+            Some(Affected { address, category, permanence, words: one.diagnostic.or_else(words) })
+        };
+        singled_out.into_iter().filter_map(affected).collect()
     }
 }
 

@@ -6,7 +6,7 @@
 mod activity;
 mod addresses;
 mod settled;
-mod suppressions;
+pub(crate) mod suppressions;
 
 use diesel::QueryResult;
 use strum::VariantArray;
@@ -17,11 +17,11 @@ use crate::store::{
     db::{
         connection::Connection,
         error::StoreError,
-        positions::{self, ACTIVITY, ADDRESSES, SUPPRESSIONS},
+        positions::{self, ACTIVITY, ADDRESSES},
     },
     query::{
-        feed,
         ranges::{self, RangedTable},
+        suppressions::count_uncovered,
     },
 };
 
@@ -71,20 +71,19 @@ impl Store {
 
     /// Derives the suppressions of the newest events, so that a list shows them, unless callbacks are waiting.
     pub async fn derive_suppressions(&self) -> Result<(), StoreError> {
-        for _ in 0..MAX_STEPS {
+        for round in 0..MAX_STEPS {
             if self.queued() > 0 {
                 return Ok(());
             }
-            let Some(step) = self.read_async(suppressions::next_events).await? else { return Ok(()) };
-            self.write(move |connection| step.write(connection)).await?;
-        }
-        Ok(())
-    }
-
-    /// Derives all suppressions of events, before some of these are deleted.
-    pub(crate) async fn derive_all_suppressions(&self) -> Result<(), StoreError> {
-        while let Some(step) = self.read_async(suppressions::next_events).await? {
-            self.write(move |connection| step.write(connection)).await?;
+            let settled = self.settled.clone();
+            let steps = self.read_async(move |connection| suppressions::next(connection, &settled)).await?;
+            // The first check of a process settles no row where there are concurrent writers.
+            if steps.is_empty() && round > 0 {
+                return Ok(());
+            }
+            for step in steps {
+                self.write(move |connection| step.write(connection)).await?;
+            }
         }
         Ok(())
     }
@@ -106,13 +105,11 @@ impl Store {
     }
 }
 
-/// The number of newest messages, requests or events that are not covered.
+/// The number of newest messages, requests, or events and inbound messages that are not covered.
 fn lag(connection: &mut Connection) -> QueryResult<i64> {
     let messages = ranges::newest_id(connection, RangedTable::Messages)? - positions::get(connection, ADDRESSES)?.id;
     let requests = ranges::newest_id(connection, RangedTable::Requests)? - positions::get(connection, ACTIVITY)?.id;
-    let covered = positions::get(connection, SUPPRESSIONS)?;
-    let events = feed::count_after(connection, covered.into())?;
-    Ok(messages.max(requests).max(events).max(0))
+    Ok(messages.max(requests).max(count_uncovered(connection)?).max(0))
 }
 
 /// The next steps.
@@ -124,11 +121,10 @@ fn steps(connection: &mut Connection, settled: &Settled) -> QueryResult<Vec<Step
         match table {
             RangedTable::Messages => steps.extend(addresses::next(connection, settled)?.map(Step::Addresses)),
             RangedTable::Requests => steps.extend(activity::next(connection, settled)?.map(Step::Activity)),
-            RangedTable::Inbound => steps.extend(suppressions::next_inbound(connection, settled)?.map(Step::Suppressions)),
-            RangedTable::Events | RangedTable::Calls | RangedTable::Rooms | RangedTable::Suppressions => {}
+            _ => {}
         }
     }
-    steps.extend(suppressions::next_events(connection)?.map(Step::Suppressions));
+    steps.extend(suppressions::next(connection, settled)?.into_iter().map(Step::Suppressions));
     Ok(steps)
 }
 

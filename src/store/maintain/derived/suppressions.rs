@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SelectableHelper};
 
-use super::BATCH_SIZE;
+use super::{BATCH_SIZE, Settled};
 use crate::{
     event::EventType,
     store::{
@@ -15,7 +15,10 @@ use crate::{
             schema::{inbound_messages as i, webhook_events as e},
         },
         fold::suppression::{self, OptOutMessage, Reported, ReportingEvent},
-        query::feed::{self, TypedEvent},
+        query::{
+            feed::{self, TypedEvent},
+            ranges::RangedTable,
+        },
     },
 };
 
@@ -35,8 +38,14 @@ pub(super) struct Step {
     to: Position,
 }
 
-/// The next events; `None` if all are covered.
-pub(super) fn next_events(connection: &mut Connection) -> QueryResult<Option<Step>> {
+/// The next events and inbound messages; none if all are covered.
+pub(super) fn next(connection: &mut Connection, settled: &Settled) -> QueryResult<Vec<Step>> {
+    let settled = settled.last_row(connection, RangedTable::Inbound)?;
+    let steps = [next_events(connection)?, next_inbound(connection, settled)?];
+    Ok(steps.into_iter().flatten().collect())
+}
+
+fn next_events(connection: &mut Connection) -> QueryResult<Option<Step>> {
     let from = positions::get(connection, SUPPRESSIONS)?;
     let mut events = feed::types_after(connection, from.into(), BATCH_SIZE)?;
     let mut reports = 0;
@@ -94,8 +103,23 @@ fn reported_by_inbound(connection: &mut Connection, events: &[TypedEvent]) -> Qu
     Ok(reported)
 }
 
+/// Derives the suppressions of events that are about to be deleted, as far as they are not covered yet. That an event counts again later
+/// changes nothing.
+pub(crate) fn derive_before_deletion(connection: &mut Connection, events: &[i64]) -> QueryResult<()> {
+    let Position { txid, id } = positions::get(connection, SUPPRESSIONS)?;
+    let is_uncovered = e::txid.gt(txid).or(e::txid.eq(txid).and(e::id.gt(id)));
+    let uncovered = e::table.filter(e::id.eq_any(events)).filter(is_uncovered);
+    let uncovered: Vec<TypedEvent> = on_either!(connection, c => uncovered.select(TypedEvent::as_select()).load(c))?;
+    let reported = reported_by_events(connection, &uncovered)?;
+    if reported.is_empty() {
+        return Ok(());
+    }
+    positions::lock(connection, SUPPRESSIONS)?;
+    suppression::insert(connection, &reported)
+}
+
 /// The next inbound messages up to that one; `None` if all are covered.
-pub(super) fn next_inbound(connection: &mut Connection, settled: i64) -> QueryResult<Option<Step>> {
+fn next_inbound(connection: &mut Connection, settled: i64) -> QueryResult<Option<Step>> {
     let from = positions::get(connection, INBOUND_SUPPRESSIONS)?;
     let next = i::table.filter(i::id.gt(from.id)).filter(i::id.le(settled)).order(i::id).limit(INBOUND_STEP).select(i::id);
     let ids: Vec<i64> = on_either!(connection, c => next.load(c))?;

@@ -242,13 +242,19 @@ crate::databases! {
         bounced["bounce"] = json!({ "type": "Permanent", "subType": "NoEmail", "message": "No such address" });
         resend(&gateway, 2, "email.bounced", &bounced);
         assert_eq!(all(&gateway), set([]));
+        let mut named = both.clone();
+        named["bounce"] = json!({ "type": "Permanent", "diagnosticCode": ["550 5.1.1 <ada@dest.example>: user unknown"] });
+        resend(&gateway, 10, "email.bounced", &named);
+        let rows = listed(&gateway, "");
+        assert_eq!(summary(&rows), set(["ada@dest.example email hard_bounce - 10"]));
+        assert!(rows[0]["reports"][0]["words"].as_str().is_some_and(|words| words.contains("user unknown")), "{rows:?}");
         bounced["to"] = json!(["bob@dest.example"]);
         resend(&gateway, 3, "email.bounced", &bounced);
-        let rows = listed(&gateway, "");
+        let rows = listed(&gateway, "address=bob@dest.example");
         assert_eq!(summary(&rows), set(["bob@dest.example email hard_bounce - 3"]));
         let report = &rows[0]["reports"][0];
         assert_eq!((&report["provider_type"], &report["code"], &report["words"]), (&json!("email.bounced"), &json!("NoEmail"), &json!("No such address")));
-        assert_eq!(report["message"], gateway.ops("/api/messages")["messages"][0]["id"]);
+        assert_eq!(report["message"], gateway.ops("/api/messages")["messages"][0]["id"], "one e-mail");
     }
 
     fn later_delivery_does_not_lift_a_hard_bounce_and_temporary_failures_are_none(database) {

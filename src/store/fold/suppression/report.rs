@@ -103,7 +103,9 @@ impl ReportingEvent {
             EventType::MessageUnsubscribed => Some((Unsubscribed, false)),
             EventType::SuppressionAdded => Some((Suppressed, false)),
             EventType::SuppressionRemoved => Some((Suppressed, true)),
-            EventType::ContactChanged => more(detail, "unsubscribed")?.as_bool().map(|unsubscribed| (Unsubscribed, !unsubscribed)),
+            EventType::ContactChanged => {
+                more(detail, "unsubscribed")?.as_bool().map(|unsubscribed| (Unsubscribed, !unsubscribed))
+            }
             _ if is_inbound => None,
             _ => match affected.category? {
                 ErrorCategory::OptedOut => Some((OptOut, false)),

@@ -28,8 +28,8 @@ const PEOPLE: [&str; 13] = [
     "\"a b\"@dest.example",
 ];
 
-/// Words of the subject of an e-mail from one of them.
-const SUBJECT: &str = "where is it?";
+/// Words of the subject of an e-mail from one of them, and the address from which one opened another.
+const CONTENT: [&str; 2] = ["where is it?", "2001:db8::7"];
 
 fn erase(database: &Database, arguments: &[&str]) -> Output {
     let mut command = command();
@@ -131,7 +131,10 @@ crate::databases! {
             ["webhook_requests", "webhook_events", "calls", "inbound_messages"].map(|table| database.rows(table).len())
         };
         let rows = lengths(&database);
-        assert!(dump(&database).iter().any(|(_, text)| text.contains(SUBJECT)));
+        let with_content = |database: &Database| {
+            dump(database).into_iter().filter(|(_, text)| CONTENT.iter().any(|content| text.contains(content))).collect::<Vec<_>>()
+        };
+        assert!(with_content(&database).iter().filter(|(place, _)| place == "webhook_events.detail").count() >= CONTENT.len());
         for person in PEOPLE {
             let expected = counts(&database, person, &["--dry-run"]);
             assert!(!columns_mentioning(&database, person).is_empty(), "{person} is in the data, and a dry run leaves it there");
@@ -142,8 +145,7 @@ crate::databases! {
             assert!(counts(&database, person, &[]).iter().all(|(_, rows)| *rows == 0), "{person}");
         }
         assert_eq!((statistics(&database), lengths(&database)), (before, rows), "statuses, counts and rows remain");
-        let with_subject: Vec<_> = dump(&database).into_iter().filter(|(_, text)| text.contains(SUBJECT)).collect();
-        assert_eq!(with_subject, [], "the subject is erased with its sender");
+        assert_eq!(with_content(&database), [], "content is erased with its sender, and a client with its recipient");
         // A copy of an erased request is known by its key, and restores nothing.
         send_fixtures(&running);
         for person in PEOPLE {

@@ -12,27 +12,57 @@ use serde_json::Value;
 use crate::{
     address,
     event::{DeliveryError, MAX_RECIPIENT_REPORTS, RecipientReport},
-    json, text,
+    json::{self, text as word},
+    text,
 };
 
 /// The longest response that is stored for one recipient. A line of a reply has at most 512 bytes (RFC 5321, 4.5.3.1.5).
 const MAX_DIAGNOSTIC: usize = 1 << 10;
 
 /// The places of the mail systems' responses.
-const RESPONSES: [&str; 2] = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode"];
+const RESPONSES: [&str; 3] = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode", "/data/failed/diagnosticCode"];
+
+/// The places of explanations. They are about the event, but some name the address that failed.
+const EXPLANATIONS: [&str; 4] =
+    ["/data/bounce/message", "/data/suppressed/message", "/data/failed/message", "/data/failed/reason"];
 
 /// The reports about single recipients. `error` explains a response.
 pub(super) fn recipients(payload: &Value, error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
-    let listed = |pointer: &str| json::at(payload, pointer)?.as_array();
-    let (Some(to), Some(responses)) = (listed("/data/to"), RESPONSES.iter().find_map(|place| listed(place))) else {
-        return Vec::new();
-    };
-    if to.len() < 2 || responses.is_empty() || to.len().max(responses.len()) > MAX_RECIPIENT_REPORTS {
+    let Some(to) = json::at(payload, "/data/to").and_then(Value::as_array).filter(|to| to.len() > 1) else { return Vec::new() };
+    let responses = RESPONSES.iter().find_map(|place| json::at(payload, place)).map(responses).unwrap_or_default();
+    let explanations: Vec<&str> = EXPLANATIONS.iter().filter_map(|place| word(payload, place)).collect();
+    if to.len().max(responses.len()) > MAX_RECIPIENT_REPORTS || (responses.is_empty() && explanations.is_empty()) {
         return Vec::new();
     }
     let addresses: Option<Vec<String>> = to.iter().map(|one| only(address::emails(one.as_str()?))).collect();
-    let responses: Vec<&str> = responses.iter().map(|one| one.as_str().unwrap_or_default()).collect();
-    addresses.map(|to| reports(&to, &responses, error)).unwrap_or_default()
+    let reports = |to: Vec<String>| {
+        let keys: Vec<String> = to.iter().map(|address| key(address)).collect();
+        let found = reports(&to, &keys, &responses, &error);
+        if found.is_empty() { explained(&to, &keys, &explanations, &error) } else { found }
+    };
+    addresses.map(reports).unwrap_or_default()
+}
+
+/// The responses in their order, or the only one as text.
+fn responses(codes: &Value) -> Vec<&str> {
+    match codes {
+        Value::Array(list) => list.iter().map(|one| one.as_str().unwrap_or_default()).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+/// The report about the only recipient that an explanation names.
+fn explained(
+    to: &[String],
+    keys: &[String],
+    explanations: &[&str],
+    error: impl Fn(&str) -> DeliveryError,
+) -> Vec<RecipientReport> {
+    let named = |text: &&str| match named_in(text, keys).as_slice() {
+        [one] => to.get(*one).map(|address| report(address, text, &error(text))),
+        _ => None,
+    };
+    explanations.iter().find_map(named).into_iter().collect()
 }
 
 /// The only address of an entry.
@@ -42,9 +72,8 @@ fn only(mut addresses: Vec<String>) -> Option<String> {
 
 /// The reports about single recipients of `to`. A response belongs to the one recipient whose address it has; if there is one for each, and
 /// no address contradicts the order of the list, to the recipient at its place.
-fn reports(to: &[String], responses: &[&str], error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
-    let keys: Vec<String> = to.iter().map(|address| key(address)).collect();
-    let named: Vec<Vec<usize>> = responses.iter().map(|response| named_in(response, &keys)).collect();
+fn reports(to: &[String], keys: &[String], responses: &[&str], error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
+    let named: Vec<Vec<usize>> = responses.iter().map(|response| named_in(response, keys)).collect();
     let is_in_order =
         responses.len() == to.len() && named.iter().enumerate().all(|(place, named)| named.iter().all(|one| *one == place));
     let mut by_recipient: BTreeMap<usize, &str> = BTreeMap::new();
@@ -109,7 +138,8 @@ mod tests {
 
     fn singled_out(to: &[&str], responses: &[&str]) -> Vec<(String, Option<String>)> {
         let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
-        let reports = reports(&to, responses, |_| DeliveryError::unexplained());
+        let keys: Vec<String> = to.iter().map(|address| key(address)).collect();
+        let reports = reports(&to, &keys, responses, |_| DeliveryError::unexplained());
         assert!(reports.iter().all(|report| report.is_shared == report.diagnostic.is_none()));
         reports.into_iter().map(|report| (report.address, report.diagnostic)).collect()
     }

@@ -247,6 +247,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// A proxy appends to what the client sent, in the same line or in one of its own.
+        #[test]
+        fn text_of_the_client_changes_nothing(text in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+            for (header, entry) in [(ClientIpHeader::XForwardedFor, "[2001:db8::7]:443"), (ClientIpHeader::Forwarded, "for=\"[2001:db8::7]:443\"")] {
+                let appended = [&text, &b", "[..], entry.as_bytes()].concat();
+                assert_eq!(client(header, &[&appended]).as_deref(), Some("2001:db8::7"));
+                assert_eq!(client(header, &[&text, entry.as_bytes()]).as_deref(), Some("2001:db8::7"));
+            }
+        }
+    }
+
     #[test]
     fn real_ip_is_one_address() {
         let read = |values: &[&[u8]]| client(ClientIpHeader::XRealIp, values);

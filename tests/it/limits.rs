@@ -343,6 +343,7 @@ fn unknown_account_answers_like_a_known_one() {
             ("POST", &basic[..], br#"{"message_uuid":"u"}"#),
             ("GET", &[], b""),
             ("PUT", &[], b""),
+            ("HEAD", &[], b""),
         ] {
             let at = |account: &str| answer(method, &format!("/webhooks/{path}/{account}{below}"), headers, body);
             assert_eq!(at("nobody"), at("acme"), "{method} {path}{below} {headers:?}");

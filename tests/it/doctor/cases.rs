@@ -99,6 +99,16 @@ fn origins() -> Vec<Case> {
             change: |outgoing| header(outgoing, "Host", "tunnel.example.net"),
             ..twilio(&[("WEBHOOK_BASE_URL", "https://tunnel.example.net")], "valid for https://tunnel.example.net:")
         },
+        // The URL at the provider has its host in another case, and is signed as it was pasted.
+        Case {
+            change: |outgoing| {
+                let signed = "https://Hooks.Example.com/webhooks/twilioAccountSidAC1MessageSidSM00000000000000000000000000000001\
+                              MessageStatusdelivered";
+                header(outgoing, "Host", "Hooks.Example.com");
+                header(outgoing, "X-Twilio-Signature", &STANDARD.encode(sha1(signed.as_bytes())));
+            },
+            ..twilio(&[BASE], "valid for https://Hooks.Example.com: set WEBHOOK_BASE_URL to it (it is https://hooks.example.com)")
+        },
     ]
 }
 

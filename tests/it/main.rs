@@ -60,6 +60,7 @@ mod prune;
 mod rejected;
 mod replay;
 mod secret_files;
+mod server_config;
 mod shutdown;
 mod simulate;
 mod store;

@@ -90,7 +90,7 @@ fn reports(to: &[String], keys: &[String], responses: &[&str], error: impl Fn(&s
     }
     let report = |(place, address): (usize, &String)| match by_recipient.get(&place) {
         Some(response) => Some(report(address, response, &error(response))),
-        // The response that names nobody is that of one of the others.
+        // The response that names no recipient is that of one of the others.
         None => has_others.then(|| RecipientReport { address: address.clone(), is_shared: true, ..RecipientReport::default() }),
     };
     to.iter().enumerate().filter_map(report).collect()

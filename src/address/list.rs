@@ -72,10 +72,12 @@ fn read_segment<'t>(segment: &'t str, found: &mut Vec<Mailbox<'t>>) {
         let end = units.end(segment, at);
         let follows_at = at > 0 && segment.as_bytes().get(at - 1) == Some(&b'@');
         let precedes_at = end.is_some_and(|end| segment.as_bytes().get(end) == Some(&b'@'));
-        let next = end.unwrap_or(at + 1);
+        let is_literal = byte == b'[' && follows_at;
+        // Some mail clients write `Ada [mailto:ada@x.example]`.
+        let next = end.filter(|_| byte != b'[' || is_literal).unwrap_or(at + 1);
         match byte {
             b'"' if precedes_at => word = word.or(Some(at)),
-            b'[' if end.is_some() && follows_at => {}
+            b'[' if end.is_some() && is_literal => {}
             // A colon ends the name of a group, or a scheme.
             b'"' | b'(' | b')' | b'[' | b']' | b'<' | b'>' | b':' | b'\\' | b' ' | b'\t' | b'\r' | b'\n' => {
                 words.extend(word.take().and_then(|start| segment.get(start..at)));
@@ -100,7 +102,9 @@ fn read_segment<'t>(segment: &'t str, found: &mut Vec<Mailbox<'t>>) {
 /// Parses an address without display name. A route before it (RFC 5322, 4.4) and the scheme `mailto:` are skipped.
 fn mailbox(text: &str) -> Option<Mailbox<'_>> {
     const SCHEME: &str = "mailto:";
-    let text = text.trim();
+    let text = text.trim().trim_start_matches('<');
+    // Apostrophes around an address are quotation marks.
+    let text = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text);
     let text = if text.starts_with('@') { text.split_once(':')?.1 } else { text };
     let text = match text.get(..SCHEME.len()) {
         Some(scheme) if scheme.eq_ignore_ascii_case(SCHEME) => text.get(SCHEME.len()..)?,

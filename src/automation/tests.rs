@@ -36,6 +36,7 @@ fn machines_are_recognized_by_user_agent_or_address() {
         (Click, CHROME, "148.163.129.1", "proofpoint ip_address"),
         (Click, CHROME, "91.220.42.7", "mimecast ip_address"),
         (Click, CHROME, "104.47.1.1", "microsoft_defender ip_address"),
+        (Click, "CiscoSecureEmail/1.0", "", "security_scanner user_agent"),
         (Click, "Microsoft Office Existence Discovery", "", "microsoft_office user_agent"),
         (Click, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "", "crawler user_agent"),
         (Click, "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "", "link_preview user_agent"),

@@ -184,4 +184,32 @@ crate::databases! {
             json!({ "automation": automation, "ip_address": "209.222.82.9", "link": "https://acme.example/o", "user_agent": "a" }),
         ]);
     }
+
+    fn rederive_adds_the_fields_to_email_from_before(database) {
+        let gateway = gateway(database);
+        send(&gateway, "email.received", "2026-03-14T17:00:00Z", &json!({
+            "email_id": "in-1", "from": "ada@dest.example", "to": ["support@acme.example"], "cc": ["bob@other.example"], "subject": "Hi",
+        }));
+        send(&gateway, "email.bounced", "2026-03-14T17:00:00Z", &bounced(&["ada@dest.example", "bob@other.example"], &["550 a", "550 b"]));
+        let database = gateway.stop();
+        let events = |database: &Database| database.query("SELECT detail AS row FROM webhook_events ORDER BY id");
+        let (rows, details) = (database.rows("inbound_messages"), events(&database));
+        // As an earlier version stored them.
+        database.execute("UPDATE inbound_messages SET subject = NULL, cc = NULL");
+        for (id, detail) in details.iter().enumerate() {
+            let mut detail: Value = serde_json::from_str(detail).expect("JSON");
+            for name in ["email", "recipients"] {
+                detail.as_object_mut().expect("an object").remove(name);
+            }
+            database.execute(&format!("UPDATE webhook_events SET detail = '{detail}' WHERE id = {}", id + 1));
+        }
+        let output = command()
+            .args(["rederive", "--since", "2020-01-01T00:00:00Z", "--yes"])
+            .env("DATABASE_URL", database.url())
+            .env(SECRET.0, SECRET.1)
+            .output()
+            .expect("the binary");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!((database.rows("inbound_messages"), events(&database)), (rows, details));
+    }
 }

@@ -120,7 +120,12 @@ impl Store {
     async fn expire_clients(&self, cutoffs: Cutoffs) -> Result<(), StoreError> {
         let (mut has_more, mut size) = (true, AdaptiveBatch::new());
         while has_more {
-            let expire = move |c: &mut Connection, rows| c.transaction(|c| clients::expire(c, cutoffs.bodies, rows));
+            let expire = move |c: &mut Connection, rows| {
+                c.transaction(|c| {
+                    advisory_locks::take(c, &[Lock::pruning()].into())?;
+                    clients::expire(c, cutoffs.bodies, rows)
+                })
+            };
             has_more = self.run_batch(&mut size, expire).await?;
         }
         Ok(())

@@ -133,6 +133,8 @@ pub struct Store {
     metrics: StoreMetrics,
     progress: Mutex<sweep::Progress>,
     settled: Settled,
+    /// Held while derived tables are updated, for which there is one connection.
+    deriving: tokio::sync::Mutex<()>,
 }
 
 /// Applies the pending migrations and returns their names.
@@ -186,6 +188,7 @@ impl Store {
             metrics,
             progress: Mutex::default(),
             settled: Settled::default(),
+            deriving: tokio::sync::Mutex::default(),
         })
     }
 

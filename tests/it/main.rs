@@ -52,6 +52,7 @@ mod one_member;
 mod operations;
 mod ops_base_path;
 mod opt_out;
+mod opt_outs;
 mod packaging;
 mod pages;
 mod parts;

@@ -29,19 +29,19 @@ const NOW: i64 = 1_773_502_200;
 
 const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
-const ADA: &str = "+15558675310";
-const OURS: &str = "+15017122661";
+pub(crate) const ADA: &str = "+15558675310";
+pub(crate) const OURS: &str = "+15017122661";
 
-fn gateway(database: Database) -> Gateway {
+pub(crate) fn gateway(database: Database) -> Gateway {
     twilio::gateway(database, NOW, &[("RESEND_WEBHOOK_SECRET", SECRET)])
 }
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_seconds(NOW + second).expect("an instant")
 }
 
 /// An inbound text message that arrives at that second.
-fn text(gateway: &Gateway, second: i64, from: &str, to: &str, body: &str) {
+pub(crate) fn text(gateway: &Gateway, second: i64, from: &str, to: &str, body: &str) {
     gateway.set_clock(at(second));
     let [from, to, body] = [from, to, body].map(|text| text.replace('+', "%2B").replace(' ', "%20"));
     let form = format!("MessageSid=SM{second:032}&From={from}&To={to}&Body={body}&NumMedia=0");
@@ -96,11 +96,11 @@ fn summary(rows: &[Value]) -> BTreeSet<String> {
     rows.iter().map(summary).collect()
 }
 
-fn all(gateway: &Gateway) -> BTreeSet<String> {
+pub(crate) fn all(gateway: &Gateway) -> BTreeSet<String> {
     summary(&listed(gateway, "state=all"))
 }
 
-fn set<const N: usize>(rows: [&str; N]) -> BTreeSet<String> {
+pub(crate) fn set<const N: usize>(rows: [&str; N]) -> BTreeSet<String> {
     rows.map(str::to_owned).into()
 }
 

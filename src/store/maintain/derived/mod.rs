@@ -47,6 +47,7 @@ impl Store {
     /// Updates the derived tables in short steps; while callbacks are waiting, only if the lag is too large. Returns the lag: the number
     /// of rows that are not covered yet.
     pub async fn derive(&self) -> Result<i64, StoreError> {
+        let _deriving = self.deriving.lock().await;
         loop {
             let lag = self.lag().await?;
             if lag == 0 || (self.queued() > 0 && lag < MAX_LAG) {
@@ -69,8 +70,10 @@ impl Store {
         }
     }
 
-    /// Derives the suppressions of the newest events, so that a list shows them, unless callbacks are waiting.
+    /// Derives the suppressions of the newest events, so that a list shows them, unless callbacks are waiting or derived tables are being
+    /// updated already: any number of requests for the list use one connection.
     pub async fn derive_suppressions(&self) -> Result<(), StoreError> {
+        let Ok(_deriving) = self.deriving.try_lock() else { return Ok(()) };
         for round in 0..MAX_STEPS {
             if self.queued() > 0 {
                 return Ok(());

@@ -190,7 +190,7 @@ pub fn gateway(database: Database, recorded: &[Fixture]) -> Gateway {
 /// The longest text or bytes in each indexed column that a callback can fill, and the column's name. An entry of a Postgres index has
 /// at most 2,704 bytes, of all its columns together.
 const BOUNDS: [(i64, &[&str]); 4] = [
-    (16, &["service_type", "dedupe_key", "event_key", "stored_key", "owner", "role"]),
+    (16, &["service_type", "dedupe_key", "event_key", "stored_key", "owner", "role", "channel", "reason"]),
     (32, &["account", "name", "table_name"]),
     (255, &["external_id", "embedded_id", "reference", "sender", "recipient"]),
     (LONGEST_KEY, &["recipient_key", "address"]),

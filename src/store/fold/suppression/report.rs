@@ -12,6 +12,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// The longest sender of a key, in bytes.
+const MAX_SENDER: usize = 255;
+
 /// The longest text of a report, in bytes.
 const MAX_WORDS: usize = 500;
 
@@ -67,7 +70,7 @@ impl ReportingEvent {
         let reported = |affected: Affected| {
             let (reason, lifts) = self.reason(&detail, &affected)?;
             let code = self.error_code.as_deref().or_else(|| more(&detail, "origin").and_then(Value::as_str));
-            let sender = if reason == SuppressionReason::OptOut { text("sender").and_then(one_address) } else { None };
+            let sender = if reason == SuppressionReason::OptOut { text("sender").and_then(own_sender) } else { None };
             Some(Reported {
                 key: SuppressionKey {
                     channel: channel(text("channel"), &affected.address),
@@ -179,7 +182,7 @@ impl OptOutMessage {
             service_type: self.service_type.clone(),
             account: self.account.clone(),
             reason: SuppressionReason::OptOut,
-            sender: self.recipient.as_deref().and_then(one_address).unwrap_or_default(),
+            sender: self.recipient.as_deref().and_then(own_sender).unwrap_or_default(),
         };
         let report = Report {
             at: self.occurred_at.unwrap_or(self.received_at),
@@ -200,6 +203,11 @@ fn one_address(text: &str) -> Option<String> {
     let mut keys = address::lookup_keys(text).into_iter();
     let first = keys.next()?;
     keys.all(|key| !key.contains('@')).then_some(first)
+}
+
+/// The key of a number or name of the application; one that is too long for a key counts as absent.
+fn own_sender(text: &str) -> Option<String> {
+    one_address(text).filter(|key| key.len() <= MAX_SENDER)
 }
 
 fn more<'d>(detail: &'d Value, name: &str) -> Option<&'d Value> {

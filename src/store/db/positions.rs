@@ -23,6 +23,9 @@ pub(crate) const CLIENTS: &str = "webhook_events.clients";
 pub(crate) const SUPPRESSIONS: &str = "suppressions";
 pub(crate) const INBOUND_SUPPRESSIONS: &str = "suppressions.inbound";
 
+/// The number of changes to rows from which suppressions may have been derived.
+pub(crate) const SUPPRESSION_RESETS: &str = "suppressions.resets";
+
 /// Counts the writers' tests of the database.
 const TESTS: &str = "writer_tests";
 
@@ -57,10 +60,11 @@ pub(crate) fn lock(connection: &mut Connection, name: &str) -> QueryResult<()> {
     move_by(connection, name, 0)
 }
 
-/// Locks a position and moves it back by one, so that a step that was computed before is not written: rows that it may have read change
-/// in this transaction.
-pub(crate) fn disturb(connection: &mut Connection, name: &str) -> QueryResult<()> {
-    move_by(connection, name, -1)
+/// Prevents the steps of the derivation of suppressions that were computed before from being written: rows that they may have read change in
+/// this transaction.
+pub(crate) fn reset_suppressions(connection: &mut Connection) -> QueryResult<()> {
+    lock(connection, SUPPRESSIONS)?;
+    move_by(connection, SUPPRESSION_RESETS, 1)
 }
 
 fn move_by(connection: &mut Connection, name: &str, ids: i64) -> QueryResult<()> {

@@ -4,7 +4,6 @@
 //! Rows are erased one at a time, so that erasure cannot deadlock with commits. Data from which a row could be rebuilt is deleted as
 //! well: raw bodies and the details of events.
 
-use diesel::QueryResult;
 use serde::Serialize;
 
 use super::{batch_size::AdaptiveBatch, data_subject::DataSubject, redact};
@@ -13,7 +12,7 @@ use crate::store::{
     db::{
         audit::{Action, AuditRecord, Author},
         connection::Connection,
-        positions::{self, INBOUND_SUPPRESSIONS, SUPPRESSIONS},
+        positions,
     },
 };
 
@@ -82,7 +81,7 @@ impl Store {
         for &table in <Table as strum::VariantArray>::VARIANTS {
             if table == Table::Suppressions && !is_dry_run {
                 // What a gateway has read before the events were redacted is not written any more.
-                self.write(disturb_derivation).await?;
+                self.write(|connection| connection.transaction(positions::reset_suppressions)).await?;
             }
             let (mut rows, mut next, mut size) = (0, (table != Table::RejectedRequests).then_some(0), AdaptiveBatch::new());
             while let Some(after) = next {
@@ -142,10 +141,4 @@ impl Store {
         let subject = person.clone();
         self.run_batch(&mut size, move |c, _| c.transaction(|c| redact::erase(c, table, row, &subject))).await
     }
-}
-
-/// Prevents the steps of derivation that were computed before from being written.
-fn disturb_derivation(connection: &mut Connection) -> QueryResult<()> {
-    positions::disturb(connection, SUPPRESSIONS)?;
-    positions::disturb(connection, INBOUND_SUPPRESSIONS)
 }

@@ -164,8 +164,7 @@ pub(crate) fn suppressions(connection: &mut Connection, filter: &SuppressionFilt
 pub(crate) fn count_uncovered(connection: &mut Connection) -> QueryResult<i64> {
     let covered = positions::get(connection, SUPPRESSIONS)?;
     let events = feed::count_after(connection, covered.into())?;
-    let inbound =
-        ranges::newest_id(connection, RangedTable::Inbound)? - positions::get(connection, INBOUND_SUPPRESSIONS)?.id.max(0);
+    let inbound = ranges::newest_id(connection, RangedTable::Inbound)? - positions::get(connection, INBOUND_SUPPRESSIONS)?.id;
     Ok(events + inbound.max(0))
 }
 

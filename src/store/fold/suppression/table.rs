@@ -8,7 +8,7 @@ use super::{Evidence, Reported, ReportingEvent, SuppressionKey};
 use crate::{
     store::db::{
         connection::{Connection, on_either},
-        positions::{self, SUPPRESSIONS},
+        positions,
         schema::suppressions as s,
     },
     time::Timestamp,
@@ -40,7 +40,7 @@ pub(crate) fn retract(connection: &mut Connection, events: &[ReportingEvent]) ->
     if reported.is_empty() {
         return Ok(());
     }
-    positions::disturb(connection, SUPPRESSIONS)?;
+    positions::reset_suppressions(connection)?;
     for (key, reports) in by_key(&reported) {
         let Some((id, mut evidence)) = load(connection, key)? else { continue };
         for one in &reports {

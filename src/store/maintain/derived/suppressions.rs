@@ -11,7 +11,7 @@ use crate::{
     store::{
         db::{
             connection::{Connection, on_either},
-            positions::{self, INBOUND_SUPPRESSIONS, Position, SUPPRESSIONS},
+            positions::{self, INBOUND_SUPPRESSIONS, Position, SUPPRESSION_RESETS, SUPPRESSIONS},
             schema::{inbound_messages as i, webhook_events as e},
         },
         fold::suppression::{self, OptOutMessage, Reported, ReportingEvent},
@@ -33,6 +33,8 @@ const CHUNK: usize = 64;
 #[derive(Debug)]
 pub(super) struct Step {
     reported: Vec<Reported>,
+    /// Changes to the rows that were read, at the time before.
+    resets: i64,
     position: &'static str,
     from: Position,
     to: Position,
@@ -41,11 +43,12 @@ pub(super) struct Step {
 /// The next events and inbound messages; none if all are covered.
 pub(super) fn next(connection: &mut Connection, settled: &Settled) -> QueryResult<Vec<Step>> {
     let settled = settled.last_row(connection, RangedTable::Inbound)?;
-    let steps = [next_events(connection)?, next_inbound(connection, settled)?];
+    let resets = positions::get(connection, SUPPRESSION_RESETS)?.id;
+    let steps = [next_events(connection, resets)?, next_inbound(connection, settled, resets)?];
     Ok(steps.into_iter().flatten().collect())
 }
 
-fn next_events(connection: &mut Connection) -> QueryResult<Option<Step>> {
+fn next_events(connection: &mut Connection, resets: i64) -> QueryResult<Option<Step>> {
     let from = positions::get(connection, SUPPRESSIONS)?;
     let mut events = feed::types_after(connection, from.into(), BATCH_SIZE)?;
     let mut reports = 0;
@@ -60,7 +63,7 @@ fn next_events(connection: &mut Connection) -> QueryResult<Option<Step>> {
     let to = last.cursor.into();
     let mut reported = reported_by_events(connection, &events)?;
     reported.extend(reported_by_inbound(connection, &events)?);
-    Ok(Some(Step { reported, position: SUPPRESSIONS, from, to }))
+    Ok(Some(Step { reported, resets, position: SUPPRESSIONS, from, to }))
 }
 
 fn is_received(event: &TypedEvent) -> bool {
@@ -119,7 +122,7 @@ pub(crate) fn derive_before_deletion(connection: &mut Connection, events: &[i64]
 }
 
 /// The next inbound messages up to that one; `None` if all are covered.
-fn next_inbound(connection: &mut Connection, settled: i64) -> QueryResult<Option<Step>> {
+fn next_inbound(connection: &mut Connection, settled: i64, resets: i64) -> QueryResult<Option<Step>> {
     let from = positions::get(connection, INBOUND_SUPPRESSIONS)?;
     let next = i::table.filter(i::id.gt(from.id)).filter(i::id.le(settled)).order(i::id).limit(INBOUND_STEP).select(i::id);
     let ids: Vec<i64> = on_either!(connection, c => next.load(c))?;
@@ -127,7 +130,7 @@ fn next_inbound(connection: &mut Connection, settled: i64) -> QueryResult<Option
     let rows = i::table.filter(i::id.gt(from.id)).filter(i::id.le(last)).filter(i::opt_out.eq_any(OptOutMessage::words()));
     let rows: Vec<OptOutMessage> = on_either!(connection, c => rows.select(OptOutMessage::as_select()).load(c))?;
     let reported = rows.iter().filter_map(OptOutMessage::reported).collect();
-    Ok(Some(Step { reported, position: INBOUND_SUPPRESSIONS, from, to: Position { txid: 0, id: last } }))
+    Ok(Some(Step { reported, resets, position: INBOUND_SUPPRESSIONS, from, to: Position { txid: 0, id: last } }))
 }
 
 impl Step {
@@ -135,7 +138,8 @@ impl Step {
         connection.transaction(|connection| {
             // One transaction at a time writes suppressions, whichever position it moves.
             positions::lock(connection, SUPPRESSIONS)?;
-            if positions::advance(connection, self.position, self.from, self.to)? {
+            let is_current = positions::get(connection, SUPPRESSION_RESETS)?.id == self.resets;
+            if is_current && positions::advance(connection, self.position, self.from, self.to)? {
                 suppression::insert(connection, &self.reported)?;
             }
             Ok(())

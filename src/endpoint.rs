@@ -209,9 +209,11 @@ impl EndpointConfig {
         proof.map(VerifiedCallback::from)
     }
 
-    /// Parses a verified callback, and completes its events with what does not depend on the provider.
+    /// Parses a verified callback, and completes its events with what does not depend on the provider. One that no parser may read is
+    /// stored as an unknown event.
     pub fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
-        let mut parsed = self.provider.parse(callback);
+        let readable = callback.readable();
+        let mut parsed = readable.map_or_else(Parsed::unknown, |readable| self.provider.parse(readable));
         for event in parsed.events.iter_mut().flatten() {
             event.on_receipt(callback.as_received().received_at, &self.opt_out_words);
         }

@@ -129,7 +129,7 @@ fn parse(router: &Router, stored: &RawRequest) -> Result<Record, ReplayError> {
     let endpoint = router.find(&stored.service_type, &stored.account).ok_or_else(off)?;
     let body = stored.body.as_ref().ok_or(ReplayError::BodyExpired)?;
     let callback = stored.callback(endpoint, body);
-    let proof = stored.recorded.restore(&callback, endpoint.spec.schemes).ok_or_else(off)?;
+    let proof = stored.recorded.restore(&callback, endpoint.spec.schemes, endpoint.provider.is_listed()).ok_or_else(off)?;
     let verified = VerifiedCallback::from(proof);
     Ok(Record::new(endpoint, &verified, endpoint.parse(&verified).events))
 }

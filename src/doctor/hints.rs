@@ -22,7 +22,7 @@ pub(super) fn hint(router: &Router, endpoint: &Endpoint, callback: &Callback, ca
         }
         VerifyError::Unsigned => "it was answered 503, so that the provider retries it with a signature",
         VerifyError::Probe | VerifyError::Challenged => "nothing is wrong",
-        VerifyError::Shape => "unknown request shape, or re-encoded parameters; no setting fixes this",
+        VerifyError::Names => "the request was re-encoded; no setting fixes this",
         VerifyError::SchemeOff | VerifyError::UnknownKey | VerifyError::OtherAccount => "no near miss matches",
         VerifyError::NotCovered => {
             "no near miss matches: a proxy has changed the body or its Content-Type, or the request is forged"

@@ -168,6 +168,7 @@ async fn read_callback(
         return Err(ReadError::Unsigned(Box::new(callback), cause));
     }
     callback.body = body::read(payload, length, permit).await?;
+    check_method(&callback.method, callback.body.len())?;
     connection::note_body_received(request);
     callback.received_at = gateway.clock.now();
     Ok(callback)
@@ -195,7 +196,16 @@ fn check_head(request: &HttpRequest, spec: &Spec) -> Result<Option<usize>, Reque
         return Err(RequestError::Malformed);
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MAX_BODY) { Err(RequestError::TooLarge) } else { Ok(length) }
+    if length.is_some_and(|length| length > MAX_BODY) {
+        return Err(RequestError::TooLarge);
+    }
+    check_method(request.method().as_str(), length.unwrap_or_default())?;
+    Ok(length)
+}
+
+/// Rejects a GET with a body, which no provider sends: it would be a re-encoded POST.
+fn check_method(method: &str, body_length: usize) -> Result<(), RequestError> {
+    if method == "GET" && body_length > 0 { Err(RequestError::Malformed) } else { Ok(()) }
 }
 
 /// The raw path and query.

@@ -9,13 +9,13 @@ use ipnet::IpNet;
 
 use crate::{
     callback::Callback,
-    event::Event,
+    event::{Event, EventType},
     form::Form,
     json,
     limiter::Limits,
     secret::Secret,
     signature::{
-        Proof, Scheme, Signer, VerifiedCallback, VerifyError, Work,
+        IsListed, Proof, Readable, Scheme, Signer, VerifyError, Work,
         body_only::{self, BodyOnly},
     },
     status::Channel,
@@ -204,6 +204,11 @@ impl Parsed {
     pub fn with_json_reply(events: Result<Vec<Event>, ParseError>) -> Self {
         Self { reply: Reply::Json, events }
     }
+
+    /// The event of a callback that is stored without an effect.
+    pub fn unknown() -> Self {
+        Self::with_json_reply(Ok(vec![Event::informational(EventType::Unknown, "")]))
+    }
 }
 
 /// The form of the response to a stored callback.
@@ -271,8 +276,13 @@ pub trait Provider: Send + Sync {
     /// Verifies a callback over the bytes received.
     fn verify<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError>;
 
+    /// Decides by its shape if a verified callback is parsed, for schemes whose signed string has no delimiters.
+    fn is_listed(&self) -> IsListed {
+        |_, _, _| true
+    }
+
     /// Parses a verified callback, from the payload that its proof covers.
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed;
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed;
 
     /// The headers (lower case) that hold a signature or are signed with the payload: without them a callback cannot be verified
     /// again. Never headers with passwords.

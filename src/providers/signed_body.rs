@@ -11,7 +11,7 @@ use crate::{
     provider::{NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings},
     secret::Secret,
     signature::{
-        HmacSha256Key, Outgoing, Proof, Scheme, Signer, VerifiedCallback, VerifyError, Work,
+        HmacSha256Key, Outgoing, Proof, Readable, Scheme, Signer, VerifyError, Work,
         body_sha256::{self, Prefix},
         url_token,
     },
@@ -95,7 +95,7 @@ impl Provider for SignedBody {
         url_token::verify(callback)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed {
         Parsed::with_json_reply(callback.json().map_err(ParseError::from).and_then(self.parse))
     }
 

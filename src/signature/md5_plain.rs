@@ -24,7 +24,7 @@ pub static SCHEME: Scheme = Scheme {
 /// Verifies the signature.
 pub(super) fn verify(parameters: &Parameters<'_>, secrets: &[Secret], work: &Work) -> Result<Match, VerifyError> {
     if !parameters.are_plain() {
-        return Err(VerifyError::Shape);
+        return Err(VerifyError::Names);
     }
     let signed = join(parameters.signed(Blanks::Kept));
     let gives =

@@ -7,6 +7,7 @@ pub mod basic;
 pub mod body_only;
 pub mod body_sha256;
 pub mod ip;
+mod joined;
 pub mod jwt;
 mod mac;
 pub mod md5_plain;
@@ -29,12 +30,13 @@ use std::cell::OnceCell;
 use sha1::Sha1;
 use sha2::Sha256;
 
-use self::request_key::{key_without_spelling, request_key, uncovered};
+use self::request_key::{key_without_spelling, request_key, uncovered, unreadable};
 pub use self::{
+    joined::{IsListed, Joined},
     outgoing::{Outgoing, Signer},
     parameters::SignedParameters,
     request_key::RequestKey,
-    verified::VerifiedCallback,
+    verified::{Readable, VerifiedCallback},
     work::Work,
 };
 use crate::callback::{Callback, Payload, PayloadKind, Repeated};
@@ -57,7 +59,7 @@ pub struct Scheme {
     pub covers: &'static str,
     /// Description of the unsigned parts.
     pub leaves_open: &'static str,
-    /// The URL is signed. Only then are query parameters used.
+    /// The URL is signed, and the payload after it without a delimiter. Only then are query parameters used.
     pub covers_url: bool,
     /// The payload is signed. If not, any client that knows the credential can send any payload.
     pub covers_payload: bool,
@@ -81,6 +83,8 @@ pub struct Proof<'c> {
     request_key: RequestKey,
     stored_key: Option<StoredKey>,
     payload: OnceCell<Payload<'c>>,
+    /// False for a request that may be another cut of a captured one.
+    is_readable: bool,
 }
 
 impl<'c> Proof<'c> {
@@ -116,17 +120,18 @@ impl<'c> Proof<'c> {
         self.payload.get_or_init(|| self.scheme.payload.decode(self.callback))
     }
 
-    pub(crate) fn callback(&self) -> &'c Callback {
-        self.callback
-    }
-
     fn new(callback: &'c Callback, scheme: &'static Scheme, secret_index: usize, request_key: RequestKey) -> Self {
-        Self { callback, scheme, secret_index, request_key, stored_key: None, payload: OnceCell::new() }
+        Self { callback, scheme, secret_index, request_key, stored_key: None, payload: OnceCell::new(), is_readable: true }
     }
 
     /// Adds the payload that was decoded for the digest.
     fn with_payload(self, payload: Payload<'c>) -> Self {
         Self { payload: payload.into(), ..self }
+    }
+
+    /// Without a listed shape the request is verified and not parsed.
+    fn readable_if(self, is_readable: bool) -> Self {
+        if is_readable { self } else { Self { request_key: unreadable(&self.request_key), is_readable, ..self } }
     }
 }
 
@@ -146,9 +151,8 @@ pub enum VerifyError {
     Stale,
     #[error("the signature does not cover the body")]
     NotCovered,
-    /// The fields have no known shape, so a delimiter may have been moved.
-    #[error("the signed fields have no known shape")]
-    Shape,
+    #[error("a parameter's name has characters that no sender uses")]
+    Names,
     #[error("the signature scheme is switched off")]
     SchemeOff,
     #[error("no shared key of that name and algorithm is configured")]

@@ -70,7 +70,7 @@ impl<'c> SignedParameters<'c> {
         pairs.sort_unstable();
         let is_plain = |name: &[u8]| !name.is_empty() && !name.iter().any(|byte| b"&=".contains(byte));
         if !pairs.iter().all(|(name, _)| is_plain(name)) {
-            return Err(VerifyError::Shape);
+            return Err(VerifyError::Names);
         }
         if pairs.windows(2).any(|two| matches!(two, [(one, _), (other, _)] if one == other)) {
             return Err(VerifyError::Repeated);

@@ -1,7 +1,7 @@
 //! The proof of a stored callback. The store retains neither credentials nor most signatures; the row that was committed with the
 //! proof takes their place.
 
-use super::{Proof, RequestKey, Scheme, StoredKey, unverified};
+use super::{IsListed, Joined, Proof, RequestKey, Scheme, StoredKey, unverified};
 use crate::callback::Callback;
 
 /// The record of a proof. Only the store makes one, from the row of a verified callback.
@@ -17,10 +17,12 @@ impl RecordedProof {
     }
 
     /// The recorded proof, for the callback read from the store; `None` if the provider has no such scheme.
-    pub fn restore<'c>(&self, callback: &'c Callback, schemes: &[&'static Scheme]) -> Option<Proof<'c>> {
+    pub fn restore<'c>(&self, callback: &'c Callback, schemes: &[&'static Scheme], is_listed: IsListed) -> Option<Proof<'c>> {
         let (name, index) = self.verified_by.split_once(':').unwrap_or((&self.verified_by, "0"));
         let scheme = schemes.iter().copied().chain([&unverified::SCHEME]).find(|scheme| scheme.name == name)?;
         let proof = Proof::new(callback, scheme, index.parse().ok()?, RequestKey::default());
-        Some(Proof { stored_key: Some(self.stored_key), ..proof })
+        let payload = scheme.payload.decode(callback);
+        let is_readable = !scheme.covers_url || is_listed(callback, &payload, &Joined::of_body(callback, &payload));
+        Some(Proof { stored_key: Some(self.stored_key), ..proof.with_payload(payload).readable_if(is_readable) })
     }
 }

@@ -2,12 +2,14 @@
 //! SHA-256 in the query parameter `bodySHA256`, a GET by its URL.
 //!
 //! Sources: twilio-python 9.13.0 `request_validator.py`, twilio-node 6.2.0 `webhooks.js`, Twilio docs "Security"
-//! (read 2026-11-22). The signed string has no delimiters, so the caller also checks the shape of the fields.
+//! (read 2026-11-22). The signed string has no delimiters, so only a request of a listed shape is parsed.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling};
+use super::{
+    HmacSha1Key, HmacSha256Key, IsListed, Joined, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling,
+};
 use crate::{
     callback::{Callback, Payload, PayloadKind},
     form::Form,
@@ -91,34 +93,34 @@ pub fn verify<'c>(
     header_name: &str,
     keys: &[&Key],
     repeated: Repeated,
+    is_listed: IsListed,
     work: &Work,
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
     let given = STANDARD.decode(value).map_err(|_| VerifyError::Malformed)?;
     let payload = SCHEME.payload.decode(callback);
     let form = covered_form(callback, &payload)?;
-    let signing_key = |parameters: &[u8]| {
+    let signing_key = |parameters: &Joined<'_>| {
         let signs = |origin: &str, target: &str| {
-            let parts = [origin.as_bytes(), target.as_bytes(), parameters];
+            let parts = [origin.as_bytes(), target.as_bytes(), &parameters.text];
             keys.iter().find(|key| key.matches(&parts, &given, work))
         };
         public_url::find_spelling(&callback.public_urls, &callback.target, signs)
     };
-    let mut parameters = form.map(joined_parameters).unwrap_or_default();
+    let mut parameters = form.map(Joined::sorted).unwrap_or_default();
     let mut key = signing_key(&parameters);
     if let (None, Repeated::SortedOrAsSent, Some(form)) = (key, repeated, form) {
-        let as_sent = joined_as_sent(form);
-        if as_sent != parameters {
+        let as_sent = Joined::as_sent(form);
+        if as_sent.text != parameters.text {
             key = signing_key(&as_sent);
             parameters = as_sent;
         }
     }
     let key = key.ok_or(VerifyError::Mismatch)?;
-    if form.is_some_and(|form| !form.pairs().all(|(name, _)| is_plain_name(name))) {
-        return Err(VerifyError::Shape);
-    }
-    let request_key = key_without_spelling(&callback.target, &parameters);
-    Ok(Proof::new(callback, &SCHEME, key.index, request_key).with_payload(payload))
+    let request_key = key_without_spelling(&callback.target, &parameters.text);
+    let is_readable = is_listed(callback, &payload, &parameters);
+    drop(parameters);
+    Ok(Proof::new(callback, &SCHEME, key.index, request_key).with_payload(payload).readable_if(is_readable))
 }
 
 /// The form whose parameters are signed after the URL; a GET's are signed with the URL. A body that is not covered is rejected: a
@@ -126,8 +128,6 @@ pub fn verify<'c>(
 fn covered_form<'p, 'c>(callback: &Callback, payload: &'p Payload<'c>) -> Result<Option<&'p Form<'c>>, VerifyError> {
     match payload {
         _ if callback.body.is_empty() => Ok(None),
-        // No provider sends a GET with a body; it would be a re-encoded POST.
-        _ if callback.method == "GET" => Err(VerifyError::NotCovered),
         Payload::Form(form) => Ok(Some(form)),
         Payload::Document(document) if is_hashed(callback.query(), document.bytes()) => Ok(None),
         Payload::Document(_) => Err(VerifyError::NotCovered),
@@ -147,43 +147,12 @@ fn is_hashed(query: &str, body: &[u8]) -> bool {
 /// Adds the header that [`verify`] accepts.
 pub fn sign(key: &Key, header_name: &str, outgoing: &mut Outgoing) {
     let form = outgoing.is_form().then(|| Form::decode(&outgoing.body)).flatten();
-    let parameters = form.map(|form| joined_parameters(&form)).unwrap_or_default();
+    let parameters = form.as_ref().map(Joined::sorted).unwrap_or_default();
     let url = outgoing.url();
-    let parts = [url.as_bytes(), &parameters];
+    let parts = [url.as_bytes(), &parameters.text];
     let signature = match &key.keyed {
         Keyed::Sha1(key) => STANDARD.encode(key.digest(&parts)),
         Keyed::Sha256(key) => STANDARD.encode(key.digest(&parts)),
     };
     outgoing.header(header_name, signature);
-}
-
-/// Names in byte order, each followed by its value; for a repeated name its distinct values, sorted.
-fn joined_parameters(form: &Form<'_>) -> Vec<u8> {
-    let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    join(&pairs)
-}
-
-/// Names in byte order, each followed by its value; for a repeated name all values in the order sent.
-fn joined_as_sent(form: &Form<'_>) -> Vec<u8> {
-    let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().collect();
-    pairs.sort_by_key(|(name, _)| *name);
-    join(&pairs)
-}
-
-fn join(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let mut joined = Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len()).sum());
-    for (name, value) in pairs {
-        joined.extend_from_slice(name);
-        joined.extend_from_slice(value);
-    }
-    joined
-}
-
-/// Returns true for a parameter name as providers use them. They start with a letter, so that the end of the URL cannot be moved into
-/// the first name; anything else may be a value that was moved into a name.
-fn is_plain_name(name: &[u8]) -> bool {
-    name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]-".contains(byte))
 }

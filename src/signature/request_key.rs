@@ -27,6 +27,12 @@ pub(super) fn key_without_spelling(target: &str, signed: &[u8]) -> RequestKey {
     hash.finalize().into()
 }
 
+/// The key of a request that is not parsed, in a space of its own: no other request is its duplicate, except those with the same signed
+/// string that are not parsed either.
+pub(super) fn unreadable(key: &RequestKey) -> RequestKey {
+    request_key(&[b"unlisted\0", key])
+}
+
 /// The key of a request without a signature: its body or, without one, its query without the credential. With a body only the query
 /// parameter `event` counts, because two events of a video room may differ in nothing else.
 pub(super) fn uncovered(callback: &Callback) -> RequestKey {

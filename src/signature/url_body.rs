@@ -3,7 +3,9 @@
 //! Sources: SignalWire docs "Webhook security" (`webhook-security.mdx`), signalwire-sdk 3.7.5 `webhook_validator`
 //! (read 2026-11-22). Without the fallback of the SDK, which accepts a signature over the bare URL for any body.
 
-use super::{HmacSha1Key, HmacSha256Key, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling};
+use super::{
+    HmacSha1Key, HmacSha256Key, IsListed, Joined, Outgoing, Proof, Scheme, VerifyError, Work, header, key_without_spelling,
+};
 use crate::{
     callback::{Callback, PayloadKind},
     public_url,
@@ -61,6 +63,7 @@ pub fn verify<'c>(
     header_name: &str,
     scheme: &'static Scheme,
     keys: &[Key],
+    is_listed: IsListed,
     work: &Work,
 ) -> Result<Proof<'c>, VerifyError> {
     let value = header(callback, header_name)?.ok_or(VerifyError::Missing)?;
@@ -75,7 +78,10 @@ pub fn verify<'c>(
         keys.iter().position(|key| key.matches(scheme, &parts, &given, work))
     };
     let index = public_url::find_spelling(&callback.public_urls, &callback.target, signs).ok_or(VerifyError::Mismatch)?;
-    Ok(Proof::new(callback, scheme, index, key_without_spelling(&callback.target, &callback.body)))
+    let payload = scheme.payload.decode(callback);
+    let is_readable = is_listed(callback, &payload, &Joined::default());
+    let proof = Proof::new(callback, scheme, index, key_without_spelling(&callback.target, &callback.body));
+    Ok(proof.with_payload(payload).readable_if(is_readable))
 }
 
 /// Adds the header that [`verify`] accepts.

@@ -24,6 +24,7 @@ mod config;
 mod convergence;
 mod correlation;
 mod cross_scheme;
+mod cuts;
 mod demo;
 mod development;
 mod docs;

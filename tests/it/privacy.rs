@@ -197,7 +197,7 @@ fn debug_output_has_no_secret_and_no_personal_data() {
     let parsed = endpoint.parse(&verified);
     let rejected = RejectedRequest::new(callback.clone(), VerifyError::Mismatch);
     let mut printed =
-        format!("{outgoing:?} {callback:?} {verified:?} {:?} {:?} {rejected:?}", callback.headers, verified.payload());
+        format!("{outgoing:?} {callback:?} {verified:?} {:?} {:?} {rejected:?}", callback.headers, verified.proof().payload());
     printed += &format!("{:?} {parsed:?} {:?}", Rejection::new(&endpoint, rejected), callback.public_urls);
     printed += &format!("{:?} {endpoint:?}", Record::new(&endpoint, &verified, parsed.events));
     assert!(!printed.contains("canary"), "{printed}");

@@ -1,6 +1,6 @@
 //! Inbound messages: SMS, MMS, WhatsApp, RCS, Messenger.
 
-use super::{message, shape::IDS};
+use super::{kind::IDS, message};
 use crate::{
     event::{Effect, Event, EventType, Inbound, MAX_MEDIA, Media},
     form::Form,

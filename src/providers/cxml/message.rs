@@ -45,7 +45,7 @@ pub(super) fn parse(form: &Form<'_>, signed_query: Option<&str>, errors: &ErrorT
     let reference = reference(signed_query)?;
     let id = form.text("MessageSid").or_else(|| form.text("SmsSid"));
     let (word, older) = (form.text("MessageStatus"), form.text("SmsStatus"));
-    // Two names of one value; if they differ, one may have absorbed a neighbour.
+    // Two names of one value.
     if let (Some(word), Some(older)) = (&word, &older)
         && word != older
     {
@@ -53,7 +53,7 @@ pub(super) fn parse(form: &Form<'_>, signed_query: Option<&str>, errors: &ErrorT
     }
     let word = word.or(older);
     let id = id.ok_or(ParseError::Invalid("a message status without MessageSid or SmsSid"))?;
-    let word = word.unwrap_or_default();
+    let word = word.ok_or(ParseError::Invalid("a message without MessageStatus or SmsStatus"))?;
     let mut event = status_event(&word, STATUS_CALLBACK).unwrap_or_else(|| unknown_status_event(STATUS_CALLBACK));
     event.external_id = Some(external_id(&id)?);
     event.provider_status = text::present(&word);
@@ -64,14 +64,6 @@ pub(super) fn parse(form: &Form<'_>, signed_query: Option<&str>, errors: &ErrorT
     event.facts = facts(&id, form.text("From").as_deref(), form.text("To").as_deref(), Direction::Outbound);
     event.facts.embedded_id = reference;
     Ok(event)
-}
-
-/// The event of a form of unknown kind. It is stored, unless it is an incomplete status callback.
-pub(super) fn parse_unknown(form: &Form<'_>) -> Result<Event, ParseError> {
-    if ["MessageSid", "SmsSid"].into_iter().any(|name| form.text(name).is_some()) {
-        return Err(ParseError::Invalid("a message without MessageStatus or SmsStatus"));
-    }
-    Ok(Event::informational(EventType::Unknown, ""))
 }
 
 pub(in super::super) fn external_id(id: &str) -> Result<ExternalId, ParseError> {

@@ -3,22 +3,30 @@
 
 mod call;
 mod inbound;
+pub(super) mod kind;
 pub(super) mod message;
+mod names;
 pub(super) mod shape;
 
-use self::shape::Kind;
+use self::kind::Kind;
 use crate::{
-    event::Event,
+    event::{Event, EventType},
     form::Form,
     provider::{ParseError, Parsed, Reply},
     providers::error_codes::ErrorTable,
+    signature::Readable,
 };
 
-/// Parses a form. The response to an inbound message is TwiML. `signed_query` is the raw query, if the scheme signs it.
-pub(super) fn parse(form: &Form<'_>, signed_query: Option<&str>, errors: &ErrorTable) -> Parsed {
-    let kind = Kind::from_form(form);
-    let reply = if kind == Kind::Inbound { Reply::Twiml } else { Reply::Json };
-    Parsed { reply, events: parse_kind(kind, form, signed_query, errors).map(|event| vec![event]) }
+/// Parses a form. The response to an inbound message is TwiML.
+pub(super) fn parse(form: &Form<'_>, callback: Readable<'_, '_>, errors: &ErrorTable) -> Parsed {
+    match Kind::from_form(form) {
+        // Statuses are sent by POST.
+        Kind::Status if callback.is_query() => Parsed::unknown(),
+        kind => {
+            let reply = if kind == Kind::Inbound { Reply::Twiml } else { Reply::Json };
+            Parsed { reply, events: parse_kind(kind, form, callback.signed_query(), errors).map(|event| vec![event]) }
+        }
+    }
 }
 
 /// The event of a form of that kind.
@@ -32,6 +40,6 @@ pub(super) fn parse_kind(
         Kind::Status => message::parse(form, signed_query, errors),
         Kind::Inbound => inbound::parse(form),
         Kind::Call => call::parse(form),
-        Kind::Unknown => message::parse_unknown(form),
+        Kind::Unknown => Ok(Event::informational(EventType::Unknown, "")),
     }
 }

@@ -1,144 +1,173 @@
-//! The kinds of forms, and the checks against re-encoded ones.
+//! The listed shapes of requests whose signed string has no delimiters.
+//!
+//! A captured request can be cut into other names and values under its signature. Of all cuts of one string, those that are listed must
+//! agree in all that is parsed, or one of them could take the place of the real request. So the cut has to follow from the string: a known
+//! name is a parameter where it first occurs with a value of its kind, and a value that is parsed ends by its form or at the next known
+//! name. A request of any other shape is stored and not parsed.
 
+use super::names::{self, Fit, Name, Value, mark};
 use crate::{
     callback::{Callback, Payload},
     form::Form,
+    signature::Joined,
 };
 
+/// The ids of messages that are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Kind {
-    Status,
-    Inbound,
-    Call,
-    Unknown,
+pub(in super::super) enum Ids {
+    /// SIDs and UUIDs.
+    Whole,
+    /// Also SIDs with fewer digits.
+    Short,
 }
 
-impl Kind {
-    /// Source: the fields of the vendors' pages named in their modules.
-    pub(in super::super) fn from_form(form: &Form<'_>) -> Self {
-        let is_inbound_word = |word: &str| ["receiving", "received"].iter().any(|known| word.eq_ignore_ascii_case(known));
-        match (form.text("MessageStatus"), form.text("SmsStatus")) {
-            (Some(word), _) | (None, Some(word)) if is_inbound_word(&word) => Self::Inbound,
-            (Some(_), _) => Self::Status,
-            // The older name alone. Inbound messages have it as well, possibly with a neighbour absorbed.
-            (None, Some(word)) if !word.starts_with("rec") || !has_inbound_set(form) => Self::Status,
-            (None, _) if has_inbound_set(form) => Self::Inbound,
-            _ if form.has("CallSid") => Self::Call,
-            _ => Self::Unknown,
-        }
+/// Returns true if the request has a listed shape.
+pub(in super::super) fn is_listed(callback: &Callback, payload: &Payload<'_>, joined: &Joined<'_>, ids: Ids) -> bool {
+    let target = callback.target.as_bytes();
+    // The braces of a JSON document that was moved into the URL.
+    if target.iter().any(|byte| b"{}".contains(byte)) {
+        return false;
     }
-}
-
-/// The names of a message's id, to which Twilio gives the same value.
-pub(super) const IDS: [&str; 3] = ["MessageSid", "SmsSid", "SmsMessageSid"];
-
-/// Returns true if the payload can be one that the provider encoded. The MAC has no delimiters, so a captured request can be re-encoded;
-/// but then its required fields are no parameters of their own, or its ids differ. Only inbound messages have no body.
-pub(in super::super) fn has_known_shape(callback: &Callback, payload: &Payload<'_>) -> bool {
+    let is_id = |name: &Name| matches!(name.value, Value::Message | Value::Call | Value::Id);
     match payload {
-        Payload::Form(form) if callback.body.is_empty() => {
-            callback.query().is_empty() || (has_inbound_set(form) && ids_agree(form) && Kind::from_form(form) == Kind::Inbound)
-        }
-        Payload::Form(form) => {
-            let is_call = form.text("CallSid").is_none_or(|id| is_plain_id(&id));
-            is_call && ids_agree(form) && (form.has("CallSid") || has_status_set(form) || has_inbound_set(form))
-        }
-        // Bound by its hash, byte for byte.
-        Payload::Document(_) => !callback.body.is_empty(),
+        Payload::Form(form) if callback.body.is_empty() => !in_query(target).any(is_id) && Shape::new(ids).is_listed_query(form),
+        Payload::Form(_) => Shape::new(ids).is_listed_form(target, joined),
+        Payload::Document(_) => !callback.body.is_empty() && in_query(target).next().is_none(),
     }
 }
 
-/// The check for a provider that sends each id once and whose statuses contain the text as well: no id may have absorbed its neighbour,
-/// and no status may be hidden so that the rest looks like an inbound message.
-pub(in super::super) fn has_no_hidden_status(form: &Form<'_>) -> bool {
-    let ids_are_plain = IDS.iter().filter_map(|name| form.text(name)).all(|id| is_plain_id(&id));
-    // A word that has absorbed its neighbour contains a capital letter.
-    let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte));
-    let is_open = |name: &str| form.text(name).is_none_or(|word| is_word(&word)) && !is_hidden(form, name.as_bytes());
-    ids_are_plain && ["MessageStatus", "SmsStatus"].into_iter().all(is_open)
+/// The known names in a URL that have no delimiter after them.
+fn in_query(target: &[u8]) -> impl Iterator<Item = &'static Name> {
+    let starts = 0..if target.contains(&b'?') { target.len() } else { 0 };
+    let at = |start| names::at_start(target.get(start..).unwrap_or_default());
+    let is_hidden = |(name, rest): &(&Name, &[u8])| match rest.first() {
+        None => true,
+        Some(next) => *next != b'=' && name.may_precede(rest),
+    };
+    starts.flat_map(at).filter(is_hidden).map(|(name, _)| name)
 }
 
-/// Returns true if the name occurs in the signed string other than as a parameter's name. In the message's text it is allowed.
-fn is_hidden(form: &Form<'_>, name: &[u8]) -> bool {
-    let mut pairs: Vec<(&[u8], &[u8])> = form.pairs().filter(|(other, _)| *other != b"Body" && *other != name).collect();
-    pairs.sort_unstable();
-    let signed: Vec<u8> = pairs.into_iter().flat_map(|(name, value)| [name, value]).collect::<Vec<_>>().concat();
-    signed.windows(name.len()).any(|window| window == name)
+/// The parameters of a request so far.
+struct Shape<'s> {
+    ids: Ids,
+    /// The bits of the names that are parameters.
+    seen: u128,
+    /// The bits of the addresses whose names occur after the parameter, perhaps as text.
+    after: u128,
+    marks: u8,
+    id: Option<&'s [u8]>,
+    ids_agree: bool,
 }
 
-/// Returns true for a UUID, or two letters and 32 hex digits: forms of a fixed length.
-fn is_plain_id(id: &str) -> bool {
-    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
-    match id.as_bytes() {
-        [one, two, digits @ ..] if digits.len() == 32 => one.is_ascii_uppercase() && two.is_ascii_uppercase() && is_hex(digits),
-        bytes if bytes.len() == 36 => bytes.iter().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        }),
-        _ => false,
-    }
-}
-
-/// Returns true if all ids are equal: one that has absorbed its neighbour differs from the one under the older name.
-fn ids_agree(form: &Form<'_>) -> bool {
-    let mut ids = IDS.iter().filter_map(|name| form.text(name));
-    let first = ids.next();
-    ids.all(|id| Some(id) == first)
-}
-
-fn has_any(form: &Form<'_>, names: &[&str]) -> bool {
-    names.iter().any(|name| form.has(name))
-}
-
-fn has_status_set(form: &Form<'_>) -> bool {
-    has_any(form, &["MessageSid", "SmsSid"]) && has_any(form, &["MessageStatus", "SmsStatus"])
-}
-
-fn has_inbound_set(form: &Form<'_>) -> bool {
-    has_any(form, &IDS) && has_any(form, &["Body", "NumMedia"])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(body: &str) -> Kind {
-        Kind::from_form(&Form::decode(body.as_bytes()).expect("few fields"))
+impl<'s> Shape<'s> {
+    fn new(ids: Ids) -> Self {
+        Self { ids, seen: 0, after: 0, marks: 0, id: None, ids_agree: true }
     }
 
-    #[test]
-    fn kinds_are_told_by_fields() {
-        assert_eq!(kind("MessageSid=SM1&MessageStatus=sent&SmsStatus=sent"), Kind::Status);
-        assert_eq!(kind("SmsSid=SM1&SmsStatus=sent"), Kind::Status);
-        assert_eq!(kind("MessageSid=SM1&SmsStatus=Received"), Kind::Inbound);
-        assert_eq!(kind("MessageSid=SM1&Body=x&SmsStatus=sent"), Kind::Status);
-        assert_eq!(kind("MessageSid=SM1&Body=x&SmsStatus=receivedTo%2B1"), Kind::Inbound);
-        assert_eq!(kind("SmsMessageSid=SM1&Body="), Kind::Inbound);
-        assert_eq!(kind("CallSid=CA1&CallStatus=ringing"), Kind::Call);
-        assert_eq!(kind("MessageSidSM1=MessageStatussent"), Kind::Unknown);
-        assert_eq!(kind(""), Kind::Unknown);
+    /// An inbound message or a call. A query is signed with its delimiters.
+    fn is_listed_query(mut self, form: &'s Form<'_>) -> bool {
+        let mut pairs = form.pairs().filter_map(|(name, value)| Some((name, value, names::find(name)?)));
+        pairs.all(|(name, value, known)| {
+            let is_checked = matches!(known.value, Value::Message | Value::Call | Value::Event | Value::Foreign);
+            let fit = self.add(known, value, None);
+            (fit != Fit::Wrong || !is_checked) && !std::str::from_utf8(name).is_ok_and(|name| form.is_ambiguous(name))
+        }) && self.ids_agree
+            && (self.is_inbound() || self.is_call())
     }
 
-    #[test]
-    fn plain_ids_have_a_fixed_length() {
-        for id in ["CA1342fe1b2c904d1ab04f0fc7a58abca9", "a97d4e8a-6047-4e2b-be48-fb96b33b5642"] {
-            assert!(is_plain_id(id), "{id}");
-            let mut shorter = id.chars();
-            assert!(shorter.next().is_some() && !is_plain_id(shorter.as_str()), "{id}");
-            assert!(shorter.next_back().is_some() && !is_plain_id(shorter.as_str()), "{id}");
-            for neighbour in ["CallStatusbusy", "MessageStatussent", "NumMedia0", "To", "0"] {
-                assert!(!is_plain_id(&format!("{id}{neighbour}")), "{id}{neighbour}");
+    fn is_listed_form(mut self, target: &[u8], joined: &'s Joined<'_>) -> bool {
+        for name in in_query(target) {
+            if !name.is_address() {
+                return false;
             }
+            self.after |= name.bit;
         }
-        assert!(!is_plain_id("") && !is_plain_id("CA"));
+        // The query may end in the message's reference.
+        let mut is_open = target.contains(&b'?');
+        let (mut start, mut previous) = (0, None);
+        for (name, value) in &joined.pairs {
+            let text = joined.text.get(start..).unwrap_or_default();
+            let (_, after) = text.split_at_checked(name.len()).unwrap_or_default();
+            let length = name.len() + value.len();
+            let known = names::find(name);
+            let fit = known.map_or(Fit::Unread, |known| self.add(known, value, after.get(value.len())));
+            let is_repeated = previous == Some(name) && known.is_some();
+            // The value goes on in the next name.
+            let is_cut_off = matches!(fit, Fit::Unread | Fit::Weak) && known.is_some_and(|known| known.is_cut_off_before(after));
+            let ends_text = known.is_some_and(|known| known.is_address() || known.may_precede(after));
+            let is_usual = known.is_some() || is_usual_text(text.get(..length).unwrap_or_default());
+            if !is_usual || is_repeated || is_cut_off || fit == Fit::Wrong || (is_open && !ends_text) {
+                return false;
+            }
+            is_open = matches!(fit, Fit::Open | Fit::Weak);
+            if fit != Fit::Closed && !self.has_no_other(text, length, known.map(|_| name.len()), is_open) {
+                return false;
+            }
+            (start, previous) = (start + length, Some(name));
+        }
+        let addresses = self.after & !self.seen;
+        addresses == 0 && self.ids_agree && (self.is_status() || self.is_inbound() || self.is_call())
     }
 
-    #[test]
-    fn hidden_status_is_detected() {
-        let form = |body: &str| has_no_hidden_status(&Form::decode(body.as_bytes()).expect("few fields"));
-        assert!(form("Body=MessageStatus&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&NumMedia=0&SmsStatus=received"));
-        for hidden in ["MessageStatusdelivered=", "MessageStatu=sdelivered", "MessageSt=atusdelivered"] {
-            assert!(!form(&format!("Body=x&MessageSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&NumMedia=0&{hidden}")), "{hidden}");
+    /// Adds a known parameter.
+    fn add(&mut self, name: &Name, value: &'s [u8], next: Option<&u8>) -> Fit {
+        let fit = name.fit(value, next, self.ids == Ids::Short);
+        if matches!(name.value, Value::Message) {
+            self.ids_agree &= self.id.is_none_or(|id| id == value);
+            self.id = Some(value);
         }
+        if fit != Fit::Unread || !matches!(name.value, Value::Word) {
+            self.marks |= name.mark;
+        }
+        if matches!(fit, Fit::Closed | Fit::Open) {
+            self.seen |= name.bit;
+        } else {
+            // Only the last occurrence can be the parameter.
+            self.after &= !name.bit;
+        }
+        fit
     }
+
+    /// Returns true if no other known parameter can begin within this one, the first of the text. Its own name is not searched if it is
+    /// known.
+    fn has_no_other(&mut self, text: &[u8], length: usize, name: Option<usize>, is_open: bool) -> bool {
+        let mut longer = names::at_start(text).filter(|(other, rest)| other.may_precede(rest));
+        if let Some(own) = name
+            && longer.any(|(_, rest)| text.len() - rest.len() > own)
+        {
+            return false;
+        }
+        (name.unwrap_or(0)..length).all(|at| {
+            names::at_start(text.get(at..).unwrap_or_default()).all(|(other, rest)| match other.value {
+                Value::Unread | Value::Truth => !is_open || !other.may_precede(rest),
+                _ if other.is_address() && !other.may_precede(rest) => {
+                    self.after |= other.bit;
+                    true
+                }
+                _ => !other.may_precede(rest) || (self.seen & other.bit != 0 && (at > 0 || name.is_some())),
+            })
+        })
+    }
+
+    fn has(&self, marks: u8) -> bool {
+        self.marks & marks != 0
+    }
+
+    fn is_status(&self) -> bool {
+        self.has(mark::MESSAGE) && self.has(mark::STATUS)
+    }
+
+    fn is_inbound(&self) -> bool {
+        self.has(mark::MESSAGE | mark::INBOUND) && self.has(mark::CONTENT)
+    }
+
+    fn is_call(&self) -> bool {
+        self.has(mark::CALL) && (self.has(mark::CALL_STATUS) || (self.has(mark::FROM) && self.has(mark::TO)))
+    }
+}
+
+/// Returns true for a text that can be an unknown parameter, wherever its name ends. It starts with a letter and has no blank, because
+/// an unusual name may not become part of a value.
+fn is_usual_text(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_alphabetic) && text.iter().all(u8::is_ascii_graphic)
 }

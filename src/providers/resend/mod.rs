@@ -24,7 +24,7 @@ use crate::{
     provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Setting, SettingKind, Settings, Spec},
     secret::Secret,
     signature::{
-        HmacSha256Key, Proof, Scheme, VerifiedCallback, VerifyError, Work,
+        HmacSha256Key, Proof, Readable, Scheme, VerifyError, Work,
         body_sha256::{self, Prefix},
         svix,
     },
@@ -166,7 +166,7 @@ impl Provider for Resend {
         NearMiss::body_only(callback, SIGNATURE, SETTING, &self.secrets, work)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed {
         let events = callback.json().map_err(ParseError::from).and_then(payload::parse);
         Parsed::with_json_reply(events.map(|event| vec![event]))
     }

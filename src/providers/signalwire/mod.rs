@@ -27,7 +27,10 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 
 use self::{kind::Kind, proofs::Proofs, swml::Documents};
-use super::cxml;
+use super::cxml::{
+    self,
+    shape::{self, Ids},
+};
 use crate::{
     callback::{Callback, Document, Payload},
     event::{Event, EventType},
@@ -36,11 +39,13 @@ use crate::{
     provider::{InvalidPayload, NearMiss, ParseError, Parsed, Provider, Reply, Setting, SettingKind, Settings, Spec, UrlProofs},
     providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
-    signature::{Proof, VerifiedCallback, VerifyError, Work, basic, ip, request, url_body, url_secret, url_token},
+    signature::{IsListed, Proof, Readable, VerifyError, Work, basic, ip, request, url_body, url_secret, url_token},
     status::Channel,
 };
 
 static ERRORS: LazyTable = LazyLock::new(|| ErrorTable::parse(include_str!("errors.toml")));
+
+const IS_LISTED: IsListed = |callback, payload, joined| shape::is_listed(callback, payload, joined, Ids::Whole);
 
 /// The route for SWML fetches.
 const SWML: &str = "swml";
@@ -160,10 +165,14 @@ impl Provider for SignalWire {
         self.proofs.near_miss(callback, work)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+    fn is_listed(&self) -> IsListed {
+        IS_LISTED
+    }
+
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed {
         let payload = callback.payload();
         let parsed = match payload {
-            Payload::Form(form) => cxml::parse(form, callback.signed_query(), &ERRORS),
+            Payload::Form(form) => cxml::parse(form, callback, &ERRORS),
             Payload::Document(body) => Parsed::with_json_reply(parse_document(body, callback).map(|event| vec![event])),
         };
         if callback.route() == SWML {
@@ -194,14 +203,14 @@ impl Provider for SignalWire {
 }
 
 /// The event of a JSON document. The query may name the event of a video room and, if it is signed, the message's reference.
-fn parse_document(document: &Document<'_>, callback: &VerifiedCallback<'_>) -> Result<Event, ParseError> {
+fn parse_document(document: &Document<'_>, callback: Readable<'_, '_>) -> Result<Event, ParseError> {
     let (payload, signed_query) = (document.json()?, callback.signed_query());
     let Some(object) = payload.as_object() else { return Ok(Event::informational(EventType::Unknown, "")) };
     let named = word(payload, "/event_type").unwrap_or_default();
     match Kind::from_document(payload, object, callback) {
         Kind::Form => {
             let form = Form::from_members(object);
-            cxml::parse_kind(cxml::shape::Kind::from_form(&form), &form, signed_query, &ERRORS)
+            cxml::parse_kind(cxml::kind::Kind::from_form(&form), &form, signed_query, &ERRORS)
         }
         Kind::Campaign => Ok(Event {
             provider_status: json::scalar(payload, "/state"),

@@ -2,9 +2,9 @@
 
 use ipnet::IpNet;
 
-use super::{SPEC, SWML, cxml::shape};
+use super::{IS_LISTED, SPEC};
 use crate::{
-    callback::{Callback, Payload},
+    callback::Callback,
     provider::{NearMiss, Settings, UrlProofs},
     secret::Secret,
     signature::{
@@ -147,20 +147,18 @@ impl Proofs {
 
     /// Verifies by the signing key. If a SHA-256 signature is present it must verify; the weaker one is not used instead.
     fn verify_signature<'c>(&self, callback: &'c Callback, work: &Work) -> Result<Proof<'c>, VerifyError> {
-        let proof = if callback.headers.has(SHA256_HEADER) {
+        if callback.headers.has(SHA256_HEADER) {
             self.require_scheme(&url_body::SHA256)?;
-            url_body::verify(callback, SHA256_HEADER, &url_body::SHA256, &self.body_keys, work)?
-        } else {
-            let header = if callback.headers.has(SHA1_HEADER) { SHA1_HEADER } else { ALIAS_HEADER };
-            if url_body::is_well_formed(callback, header, &url_body::SHA1)? {
-                self.require_scheme(&url_body::SHA1)?;
-                url_body::verify(callback, header, &url_body::SHA1, &self.body_keys, work)?
-            } else {
-                self.require_scheme(&request::SCHEME)?;
-                request::verify(callback, header, &self.keys.iter().collect::<Vec<_>>(), Repeated::SortedOrAsSent, work)?
-            }
-        };
-        if has_known_shape(callback, &proof) { Ok(proof) } else { Err(VerifyError::Shape) }
+            return url_body::verify(callback, SHA256_HEADER, &url_body::SHA256, &self.body_keys, IS_LISTED, work);
+        }
+        let header = if callback.headers.has(SHA1_HEADER) { SHA1_HEADER } else { ALIAS_HEADER };
+        if url_body::is_well_formed(callback, header, &url_body::SHA1)? {
+            self.require_scheme(&url_body::SHA1)?;
+            return url_body::verify(callback, header, &url_body::SHA1, &self.body_keys, IS_LISTED, work);
+        }
+        self.require_scheme(&request::SCHEME)?;
+        let keys: Vec<&Key> = self.keys.iter().collect();
+        request::verify(callback, header, &keys, Repeated::SortedOrAsSent, IS_LISTED, work)
     }
 }
 
@@ -182,20 +180,4 @@ fn first_verified<'c>(proofs: impl Iterator<Item = Result<Proof<'c>, VerifyError
         }
     }
     Err(failure)
-}
-
-/// Returns true if the payload can be one that SignalWire encoded. Neither kind of signature has a delimiter between URL and payload: a
-/// form's fields must be parameters of their own, and only inbound messages and SWML fetches have no body.
-fn has_known_shape(callback: &Callback, proof: &Proof<'_>) -> bool {
-    // The braces of a JSON document that was moved into the URL.
-    let is_whole = !callback.target.contains(['{', '}']);
-    if !callback.body.is_empty() && proof.scheme().name != request::SCHEME.name {
-        return is_whole;
-    }
-    let payload = proof.payload();
-    match payload {
-        Payload::Form(form) if callback.body.is_empty() && callback.route == SWML => is_whole && form.text("CallSid").is_some(),
-        Payload::Form(form) => is_whole && shape::has_no_hidden_status(form) && shape::has_known_shape(callback, payload),
-        Payload::Document(_) => is_whole && shape::has_known_shape(callback, payload),
-    }
 }

@@ -35,7 +35,7 @@ use crate::{
     providers::error_codes::{ErrorTable, LazyTable},
     secret::Secret,
     signature::{
-        HmacSha256Key, Proof, Scheme, SignedParameters, VerifiedCallback, VerifyError, Work, jwt, md5_plain,
+        HmacSha256Key, Proof, Readable, Scheme, SignedParameters, VerifyError, Work, jwt, md5_plain,
         sms::{self as sms_scheme, Method},
         url_token,
     },
@@ -249,7 +249,7 @@ impl Provider for Vonage {
         Some(NearMiss { setting: "SIGNATURE_METHOD", says: format!("should be `{method}`, with which the signature is valid") })
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed {
         Parsed::with_json_reply(Fields::new(callback.payload()).and_then(|fields| parse(&fields)).map(|event| vec![event]))
     }
 

@@ -41,7 +41,7 @@ pub(super) fn is_rejected_or_duplicate(case: &Fixture, backend: Backend) {
     assert_eq!((gateway.row_counts(), rows(&gateway)), (counts, seen), "after its row has expired");
 }
 
-fn prune(gateway: &Gateway, at: Timestamp) {
+pub(super) fn prune(gateway: &Gateway, at: Timestamp) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(gateway.running().gateway.store.prune(at, false, drop)).expect("a database");
 }

@@ -5,7 +5,7 @@ use waybill::{
     endpoint::EndpointConfig,
     event::{Event, EventType},
     provider::{Parsed, Provider},
-    signature::{Proof, VerifiedCallback, VerifyError, Work},
+    signature::{IsListed, Proof, Readable, VerifyError, Work},
     status::{Evidence, Status},
 };
 
@@ -16,7 +16,11 @@ impl Provider for Extended {
         self.0.verify(callback, work)
     }
 
-    fn parse(&self, callback: &VerifiedCallback<'_>) -> Parsed {
+    fn is_listed(&self) -> IsListed {
+        self.0.is_listed()
+    }
+
+    fn parse(&self, callback: Readable<'_, '_>) -> Parsed {
         let parsed = self.0.parse(callback);
         Parsed { events: parsed.events.map(|events| events.into_iter().map(extend).collect()), ..parsed }
     }

@@ -307,7 +307,7 @@ crate::databases! {
         for (index, body) in bodies.iter().chain(&others).enumerate() {
             send_event(&gateway, &format!("msg_{index}"), body);
         }
-        let form = |sid: &str, more: &str| send_form(&gateway, &format!("MessageSid={sid}&MessageStatus=sent&Payload={}", encoded(more)));
+        let form = |sid: &str, more: &str| send_form(&gateway, &format!("MessageSid={sid}&MessageStatus=sent&ErrorMessage={}", encoded(more)));
         form("SM1", r#"{"to":"Renée \u003cren\u00e9e@x.example\u003e"}"#);
         form("SM2", "https://x.example/?to=ren%C3%A9e%40x.example");
         assert_eq!(gateway.database.rows("webhook_bodies").len(), bodies.len() + others.len() + 2);

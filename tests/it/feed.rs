@@ -117,7 +117,7 @@ crate::databases! {
         let write = |store: &Store, writer: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             for number in 0..EACH {
-                let body = format!("MessageSid=SM{writer}x{number}&MessageStatus=sent");
+                let body = format!("MessageSid=SM{writer}a{number}&MessageStatus=sent");
                 let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
                 let callback = signed(endpoint, endpoint.path(), body, "", at);
                 // With concurrent writers a request may fail. It is retried, as by a provider.

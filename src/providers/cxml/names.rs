@@ -143,7 +143,7 @@ pub(super) struct Name {
     text: &'static str,
     pub(super) value: Value,
     pub(super) mark: u8,
-    /// A bit of its own.
+    /// A bit of its own; none for numbered names, which are several.
     pub(super) bit: u128,
 }
 
@@ -152,8 +152,9 @@ static BY_LETTER: LazyLock<[Vec<Name>; 26]> = LazyLock::new(|| {
     let mut by_letter = [const { Vec::new() }; 26];
     let all = KNOWN.iter().flat_map(|(value, mark, names)| names.iter().map(|text| (*value, *mark, *text)));
     for (place, (value, mark, text)) in all.enumerate() {
+        let bit = if text.ends_with('#') { 0 } else { 1 << place };
         let letter = text.bytes().next().and_then(place_of).and_then(|place| by_letter.get_mut(place));
-        letter.into_iter().for_each(|letter: &mut Vec<Name>| letter.push(Name { text, value, mark, bit: 1 << place }));
+        letter.into_iter().for_each(|letter: &mut Vec<Name>| letter.push(Name { text, value, mark, bit }));
     }
     by_letter
 });
@@ -189,14 +190,14 @@ impl Name {
     pub(super) fn may_precede(&self, text: &[u8]) -> bool {
         let starts = |is_start: fn(&u8) -> bool| text.first().is_some_and(is_start);
         match self.value {
-            Value::Message | Value::Call | Value::Id => is_id(text),
+            Value::Call | Value::Id => is_id(text),
             Value::Word => starts(is_word),
             Value::Direction => ["inbound", "outbound", "trunking"].iter().any(|word| text.starts_with(word.as_bytes())),
             Value::Digits => starts(u8::is_ascii_digit),
             Value::Time => starts(u8::is_ascii_digit) || text.get(3) == Some(&b','),
             Value::From | Value::To => is_address(text),
             Value::Truth => text.starts_with(b"true") || text.starts_with(b"false"),
-            Value::Text | Value::Unread | Value::Event | Value::Foreign => true,
+            Value::Message | Value::Text | Value::Unread | Value::Event | Value::Foreign => true,
         }
     }
 
@@ -207,15 +208,16 @@ impl Name {
     }
 
     /// The end of a value that is followed by this byte.
-    pub(super) fn fit(&self, value: &[u8], next: Option<&u8>, allows_short_ids: bool) -> Fit {
+    pub(super) fn fit(&self, value: &[u8], next: Option<&u8>, allows_any_id: bool) -> Fit {
         let all = |is_part: fn(&u8) -> bool| match next {
             _ if value.is_empty() => Fit::Unread,
             next if value.iter().all(is_part) && !next.is_some_and(is_part) => Fit::Closed,
             _ => Fit::Wrong,
         };
         match self.value {
-            Value::Message if allows_short_ids && is_short_id(value, next) => Fit::Closed,
             Value::Message | Value::Call if is_whole_id(value) => Fit::Closed,
+            Value::Message if allows_any_id && is_short_id(value, next) => Fit::Closed,
+            Value::Message if allows_any_id && !value.is_empty() && !is_id(value) => Fit::Open,
             Value::Message | Value::Call | Value::Foreign => Fit::Wrong,
             Value::Event if kind::is_foreign_event(value) => Fit::Wrong,
             Value::Direction | Value::Time if !value.is_empty() && !self.may_precede(value) => Fit::Wrong,
@@ -299,7 +301,8 @@ fn address_fit(value: &[u8], next: Option<&u8>, which: Value) -> Fit {
     }
     let number = numbered.unwrap_or(value);
     let digits = number.strip_prefix(b"+").unwrap_or(number);
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && !next.is_some_and(u8::is_ascii_digit);
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-(). ".contains(byte);
+    let is_number = digits.first().is_some_and(u8::is_ascii_digit) && digits.iter().all(is_part) && !next.is_some_and(is_part);
     match number.first() {
         _ if is_number && (numbered.is_some() || is_address(number)) => Fit::Closed,
         _ if is_number => Fit::Unread,

@@ -17,8 +17,8 @@ use crate::{
 pub(in super::super) enum Ids {
     /// SIDs and UUIDs.
     Whole,
-    /// Also SIDs with fewer digits.
-    Short,
+    /// Any text that does not begin like another id, too.
+    Any,
 }
 
 /// Returns true if the request has a listed shape.
@@ -91,7 +91,7 @@ impl<'s> Shape<'s> {
             let length = name.len() + value.len();
             let known = names::find(name);
             let fit = known.map_or(Fit::Unread, |known| self.add(known, value, after.get(value.len())));
-            let is_repeated = previous == Some(name) && known.is_some();
+            let is_repeated = previous == Some(name) && known.is_some() && fit != Fit::Closed;
             // The value goes on in the next name.
             let is_cut_off = matches!(fit, Fit::Unread | Fit::Weak) && known.is_some_and(|known| known.is_cut_off_before(after));
             let ends_text = known.is_some_and(|known| known.is_address() || known.may_precede(after));
@@ -111,7 +111,7 @@ impl<'s> Shape<'s> {
 
     /// Adds a known parameter.
     fn add(&mut self, name: &Name, value: &'s [u8], next: Option<&u8>) -> Fit {
-        let fit = name.fit(value, next, self.ids == Ids::Short);
+        let fit = name.fit(value, next, self.ids == Ids::Any);
         if matches!(name.value, Value::Message) {
             self.ids_agree &= self.id.is_none_or(|id| id == value);
             self.id = Some(value);

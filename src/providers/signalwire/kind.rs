@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{cxml::message, room};
 use crate::{
     json::{self, text as word},
-    signature::VerifiedCallback,
+    signature::Readable,
 };
 
 /// A kind of document, with the part of it that has the kind's members.
@@ -27,7 +27,7 @@ pub(super) enum Kind<'v> {
 }
 
 impl<'v> Kind<'v> {
-    pub(super) fn from_document(payload: &'v Value, object: &Map<String, Value>, callback: &VerifiedCallback<'_>) -> Self {
+    pub(super) fn from_document(payload: &'v Value, object: &Map<String, Value>, callback: Readable<'_, '_>) -> Self {
         let kind = word(payload, "/event_type").unwrap_or_default();
         // The fields are in `params` or at the top level: both are sent.
         let about = json::at(payload, "/params")

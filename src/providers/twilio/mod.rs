@@ -168,7 +168,7 @@ impl Provider for Twilio {
     }
 
     fn is_listed(&self) -> IsListed {
-        |callback, payload, joined| shape::is_listed(callback, payload, joined, Ids::Short)
+        |callback, payload, joined| shape::is_listed(callback, payload, joined, Ids::Any)
     }
 
     fn parse(&self, callback: Readable<'_, '_>) -> Parsed {

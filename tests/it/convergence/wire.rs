@@ -65,7 +65,11 @@ fn texts(fact: &Fact, index: usize) -> Vec<(&'static str, String)> {
     texts.extend(time(fact));
     texts.extend(recipients(fact));
     // Makes the requests of any two facts different.
-    texts.push(if shape.payload == Payload::Form { ("Place", index.to_string()) } else { ("/place", index.to_string()) });
+    texts.push(if shape.payload == Payload::Form {
+        ("MessagingServicePlace", index.to_string())
+    } else {
+        ("/place", index.to_string())
+    });
     if shape.payload == Payload::CloudEvents {
         texts.push(("/id", quoted(&format!("EZ{index}"))));
     }

@@ -203,7 +203,7 @@ impl Name {
 
     /// Returns true if a value that has not the form of its name would have it together with the text after it.
     pub(super) fn is_cut_off_before(&self, text: &[u8]) -> bool {
-        let has_form = matches!(self.value, Value::Word | Value::Direction | Value::Digits | Value::From | Value::To | Value::Id);
+        let has_form = matches!(self.value, Value::Word | Value::Direction | Value::Digits | Value::From | Value::To);
         has_form && self.may_precede(text)
     }
 

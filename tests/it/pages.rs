@@ -64,7 +64,8 @@ fn send(gateway: &Gateway, fields: &[(&str, &str)]) {
     let body = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&");
     let endpoint = gateway.endpoint("/webhooks/twilio");
     let mut outgoing = endpoint.outgoing("POST", endpoint.path(), FORM, body);
-    endpoint.sign(endpoint.spec.schemes[0], &mut outgoing);
+    // A scheme with delimiters, under which any value is read.
+    endpoint.sign(endpoint.spec.schemes[1], &mut outgoing);
     assert_eq!(gateway.send(&outgoing).status, 200, "{fields:?}");
 }
 

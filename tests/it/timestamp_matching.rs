@@ -16,7 +16,11 @@ crate::databases! {
         let to = |id: &str, recipient: &str| {
             let recipient = percent_encoding::percent_encode(recipient.as_bytes(), percent_encoding::NON_ALPHANUMERIC);
             let body = format!("MessageSid={id}&MessageStatus=delivered&To={recipient}");
-            assert_eq!(twilio::form(&on, &body).status, 200);
+            let endpoint = on.endpoint("/webhooks/twilio");
+            let mut outgoing = endpoint.outgoing("POST", endpoint.path(), "application/x-www-form-urlencoded", body);
+            // A scheme with delimiters, under which any value is read.
+            endpoint.sign(endpoint.spec.schemes[1], &mut outgoing);
+            assert_eq!(on.send(&outgoing).status, 200);
         };
         let first = registered(&on, &registration("a", "(07860) 123 456"));
         to("SM1", "07860123456");

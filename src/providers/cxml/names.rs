@@ -16,7 +16,7 @@ pub(super) enum Value {
     Call,
     /// Another id, which is not read.
     Id,
-    /// A word in lower case.
+    /// A word in lower case, which may have digits.
     Word,
     /// The direction of a call.
     Direction,
@@ -232,7 +232,7 @@ impl Name {
 }
 
 fn is_word(byte: &u8) -> bool {
-    byte.is_ascii_lowercase() || b"_-".contains(byte)
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(byte)
 }
 
 fn is_short_digit(byte: &u8) -> bool {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     correlation::{gateway, matched, matched_to, registered, sweep},
-    support::{database::Database, twilio},
+    support::database::Database,
 };
 
 crate::databases! {

@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// Returns true for a callback of another product. The events of Conversations and TaskRouter are named `onMessageAdded` and
+/// Returns true for a callback of another product. The events of Conversations and `TaskRouter` are named `onMessageAdded` and
 /// `task.created`, those of messages `READ`.
 fn is_foreign(form: &Form<'_>) -> bool {
     FOREIGN.iter().any(|name| form.has(name))

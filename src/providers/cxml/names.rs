@@ -154,7 +154,9 @@ static BY_LETTER: LazyLock<[Vec<Name>; 26]> = LazyLock::new(|| {
     for (place, (value, mark, text)) in all.enumerate() {
         let bit = if text.ends_with('#') { 0 } else { 1 << place };
         let letter = text.bytes().next().and_then(place_of).and_then(|place| by_letter.get_mut(place));
-        letter.into_iter().for_each(|letter: &mut Vec<Name>| letter.push(Name { text, value, mark, bit }));
+        if let Some(names) = letter {
+            names.push(Name { text, value, mark, bit });
+        }
     }
     by_letter
 });
@@ -215,14 +217,13 @@ impl Name {
             _ => Fit::Wrong,
         };
         match self.value {
-            Value::Message | Value::Call if is_whole_id(value) => Fit::Closed,
+            Value::Message | Value::Call | Value::Id if is_whole_id(value) => Fit::Closed,
             Value::Message if allows_any_id && is_short_id(value, next) => Fit::Closed,
             Value::Message if allows_any_id && !value.is_empty() && !is_id(value) => Fit::Open,
             Value::Message | Value::Call | Value::Foreign => Fit::Wrong,
             Value::Event if kind::is_foreign_event(value) => Fit::Wrong,
             Value::Direction | Value::Time if !value.is_empty() && !self.may_precede(value) => Fit::Wrong,
             Value::Word | Value::Direction => all(is_word),
-            Value::Id if is_whole_id(value) => Fit::Closed,
             Value::Digits => all(u8::is_ascii_digit),
             Value::From | Value::To => address_fit(value, next, self.value),
             Value::Text | Value::Time => Fit::Open,
@@ -231,10 +232,12 @@ impl Name {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the methods of u8")]
 fn is_word(byte: &u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(byte)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as the methods of u8")]
 fn is_short_digit(byte: &u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)
 }

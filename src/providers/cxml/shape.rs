@@ -65,7 +65,7 @@ impl<'s> Shape<'s> {
     }
 
     /// An inbound message or a call. A query is signed with its delimiters.
-    fn is_listed_query(mut self, form: &'s Form<'_>) -> bool {
+    fn is_listed_query(&mut self, form: &'s Form<'_>) -> bool {
         let mut pairs = form.pairs().filter_map(|(name, value)| Some((name, value, names::find(name)?)));
         pairs.all(|(name, value, known)| {
             let is_checked = matches!(known.value, Value::Message | Value::Call | Value::Event | Value::Foreign);
@@ -75,7 +75,7 @@ impl<'s> Shape<'s> {
             && (self.is_inbound() || self.is_call())
     }
 
-    fn is_listed_form(mut self, target: &[u8], joined: &'s Joined<'_>) -> bool {
+    fn is_listed_form(&mut self, target: &[u8], joined: &'s Joined<'_>) -> bool {
         for name in in_query(target) {
             if !name.is_address() {
                 return false;

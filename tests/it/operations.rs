@@ -121,7 +121,7 @@ crate::databases! {
         let body = "MessageSid=SM1&MessageStatus=sent&MessageStatus=read&Word=\u{1b}[31mred\u{9b}2J";
         assert_eq!(twilio::form(&gateway, body).status, 200);
         let database = gateway.stop();
-        let page = json(&database, &["requests", "list"]);
+        let page = json(&database, &["requests", "list", "--state", "processed"]);
         let id = &ids(&page, "requests", "id")[0];
         let shown = text(&database, &["requests", "show", id]);
         assert!(shown.contains("red") && !shown.contains(['\u{1b}', '\u{9b}']), "{shown:?}");

@@ -5,6 +5,7 @@ mod call;
 mod inbound;
 pub(super) mod kind;
 pub(super) mod message;
+mod most_parameters;
 mod names;
 pub(super) mod shape;
 

@@ -16,6 +16,8 @@ pub(super) enum Value {
     Call,
     /// Another id, which is not read.
     Id,
+    /// The date that is a version of the vendor's API, which is not read.
+    Version,
     /// A word in lower case, which may have digits.
     Word,
     /// The direction of a call.
@@ -67,11 +69,12 @@ pub(super) mod mark {
 }
 
 /// The parameters that are read, and those that may follow one whose value is text. After `#` there is a number.
-const KNOWN: [(Value, u8, &[&str]); 20] = [
+const KNOWN: [(Value, u8, &[&str]); 21] = [
     (Value::Message, mark::MESSAGE, &["MessageSid", "SmsSid"]),
     (Value::Message, mark::INBOUND, &["SmsMessageSid"]),
     (Value::Call, mark::CALL, &["CallSid"]),
     (Value::Id, 0, &["AccountSid", "MessagingServiceSid"]),
+    (Value::Version, 0, &["ApiVersion"]),
     (Value::Word, mark::STATUS, &["MessageStatus", "SmsStatus"]),
     (Value::Word, mark::CALL_STATUS, &["CallStatus"]),
     (Value::Word, 0, &["CallbackSource", "HangupDirection"]),
@@ -91,10 +94,9 @@ const KNOWN: [(Value, u8, &[&str]); 20] = [
 ];
 
 /// Names that end in `_` go on with any text.
-const UNREAD: [&str; 44] = [
+const UNREAD: [&str; 43] = [
     "AddOns",
     "Address",
-    "ApiVersion",
     "ButtonPayload",
     "ButtonText",
     "ButtonType",
@@ -145,17 +147,20 @@ pub(super) struct Name {
     pub(super) mark: u8,
     /// A bit of its own; none for numbered names, which are several.
     pub(super) bit: u128,
+    /// The place in byte order of the names.
+    pub(super) rank: usize,
 }
 
 /// The known names by their first letters.
 static BY_LETTER: LazyLock<[Vec<Name>; 26]> = LazyLock::new(|| {
     let mut by_letter = [const { Vec::new() }; 26];
-    let all = KNOWN.iter().flat_map(|(value, mark, names)| names.iter().map(|text| (*value, *mark, *text)));
-    for (place, (value, mark, text)) in all.enumerate() {
-        let bit = if text.ends_with('#') { 0 } else { 1 << place };
+    let mut all: Vec<_> = KNOWN.iter().flat_map(|(value, mark, names)| names.iter().map(|text| (*text, *value, *mark))).collect();
+    all.sort_unstable_by_key(|(text, ..)| *text);
+    for (rank, (text, value, mark)) in all.into_iter().enumerate() {
+        let bit = if text.ends_with('#') { 0 } else { 1 << rank };
         let letter = text.bytes().next().and_then(place_of).and_then(|place| by_letter.get_mut(place));
         if let Some(names) = letter {
-            names.push(Name { text, value, mark, bit });
+            names.push(Name { text, value, mark, bit, rank });
         }
     }
     by_letter
@@ -184,6 +189,16 @@ impl Name {
         (digits > 0).then(|| rest.get(digits..)).flatten()
     }
 
+    /// Returns true if several parameters of the name can follow each other: with numbers, or with values that end by their form.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.bit == 0 || matches!(self.value, Value::Word | Value::Direction | Value::Digits | Value::Id | Value::Call)
+    }
+
+    /// Returns true if a parameter of that name can come before one of the other name.
+    pub(super) fn precedes(&self, other: &[u8]) -> bool {
+        self.text.as_bytes() <= other
+    }
+
     pub(super) fn is_address(&self) -> bool {
         matches!(self.value, Value::From | Value::To)
     }
@@ -199,7 +214,8 @@ impl Name {
             Value::Time => starts(u8::is_ascii_digit) || text.get(3) == Some(&b','),
             Value::From | Value::To => is_address(text),
             Value::Truth => text.starts_with(b"true") || text.starts_with(b"false"),
-            Value::Message | Value::Text | Value::Unread | Value::Event | Value::Foreign => true,
+            Value::Event => starts(u8::is_ascii_alphabetic),
+            Value::Message | Value::Version | Value::Text | Value::Unread | Value::Foreign => true,
         }
     }
 
@@ -221,13 +237,17 @@ impl Name {
             Value::Message if allows_any_id && is_short_id(value, next) => Fit::Closed,
             Value::Message if allows_any_id && !value.is_empty() && !is_id(value) => Fit::Open,
             Value::Message | Value::Call | Value::Foreign => Fit::Wrong,
+            Value::Version if is_date(value) => Fit::Closed,
+            // It goes on where it ends by its form.
+            Value::Id if begins_with_whole_id(value) => Fit::Wrong,
+            Value::Version if value.get(..10).is_some_and(is_date) => Fit::Wrong,
             Value::Event if kind::is_foreign_event(value) => Fit::Wrong,
             Value::Direction | Value::Time if !value.is_empty() && !self.may_precede(value) => Fit::Wrong,
             Value::Word | Value::Direction => all(is_word),
             Value::Digits => all(u8::is_ascii_digit),
             Value::From | Value::To => address_fit(value, next, self.value),
             Value::Text | Value::Time => Fit::Open,
-            Value::Id | Value::Unread | Value::Truth | Value::Event => Fit::Unread,
+            Value::Id | Value::Version | Value::Unread | Value::Truth | Value::Event => Fit::Unread,
         }
     }
 }
@@ -240,6 +260,11 @@ fn is_word(byte: &u8) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as the methods of u8")]
 fn is_short_digit(byte: &u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)
+}
+
+fn is_date(text: &[u8]) -> bool {
+    let is_part = |(place, byte): (usize, &u8)| if [4, 7].contains(&place) { *byte == b'-' } else { byte.is_ascii_digit() };
+    text.len() == 10 && text.iter().enumerate().all(is_part)
 }
 
 /// Returns true for a UUID or a SID: forms of a fixed length.
@@ -260,11 +285,15 @@ fn is_short_id(id: &[u8], next: Option<&u8>) -> bool {
         && !next.is_some_and(is_short_digit)
 }
 
+fn begins_with_whole_id(text: &[u8]) -> bool {
+    [34, 36].into_iter().any(|length| text.get(..length).is_some_and(is_whole_id))
+}
+
 /// Returns true if the text begins with an id of any length.
 fn is_id(text: &[u8]) -> bool {
     let is_short =
         matches!(text, [one, two, digit, ..] if one.is_ascii_uppercase() && two.is_ascii_uppercase() && is_short_digit(digit));
-    is_short || text.get(..34).is_some_and(is_whole_id) || text.get(..36).is_some_and(is_whole_id)
+    is_short || begins_with_whole_id(text)
 }
 
 /// Prefixes of addresses, and those after which there may be a number.

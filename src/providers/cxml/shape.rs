@@ -1,11 +1,14 @@
 //! The listed shapes of requests whose signed string has no delimiters.
 //!
-//! A captured request can be cut into other names and values under its signature. Of all cuts of one string, those that are listed must
-//! agree in all that is parsed, or one of them could take the place of the real request. So the cut has to follow from the string: a known
-//! name is a parameter where it first occurs with a value of its kind, and a value that is parsed ends by its form or at the next known
-//! name. A request of any other shape is stored and not parsed.
+//! A captured request can be cut into other names and values under its signature, and must not take the place of the real one. A customer
+//! may write anything, also the names of parameters, and the vendors add parameters. So a request is listed if no other cut of its
+//! string has more known parameters ([`most_parameters`]), each of its known values has its form, and each text that is parsed ends
+//! at another parameter. A request of any other shape is stored and not parsed.
 
-use super::names::{self, Fit, Name, Value, mark};
+use super::{
+    most_parameters::most_parameters,
+    names::{self, Fit, Name, Value, mark},
+};
 use crate::{
     callback::{Callback, Payload},
     form::Form,
@@ -24,15 +27,15 @@ pub(in super::super) enum Ids {
 /// Returns true if the request has a listed shape.
 pub(in super::super) fn is_listed(callback: &Callback, payload: &Payload<'_>, joined: &Joined<'_>, ids: Ids) -> bool {
     let target = callback.target.as_bytes();
-    // The braces of a JSON document that was moved into the URL.
-    if target.iter().any(|byte| b"{}".contains(byte)) {
+    // The braces of a JSON document that was moved into the URL. Twilio signs the hash of a document.
+    if ids == Ids::Whole && target.iter().any(|byte| b"{}".contains(byte)) {
         return false;
     }
     let is_id = |name: &Name| matches!(name.value, Value::Message | Value::Call | Value::Id);
     match payload {
         Payload::Form(form) if callback.body.is_empty() => !in_query(target).any(is_id) && Shape::new(ids).is_listed_query(form),
         Payload::Form(_) => Shape::new(ids).is_listed_form(target, joined),
-        Payload::Document(_) => !callback.body.is_empty() && in_query(target).next().is_none(),
+        Payload::Document(_) => !callback.body.is_empty() && !in_query(target).any(is_id),
     }
 }
 
@@ -54,6 +57,8 @@ struct Shape<'s> {
     seen: u128,
     /// The bits of the addresses whose names occur after the parameter, perhaps as text.
     after: u128,
+    /// The bits of texts whose names occur before the parameter.
+    before: u128,
     marks: u8,
     id: Option<&'s [u8]>,
     ids_agree: bool,
@@ -61,7 +66,7 @@ struct Shape<'s> {
 
 impl<'s> Shape<'s> {
     fn new(ids: Ids) -> Self {
-        Self { ids, seen: 0, after: 0, marks: 0, id: None, ids_agree: true }
+        Self { ids, seen: 0, after: 0, before: 0, marks: 0, id: None, ids_agree: true }
     }
 
     /// An inbound message or a call. A query is signed with its delimiters.
@@ -76,7 +81,9 @@ impl<'s> Shape<'s> {
     }
 
     fn is_listed_form(&mut self, target: &[u8], joined: &'s Joined<'_>) -> bool {
-        for name in in_query(target) {
+        // The first parameters may have been moved to the end of the URL.
+        let first = joined.pairs.first().map_or(&b""[..], |(name, _)| *name);
+        for name in in_query(target).filter(|name| name.precedes(first)) {
             if !name.is_address() {
                 return false;
             }
@@ -84,7 +91,7 @@ impl<'s> Shape<'s> {
         }
         // The query may end in the message's reference.
         let mut is_open = target.contains(&b'?');
-        let (mut start, mut previous) = (0, None);
+        let (mut start, mut previous, mut parameters) = (0, None, 0);
         for (name, value) in &joined.pairs {
             let text = joined.text.get(start..).unwrap_or_default();
             let (_, after) = text.split_at_checked(name.len()).unwrap_or_default();
@@ -94,19 +101,24 @@ impl<'s> Shape<'s> {
             let is_repeated = previous == Some(name) && known.is_some() && fit != Fit::Closed;
             // The value goes on in the next name.
             let is_cut_off = matches!(fit, Fit::Unread | Fit::Weak) && known.is_some_and(|known| known.is_cut_off_before(after));
-            let ends_text = known.is_some_and(|known| known.is_address() || known.may_precede(after));
-            let is_usual = known.is_some() || is_usual_text(text.get(..length).unwrap_or_default());
-            if !is_usual || is_repeated || is_cut_off || fit == Fit::Wrong || (is_open && !ends_text) {
+            let ends_text = known.map_or_else(|| is_vendor_name(name), |known| known.is_address() || known.may_precede(after));
+            let is_usual = known.is_some() || is_unknown_name(name, text.get(..length).unwrap_or_default());
+            // A text begins where its name first occurs.
+            let is_late = fit == Fit::Open && known.is_some_and(|known| self.before & known.bit != 0);
+            if !is_usual || is_repeated || is_cut_off || is_late || fit == Fit::Wrong || (is_open && !ends_text) {
                 return false;
             }
             is_open = matches!(fit, Fit::Open | Fit::Weak);
-            if fit != Fit::Closed && !self.has_no_other(text, length, known.map(|_| name.len()), is_open) {
-                return false;
+            if fit != Fit::Closed {
+                self.note_names(text.get(known.map_or(0, |_| name.len())..length).unwrap_or_default(), fit);
             }
+            let counts = |known: &Name| known.may_precede(after) && (previous != Some(name) || known.is_repeatable());
+            parameters += usize::from(known.is_some_and(counts));
             (start, previous) = (start + length, Some(name));
         }
         let addresses = self.after & !self.seen;
-        addresses == 0 && self.ids_agree && (self.is_status() || self.is_inbound() || self.is_call())
+        let is_kind = self.is_status() || self.is_inbound() || self.is_call();
+        addresses == 0 && self.ids_agree && is_kind && parameters >= most_parameters(&joined.text)
     }
 
     /// Adds a known parameter.
@@ -128,25 +140,16 @@ impl<'s> Shape<'s> {
         fit
     }
 
-    /// Returns true if no other known parameter can begin within this one, the first of the text. Its own name is not searched if it is
-    /// known.
-    fn has_no_other(&mut self, text: &[u8], length: usize, name: Option<usize>, is_open: bool) -> bool {
-        let mut longer = names::at_start(text).filter(|(other, rest)| other.may_precede(rest));
-        if let Some(own) = name
-            && longer.any(|(_, rest)| text.len() - rest.len() > own)
-        {
-            return false;
+    /// Notes the names in a text that are no parameters: of addresses whose values would be no numbers, and may be senders' names, and of
+    /// texts, if this one is not read.
+    fn note_names(&mut self, text: &[u8], fit: Fit) {
+        for (other, rest) in (0..text.len()).flat_map(|at| names::at_start(text.get(at..).unwrap_or_default())) {
+            if other.is_address() && !other.may_precede(rest) {
+                self.after |= other.bit;
+            } else if fit == Fit::Unread && matches!(other.value, Value::Text) {
+                self.before |= other.bit;
+            }
         }
-        (name.unwrap_or(0)..length).all(|at| {
-            names::at_start(text.get(at..).unwrap_or_default()).all(|(other, rest)| match other.value {
-                Value::Unread | Value::Truth => !is_open || !other.may_precede(rest),
-                _ if other.is_address() && !other.may_precede(rest) => {
-                    self.after |= other.bit;
-                    true
-                }
-                _ => !other.may_precede(rest) || (self.seen & other.bit != 0 && (at > 0 || name.is_some())),
-            })
-        })
     }
 
     fn has(&self, marks: u8) -> bool {
@@ -164,6 +167,20 @@ impl<'s> Shape<'s> {
     fn is_call(&self) -> bool {
         self.has(mark::CALL) && (self.has(mark::CALL_STATUS) || (self.has(mark::FROM) && self.has(mark::TO)))
     }
+}
+
+/// Returns true for an unknown parameter. A name that goes on after one that is read may have absorbed its value.
+fn is_unknown_name(name: &[u8], parameter: &[u8]) -> bool {
+    let is_read = |(known, rest): (&Name, &[u8])| !matches!(known.value, Value::Unread | Value::Truth) && known.may_precede(rest);
+    (is_vendor_name(name) || is_usual_text(parameter)) && !names::at_start(name).any(is_read)
+}
+
+/// Returns true for a name of at least two words, as the vendors write theirs and texts hardly have.
+fn is_vendor_name(name: &[u8]) -> bool {
+    let is_word_start = |two: &&[u8]| matches!(two, [first, second] if first.is_ascii_uppercase() && second.is_ascii_lowercase());
+    name.first().is_some_and(u8::is_ascii_uppercase)
+        && name.iter().all(u8::is_ascii_alphanumeric)
+        && name.windows(2).filter(is_word_start).count() > 1
 }
 
 /// Returns true for a text that can be an unknown parameter, wherever its name ends. It starts with a letter and has no blank, because

@@ -167,7 +167,7 @@ mod tests {
             singled_out(&[a, b, c], &["550 ada@dest.example", "550 y"]),
             [one(a, "550 ada@dest.example"), shared(b), shared(c)]
         );
-        // Nothing tells whose it is.
+        // Nothing shows whose it is.
         assert_eq!(singled_out(&[a, b], &["550 x"]), []);
         assert_eq!(singled_out(&[a, b], &["550 not ada@dest.example but bob@dest.example"]), []);
         assert_eq!(singled_out(&[a, b], &["550 nada@dest.example"]), []);

@@ -13,7 +13,7 @@ use waybill::{
     time::Timestamp,
 };
 
-use crate::support::callback::received;
+use crate::support::{self, callback::received};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -287,7 +287,7 @@ fn joined_with_bounds(pairs: &[Pair]) -> Vec<u8> {
 
 #[test]
 fn no_other_cut_of_a_form_is_parsed_differently() {
-    let seed = std::env::var("CUTS_SEED").map_or(14, |seed| seed.parse().expect("a number"));
+    let seed = support::variable("CUTS_SEED").map_or(14, |seed| seed.parse().expect("a number"));
     println!("CUTS_SEED={seed}");
     let mut numbers = Numbers(seed);
     for provider in ["twilio", "signalwire"] {
@@ -355,7 +355,7 @@ fn genuine_forms_are_parsed_whatever_their_texts_contain() {
     );
     for form in forms.chain(statuses).chain([call]) {
         for query in ["", "?message_id=order-A7&source=AddressBook&to=BodyShop&Label=From%7B1%7D"] {
-            let mut request = endpoint.outgoing("POST", &format!("/webhooks/twilio{query}"), FORM, form.as_bytes());
+            let mut request = endpoint.outgoing("POST", format!("/webhooks/twilio{query}"), FORM, form.as_bytes());
             endpoint.sign(scheme, &mut request);
             let callback = received(&endpoint, request, at);
             let verified = endpoint.verify(&callback).expect("verified");

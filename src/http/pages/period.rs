@@ -56,6 +56,9 @@ impl Period {
     pub(super) fn range(since: Option<Timestamp>, until: Option<Timestamp>, now: Timestamp) -> Option<Self> {
         let until = until.map_or_else(|| Timestamp::from_micros(now.micros() + 1), Some)?;
         let since = since.map_or_else(|| Timestamp::from_seconds(until.seconds() - DAY), Some)?;
+        if since >= until {
+            return None;
+        }
         let bucket = match until.seconds() - since.seconds() {
             ..=10_800 => Bucket::Minute,
             10_801..=1_209_600 => Bucket::Hour,

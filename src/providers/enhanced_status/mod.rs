@@ -3,7 +3,9 @@
 //! An enhanced status code (RFC 3463) that names a cause decides: `class.subject.detail`, where the class says if the refusal is for
 //! good. Of several, one that follows a reply code comes before any other, and then the first one. A code such as `5.0.0`
 //! names no cause, and many texts have no code; then words decide (`user unknown`), and then the reply code (RFC 5321). Of a refusal for
-//! policy (`x.7.0`, `x.7.1`), words distinguish spam, authentication, content and rate.
+//! policy (`x.7.0`, `x.7.1`), words distinguish spam, authentication, content and rate. Microsoft refuses unknown recipients with `5.4.1`,
+//! which is the code of hosts that do not respond; words distinguish the two
+//! (learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking, read 2026-11-28).
 //!
 //! The tables are data: `tables.toml`.
 
@@ -21,6 +23,9 @@ const MAX_TEXT: usize = 4 << 10;
 
 /// The subject of security and policy.
 const POLICY: u16 = 7;
+
+/// Subject and detail of a host that does not respond.
+const NO_ANSWER: (u16, u16) = (4, 1);
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::parse);
 
@@ -86,8 +91,11 @@ pub(super) fn explain(text: &str) -> Option<Reading> {
     let class = enhanced.map(|code| code.class).or_else(|| reply?.chars().next());
     let by_class = class.map(|class| if class == '4' { Permanence::Temporary } else { Permanence::Permanent });
     if let Some((code, cause)) = enhanced.and_then(|code| Some((code, tables.cause(code)?))) {
-        let is_vague = code.subject == POLICY && code.detail <= 1;
-        let refined = is_vague.then(|| tables.words(text, can_refine_policy)).flatten();
+        let refined = match (code.subject, code.detail) {
+            (POLICY, 0 | 1) => tables.words(text, can_refine_policy),
+            NO_ANSWER => tables.words(text, |category| category == ErrorCategory::InvalidRecipient),
+            _ => None,
+        };
         let category = refined.map_or(cause.category, |words| words.category);
         return Some(Reading {
             category,
@@ -138,6 +146,12 @@ mod tests {
         ("550 5.2.1 The email account that you tried to reach is disabled", InvalidRecipient, Permanent),
         ("552 5.3.4 Message size exceeds fixed limit", ContentRejected, Permanent),
         ("smtp; 421 4.4.2 connection timed out", Unreachable, Temporary),
+        (
+            "550 5.4.1 Recipient address rejected: Access denied. [AM0EUR02FT004.mail.protection.outlook.com]",
+            InvalidRecipient,
+            Permanent,
+        ),
+        ("5.4.1 no answer from host", Unreachable, Permanent),
         ("Status: 5.4.4", Unroutable, Permanent),
         ("554 5.4.7 Delivery expired (message too old)", Expired, Permanent),
         ("452 4.5.3 Too many recipients", RateLimited, Temporary),

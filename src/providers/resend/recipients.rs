@@ -128,7 +128,9 @@ fn has_address(text: &str, address: &str) -> bool {
             Some(c) => c.is_alphanumeric() || c == '-',
             None => false,
         };
-        !before.ends_with(is_local) && !goes_on
+        // Single quotes are letters of an address as well.
+        let is_quoted = before.ends_with('\'') && after.starts_with('\'');
+        is_quoted || (!before.ends_with(is_local) && !goes_on)
     })
 }
 
@@ -158,6 +160,7 @@ mod tests {
         );
         // Only one recipient bounced.
         assert_eq!(singled_out(&[a, b], &["550 bob@dest.example: unknown"]), [one(b, "550 bob@dest.example: unknown")]);
+        assert_eq!(singled_out(&[a, b], &["550 'bob@dest.example' unknown"]), [one(b, "550 'bob@dest.example' unknown")]);
         assert_eq!(
             singled_out(&[a, b, c], &["550 bob@dest.example.org unknown."]),
             [one(c, "550 bob@dest.example.org unknown.")]
@@ -171,6 +174,7 @@ mod tests {
         assert_eq!(singled_out(&[a, b], &["550 x"]), []);
         assert_eq!(singled_out(&[a, b], &["550 not ada@dest.example but bob@dest.example"]), []);
         assert_eq!(singled_out(&[a, b], &["550 nada@dest.example"]), []);
+        assert_eq!(singled_out(&[a, b], &["550 o'ada@dest.example"]), []);
         assert_eq!(singled_out(&[a, b], &["550 x", "550 y", "550 z"]), []);
     }
 }

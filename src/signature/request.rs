@@ -128,6 +128,8 @@ pub fn verify<'c>(
 fn covered_form<'p, 'c>(callback: &Callback, payload: &'p Payload<'c>) -> Result<Option<&'p Form<'c>>, VerifyError> {
     match payload {
         _ if callback.body.is_empty() => Ok(None),
+        // No provider sends a GET with a body; it would be a re-encoded POST.
+        _ if callback.method == "GET" => Err(VerifyError::NotCovered),
         Payload::Form(form) => Ok(Some(form)),
         Payload::Document(document) if is_hashed(callback.query(), document.bytes()) => Ok(None),
         Payload::Document(_) => Err(VerifyError::NotCovered),

@@ -9,7 +9,7 @@ use crate::{
 fn message(gateway: &Gateway, second: i64, prefix: &str, body: &str, more: &str) {
     gateway.set_clock(at(second));
     let form = format!("MessageSid=SM7&From={prefix}%2B15558675310&To={prefix}%2B15017122661&Body={body}&NumMedia=0{more}");
-    assert_eq!(twilio::form(gateway, &form.replace("SM7", &format!("SM7{prefix}{body}"))).status, 200);
+    assert_eq!(twilio::form(gateway, &form.replace("SM7", &format!("of-{prefix}{body}"))).status, 200);
 }
 
 crate::databases! {

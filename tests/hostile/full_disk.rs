@@ -59,7 +59,7 @@ fn size(file: &Path) -> u64 {
 /// Sends callbacks until one is not taken, or the number is reached; returns the number that were taken.
 fn taken(gateway: &Gateway, first: usize, most: usize, bytes: usize) -> usize {
     let send = |number: usize| {
-        let body = format!("MessageSid=SM{number:032}&MessageStatus=sent&x={}", "y".repeat(bytes));
+        let body = format!("MessageSid=SM{number:032}&MessageStatus=sent&X={}", "y".repeat(bytes));
         let status = twilio::form(gateway, &body).status;
         assert!([200, 503].contains(&status), "{status}");
         status == 200

@@ -40,8 +40,8 @@ const LAWS: [Law; 19] = [
     stored("content_type_is_irrelevant", covers_bytes, stored::content_type_is_irrelevant),
     stored("uncovered_part_changes_nothing", is_verified, uncovered::changes_nothing),
     stored("blank_parameters_change_nothing", may_have_blanks, stored::blank_parameters_change_nothing),
-    stored("reencoded_after_changes_nothing", has_no_delimiters, cut::after_changes_nothing),
     // Key and shape decide, which no database knows.
+    decided("reencoded_after_changes_nothing", has_no_delimiters, cut::after_changes_nothing),
     decided("reencoded_before_changes_nothing", has_no_delimiters, cut::before_changes_nothing),
     stored("reencoded_is_rejected_or_duplicate", signs_parameters, reencoded::is_rejected_or_duplicate),
     stored(

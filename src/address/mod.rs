@@ -7,6 +7,7 @@ mod email;
 mod folding;
 mod list;
 mod number;
+mod occurrence;
 mod prefix;
 mod typed;
 
@@ -15,6 +16,7 @@ pub use self::{
     folding::{fold, plain_digits},
     list::segments,
     number::{international, phone},
+    occurrence::is_contained,
     prefix::channel,
     typed::typed_keys,
 };

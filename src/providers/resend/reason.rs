@@ -39,7 +39,7 @@ const DIAGNOSTICS: [&str; 3] = ["/data/bounce/diagnosticCode", "/data/suppressed
 /// The error of a status.
 pub(super) fn error(status: Option<Status>, payload: &Value) -> Option<DeliveryError> {
     status.filter(|status| status.is_failure()).map(|_| {
-        let responses = DIAGNOSTICS.iter().find_map(|place| json::at(payload, place)).map(responses).unwrap_or_default();
+        let responses: Vec<&str> = responses(payload).into_iter().flatten().collect();
         error_for(status, payload, &responses)
     })
 }
@@ -58,11 +58,11 @@ pub(super) fn error_for(status: Option<Status>, payload: &Value, diagnostics: &[
     DeliveryError { diagnostic: text::present(&diagnostics.join("; ")), ..error }
 }
 
-/// The mail system's responses, one per recipient, or one text; older events have none.
-fn responses(codes: &Value) -> Vec<&str> {
-    match codes {
-        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-        one => one.as_str().into_iter().collect(),
+/// The mail systems' responses, one per recipient, or the only one as text; older events have none. An entry of another type is `None`.
+pub(super) fn responses(payload: &Value) -> Vec<Option<&str>> {
+    match DIAGNOSTICS.iter().find_map(|place| json::at(payload, place)) {
+        Some(Value::Array(list)) => list.iter().map(Value::as_str).collect(),
+        one => one.and_then(Value::as_str).map(Some).into_iter().collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::reason;
 use crate::{
     address,
     event::{DeliveryError, MAX_RECIPIENT_REPORTS, RecipientReport},
@@ -19,9 +20,6 @@ use crate::{
 /// The longest response that is stored for one recipient. A line of a reply has at most 512 bytes (RFC 5321, 4.5.3.1.5).
 const MAX_DIAGNOSTIC: usize = 1 << 10;
 
-/// The places of the mail systems' responses.
-const RESPONSES: [&str; 3] = ["/data/bounce/diagnosticCode", "/data/suppressed/diagnosticCode", "/data/failed/diagnosticCode"];
-
 /// The places of explanations. They are about the event, but some name the address that failed.
 const EXPLANATIONS: [&str; 4] =
     ["/data/bounce/message", "/data/suppressed/message", "/data/failed/message", "/data/failed/reason"];
@@ -29,7 +27,7 @@ const EXPLANATIONS: [&str; 4] =
 /// The reports about single recipients. `error` explains a response.
 pub(super) fn recipients(payload: &Value, error: impl Fn(&str) -> DeliveryError) -> Vec<RecipientReport> {
     let Some(to) = json::at(payload, "/data/to").and_then(Value::as_array).filter(|to| to.len() > 1) else { return Vec::new() };
-    let responses = RESPONSES.iter().find_map(|place| json::at(payload, place)).map(responses).unwrap_or_default();
+    let responses: Vec<&str> = reason::responses(payload).into_iter().map(Option::unwrap_or_default).collect();
     let explanations: Vec<&str> = EXPLANATIONS.iter().filter_map(|place| word(payload, place)).collect();
     if to.len().max(responses.len()) > MAX_RECIPIENT_REPORTS || (responses.is_empty() && explanations.is_empty()) {
         return Vec::new();
@@ -41,14 +39,6 @@ pub(super) fn recipients(payload: &Value, error: impl Fn(&str) -> DeliveryError)
         if found.is_empty() { explained(&to, &keys, &explanations, &error) } else { found }
     };
     addresses.map(reports).unwrap_or_default()
-}
-
-/// The responses in their order, or the only one as text.
-fn responses(codes: &Value) -> Vec<&str> {
-    match codes {
-        Value::Array(list) => list.iter().map(|one| one.as_str().unwrap_or_default()).collect(),
-        one => one.as_str().into_iter().collect(),
-    }
 }
 
 /// The report about the only recipient that an explanation names.
@@ -114,24 +104,7 @@ fn key(address: &str) -> String {
 /// The places of the recipients whose addresses occur in a response.
 fn named_in(response: &str, keys: &[String]) -> Vec<usize> {
     let response = text::truncated(response, MAX_DIAGNOSTIC).to_lowercase();
-    keys.iter().enumerate().filter(|(_, key)| has_address(&response, key)).map(|(place, _)| place).collect()
-}
-
-/// Returns true if a text has an address, not as part of a longer one.
-fn has_address(text: &str, address: &str) -> bool {
-    let is_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-    text.match_indices(address).any(|(at, _)| {
-        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + address.len()..).unwrap_or_default());
-        let mut following = after.chars();
-        let goes_on = match following.next() {
-            Some('.') => following.next().is_some_and(char::is_alphanumeric),
-            Some(c) => c.is_alphanumeric() || c == '-',
-            None => false,
-        };
-        // Single quotes are letters of an address as well.
-        let is_quoted = before.ends_with('\'') && after.starts_with('\'');
-        is_quoted || (!before.ends_with(is_local) && !goes_on)
-    })
+    keys.iter().enumerate().filter(|(_, key)| address::is_contained(&response, key)).map(|(place, _)| place).collect()
 }
 
 #[cfg(test)]

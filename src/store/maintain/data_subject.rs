@@ -109,7 +109,7 @@ impl DataSubject {
             Self::Number(digits) => contains_number_in_any_notation(&address::plain_digits(text), digits),
             Self::Address(notations) => {
                 let folded = address::fold(text);
-                notations.iter().any(|address| contains_address(&folded, address))
+                notations.iter().any(|address| address::is_contained(&folded, address))
             }
         }
     }
@@ -174,31 +174,6 @@ fn contains_number(text: &str, digits: &str) -> bool {
         let before = before.strip_suffix("00").unwrap_or(before);
         !before.ends_with(|c: char| c.is_ascii_digit()) && !after.starts_with(|c: char| c.is_ascii_digit())
     })
-}
-
-/// Returns true if a folded text contains the address, not as part of a longer one.
-fn contains_address(text: &str, address: &str) -> bool {
-    text.match_indices(address).any(|(at, _)| {
-        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + address.len()..).unwrap_or_default());
-        let mut following = after.chars();
-        let goes_on = match following.next() {
-            Some('.') => following.next().is_some_and(char::is_alphanumeric),
-            Some(c) => c.is_alphanumeric() || c == '-' || c == '_',
-            None => false,
-        };
-        !continues_local_part(before) && !goes_on
-    })
-}
-
-/// Returns true if the address that follows is the rest of a longer one. Some marks are part of one only after a letter or a digit: an
-/// apostrophe is a quotation mark otherwise.
-fn continues_local_part(before: &str) -> bool {
-    let mut preceding = before.chars().rev();
-    match preceding.next() {
-        Some(c) if c.is_alphanumeric() || "._+-".contains(c) => true,
-        Some(c) if "'!#$^~`".contains(c) => preceding.next().is_some_and(char::is_alphanumeric),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -27,10 +27,8 @@ pub(super) fn parse(form: &Form<'_>) -> Result<Event, ParseError> {
     }
     event.effect = Effect::Inbound(Box::new(Inbound {
         text: form.owned("Body"),
-        typed: None,
         media,
         parts: form.text("NumSegments").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
-        part: None,
         opt_out: form.text("OptOutType").and_then(|word| word.parse().ok()),
         ..Inbound::default()
     }));

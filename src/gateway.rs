@@ -26,7 +26,9 @@ use crate::{
     metrics::{EndpointLabels, Metrics, TableFigures},
     providers,
     public_url::PublicUrl,
+    queue::{Intake, QueueStartError, drain::Parse},
     rejections::Rejections,
+    replay,
     router::{Route, Router},
     secret::{self, Secret},
     signature::{VerifyError, unverified},
@@ -95,7 +97,9 @@ pub struct Gateway {
     pub verifier: Verifier,
     /// The permits of callbacks that need more than the usual work.
     pub offload: Arc<FairSemaphore>,
-    pub store: Store,
+    pub store: Arc<Store>,
+    /// The way of verified callbacks into the store.
+    pub intake: Intake,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
     pub timeout: Duration,
@@ -109,7 +113,13 @@ pub struct Gateway {
 
 impl Gateway {
     /// Endpoints without a public address of their own get `fallback`.
-    pub fn new(config: Config, ops_token: Secret, store: Store, clock: Clock, fallback: &PublicUrl) -> Self {
+    pub fn new(
+        config: Config,
+        ops_token: Secret,
+        store: Store,
+        clock: Clock,
+        fallback: &PublicUrl,
+    ) -> Result<Self, QueueStartError> {
         let metrics = Metrics::new(store.metrics(), store.queue_capacity());
         let configured = config.endpoints.into_iter().map(|endpoint| {
             let metrics = metrics.endpoint(&labels(&endpoint));
@@ -118,7 +128,9 @@ impl Gateway {
         let unknown =
             config.unknown_accounts.into_iter().map(|one| one.build().with_guess_limit(config.guesses_per_minute)).collect();
         let router = Arc::new(Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown));
-        Self {
+        let store = Arc::new(store);
+        let intake = Intake::start(&config.queue, &store, parse_again(&router))?;
+        Ok(Self {
             rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
             verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
             // The other half of the processors serves.
@@ -135,13 +147,14 @@ impl Gateway {
             activity: Mutex::new(None),
             metrics,
             store,
+            intake,
             clock,
             timeout: config.timeout,
             body_room: BodyRoom::new(config.connections.bodies),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             queries: QueryLimits::default(),
             health_turn: Semaphore::new(1),
-        }
+        })
     }
 
     /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
@@ -227,6 +240,12 @@ impl Gateway {
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
+}
+
+/// The parser of queued callbacks.
+fn parse_again(router: &Arc<Router>) -> Parse {
+    let router = Arc::clone(router);
+    Arc::new(move |stored| replay::parse(&router, stored).ok())
 }
 
 fn labels(endpoint: &EndpointConfig) -> EndpointLabels {

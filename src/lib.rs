@@ -40,6 +40,7 @@ pub mod prepared;
 pub mod provider;
 pub mod providers;
 pub mod public_url;
+pub mod queue;
 pub mod receive;
 pub mod rejections;
 pub mod replay;

@@ -6,8 +6,9 @@ use crate::{
     callback::Callback,
     endpoint::Endpoint,
     provider::{Parsed, Reply},
+    queue::Durable,
     signature::VerifiedCallback,
-    store::{Committed, Record, Summary},
+    store::{Record, Summary},
     verifier::{Effort, Unverified, Verifier},
 };
 
@@ -41,12 +42,12 @@ impl LogLine {
         Self(is_written.then(|| record.summary()))
     }
 
-    /// Writes it once the callback is stored.
-    pub fn write(self, endpoint: &Endpoint, committed: &Committed) {
+    /// Writes it once the callback is durable.
+    pub fn write(self, endpoint: &Endpoint, durable: &Durable) {
         let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
         match self.0 {
             // A client that captured the request can send any number of copies.
-            Some(summary) if summary.is_quarantined && !committed.is_duplicate() => {
+            Some(summary) if summary.is_quarantined && !durable.is_duplicate() => {
                 warn!(provider, account, "verified but not parsable: quarantined");
             }
             Some(summary) => debug!(
@@ -54,14 +55,14 @@ impl LogLine {
                 account,
                 event_type = summary.event_type,
                 external_id = summary.external_id.as_deref(),
-                duplicate = committed.is_duplicate(),
-                registered = !committed.is_unmatched(),
+                duplicate = durable.is_duplicate(),
+                registered = !durable.is_unmatched(),
                 size_bytes = summary.size_bytes,
                 "stored"
             ),
             None => {}
         }
-        if let Some(count) = committed.is_unmatched().then(|| endpoint.metrics.count_unmatched()).flatten() {
+        if let Some(count) = durable.is_unmatched().then(|| endpoint.metrics.count_unmatched()).flatten() {
             warn!(count, "stored callbacks for messages that are not registered; logged at most once a minute");
         }
     }

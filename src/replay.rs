@@ -124,7 +124,7 @@ async fn replay_rejected(
 }
 
 /// Parses a stored callback with today's parser.
-fn parse(router: &Router, stored: &RawRequest) -> Result<Record, ReplayError> {
+pub fn parse(router: &Router, stored: &RawRequest) -> Result<Record, ReplayError> {
     let off = || ReplayError::EndpointOff(format!("{}/{}", stored.service_type, stored.account));
     let endpoint = router.find(&stored.service_type, &stored.account).ok_or_else(off)?;
     let body = stored.body.as_ref().ok_or(ReplayError::BodyExpired)?;

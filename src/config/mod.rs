@@ -8,6 +8,7 @@ mod endpoints;
 mod opt_out;
 mod reader;
 mod secret_files;
+mod spool;
 pub mod variables;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use crate::{
     guesses::GUESSES_PER_MINUTE,
     provider::Spec,
     public_url::PublicUrl,
+    queue::QueueOptions,
     secret::Secret,
     signature::unverified::Permission,
     store::{self, EXPECTED_DATABASE, LOCAL_EXPECTED},
@@ -63,6 +65,8 @@ pub struct Config {
     /// Maximum wait of a response for its commit.
     pub timeout: Duration,
     pub store: store::Options,
+    /// The queue in front of the database.
+    pub queue: QueueOptions,
     /// Networks whose forwarded headers are trusted, for the client's address only.
     pub trusted_proxies: Vec<IpNet>,
     /// The header from which it is read.
@@ -157,7 +161,7 @@ impl Config {
         if public_urls.len() > MAX_PUBLIC_URLS {
             reader.problem("WEBHOOK_BASE_URL", TOO_MANY_PUBLIC_URLS);
         }
-        spool(reader, &database);
+        let queue = spool::read(reader, &database);
         let shared = endpoints::Shared {
             public_urls: public_urls.clone(),
             unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
@@ -177,6 +181,7 @@ impl Config {
             ops_base_path: base_path::read(reader),
             public_urls,
             timeout: timeout(reader),
+            queue,
             store: store_options(reader, &endpoints, shared.opt_out_words),
             trusted_proxies: trusted_proxies(reader, listen, &endpoints),
             client_ip_header: client_ip_header(reader),
@@ -230,22 +235,6 @@ fn connection_to(reader: &mut Reader<'_>, database: &DatabaseUrl) {
         reader.warning(
             variables::DATABASE_URL.name,
             "leads to another machine without `sslmode=verify-full`: a machine in between can read and change every row",
-        );
-    }
-}
-
-/// The variables of the spool are reserved: their values are checked, and have no effect yet.
-fn spool(reader: &mut Reader<'_>, database: &DatabaseUrl) {
-    let _bytes: u64 = reader.parsed(&variables::SPOOL_MAX_BYTES, "a whole number");
-    for variable in [&variables::SPOOL_MAX_BYTES, &variables::SPOOL_PATH] {
-        if reader.env.get(variable.name).is_some_and(|given| given != variable.default) {
-            reader.warning(variable.name, "has no effect in this version");
-        }
-    }
-    if matches!(database, DatabaseUrl::Postgres(_)) && reader.env.get(variables::SPOOL_PATH.name).is_none() {
-        reader.warning(
-            variables::SPOOL_PATH.name,
-            "unset: callbacks that arrive while Postgres is unavailable are answered 503, and not every provider retries",
         );
     }
 }

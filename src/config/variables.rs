@@ -53,8 +53,9 @@ variables! {
     OPT_IN_WORDS = "", "Further words, beside `start` and `unstop`, with which a sender resumes messages. A list as in `OPT_OUT_WORDS`; each word has one meaning.";
     HELP_WORDS = "", "Further words, beside `help` and `info`, with which a sender asks for help. A list as in `OPT_OUT_WORDS`.";
     UNCONFIRMED_AFTER = "259200", "Seconds since the last report after which a message without a final report is marked `unconfirmed`; 0 = never. A later report replaces the mark.";
-    SPOOL_PATH = "", "A directory on a durable volume that stores callbacks while Postgres is unavailable. Not yet in effect.";
-    SPOOL_MAX_BYTES = "2147483648", "Maximum size of the spool. Not yet in effect.";
+    SPOOL_PATH = "", "A directory on a durable local volume, in which callbacks are stored that the database has not committed yet. Unset = no spool.";
+    SPOOL_MODE = "outage", "With `SPOOL_PATH`: `outage` stores callbacks there while the database is unavailable; `always` stores every callback there first, and writes them to the database in large batches.";
+    SPOOL_MAX_BYTES = "2147483648", "Maximum size of the spool in bytes, at least 1048576. Once it is full, callbacks are answered 503.";
     SHUTDOWN_DELAY = "5", "Seconds for which a stopping gateway accepts requests, so that a load balancer can stop sending them.";
     WEBHOOK_LOG_LEVEL = "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`, case-insensitive. Each stored callback is logged at `DEBUG`.";
     LOG_FORMAT = "text", "Format of the log: `text` or `json`.";

@@ -24,7 +24,7 @@ pub(super) async fn receive(
     let deadline = Instant::now() + gateway.timeout;
     let prepared = timeout_at(deadline, prepare(gateway, endpoint, callback)).await.map_err(|_| Unverified::Unfinished)??;
     let rest = deadline.duration_since(Instant::now());
-    store(&gateway.store, endpoint, prepared, rest).await
+    store(&gateway.intake, endpoint, prepared, rest).await
 }
 
 async fn prepare(gateway: &Arc<Gateway>, endpoint: &Arc<Endpoint>, callback: &Arc<Callback>) -> Result<Prepared, Unverified> {

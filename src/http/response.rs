@@ -11,6 +11,7 @@ use crate::{
     limiter::Budget,
     metrics::{FailedCause, Outcome, RejectedCause},
     provider::Reply,
+    queue::{NotDurable, QueueError},
     receive::{ReceiveError, Received},
     signature::VerifyError,
     store::{StoreError, StoredResponse},
@@ -61,15 +62,18 @@ impl From<&Result<Received, ReceiveError>> for Outcome {
     fn from(result: &Result<Received, ReceiveError>) -> Self {
         match result {
             Ok(Received { reply: Reply::Document(_), .. }) => Self::Ignored,
-            Ok(Received { committed, .. }) if committed.is_duplicate() => Self::Duplicate,
-            Ok(Received { committed, .. }) if committed.is_quarantined() => Self::Quarantined,
+            Ok(Received { durable, .. }) if durable.is_duplicate() => Self::Duplicate,
+            Ok(Received { durable, .. }) if durable.is_quarantined() => Self::Quarantined,
             Ok(_) => Self::Accepted,
             Err(ReceiveError::Unverified(Unverified::Rejected(cause))) => (*cause).into(),
             Err(ReceiveError::Unverified(Unverified::Limited(_))) => Self::Rejected(RejectedCause::Limited),
             Err(ReceiveError::Unverified(Unverified::Unfinished)) => Self::Failed(FailedCause::Overloaded),
             Err(ReceiveError::Limited(_)) => Self::Failed(FailedCause::RateLimited),
-            Err(ReceiveError::NotStored(StoreError::Busy)) => Self::Failed(FailedCause::Busy),
-            Err(ReceiveError::NotStored(_)) => Self::Failed(FailedCause::Database),
+            Err(ReceiveError::NotDurable(NotDurable::Store(StoreError::Busy) | NotDurable::Queue(QueueError::Busy))) => {
+                Self::Failed(FailedCause::Busy)
+            }
+            Err(ReceiveError::NotDurable(NotDurable::Store(_))) => Self::Failed(FailedCause::Database),
+            Err(ReceiveError::NotDurable(NotDurable::Queue(_))) => Self::Failed(FailedCause::Queue),
             Err(ReceiveError::Late) => Self::Failed(FailedCause::Timeout),
         }
     }
@@ -80,13 +84,13 @@ const SUCCESS: &str = r#"{"success":true}"#;
 const DUPLICATE: &str = r#"{"duplicate":true,"success":true}"#;
 const PROBE: &str = r#"{"probe":true}"#;
 
-/// The response to a committed callback. Nothing else produces a success response.
-pub(super) fn committed(Received { committed, reply, budget }: &Received) -> HttpResponse {
-    let response = match (committed.response(), reply) {
+/// The response to a durable callback. Nothing else produces a success response.
+pub(super) fn durable(Received { durable, reply, budget }: &Received) -> HttpResponse {
+    let response = match (durable.response(), reply) {
         // TwiML and SWML documents cannot indicate a duplicate.
         (StoredResponse::Success, Reply::Twiml) => typed(StatusCode::OK, "text/xml").body(EMPTY_TWIML),
         (StoredResponse::Success, Reply::Document(document)) => json(StatusCode::OK).body(document.clone()),
-        (StoredResponse::Success, Reply::Json) if committed.is_duplicate() => json(StatusCode::OK).body(DUPLICATE),
+        (StoredResponse::Success, Reply::Json) if durable.is_duplicate() => json(StatusCode::OK).body(DUPLICATE),
         (StoredResponse::Success, Reply::Json) => json(StatusCode::OK).body(SUCCESS),
         (StoredResponse::NotFound, _) => failure(StatusCode::NOT_FOUND, "not_found"),
         (StoredResponse::InvalidPayload, _) => failure(StatusCode::BAD_REQUEST, "invalid_payload"),
@@ -94,7 +98,7 @@ pub(super) fn committed(Received { committed, reply, budget }: &Received) -> Htt
     with_budget(response, *budget)
 }
 
-/// The response to a callback that was not committed. Only the log shows which check failed.
+/// The response to a callback that is not durable. Only the log shows which check failed.
 pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpResponse {
     let (provider, account) = (endpoint.spec.name, endpoint.account.as_str());
     match error {
@@ -128,7 +132,7 @@ pub(super) fn receive_error(error: &ReceiveError, endpoint: &Endpoint) -> HttpRe
             }
             with_budget(too_many_requests(limited.retry_after), limited.budget)
         }
-        ReceiveError::NotStored(_) | ReceiveError::Late => {
+        ReceiveError::NotDurable(_) | ReceiveError::Late => {
             tracing::error!(provider, account, "not stored: {error}");
             unavailable()
         }

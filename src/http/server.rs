@@ -23,6 +23,7 @@ use crate::{
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
+    queue::QueueStartError,
     router::HEALTH_PATH,
     store::{PruneCounts, Store, StoreError},
     time::Clock,
@@ -46,6 +47,8 @@ pub enum StartError {
     OpsToken(io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueStartError),
     #[error("cannot start the server: {0}")]
     Thread(io::Error),
 }
@@ -77,7 +80,7 @@ impl Server {
         let (public, ops) = (address(&public_listener)?, address(&ops_listener)?);
         let fallback = PublicUrl::from_listener(public);
         let limits = config.connections;
-        let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback));
+        let gateway = Arc::new(Gateway::new(config, token.secret.clone(), store, clock, &fallback)?);
         let (sender, receiver) = mpsc::channel();
         let (alive, ended) = oneshot::channel();
         let shared = Data::from(Arc::clone(&gateway));
@@ -115,6 +118,7 @@ impl Running {
             tracing::error!("server thread panicked");
         }
         self.gateway.rejections.close();
+        self.gateway.intake.close();
         self.gateway.store.close();
     }
 }

@@ -94,7 +94,7 @@ async fn respond(
             return response::close_after(reject(gateway, endpoint, *head, cause, guard));
         }
     };
-    let result = receive((&gateway.verifier, &gateway.store), endpoint, &callback, gateway.timeout).await;
+    let result = receive((&gateway.verifier, &gateway.intake), endpoint, &callback, gateway.timeout).await;
     let (result, callback) = match result {
         Err(ReceiveError::Unverified(Unverified::Unfinished)) => {
             let callback = Arc::new(callback);
@@ -105,7 +105,7 @@ async fn respond(
     };
     guard.set_outcome((&result).into());
     match result {
-        Ok(received) => response::committed(&received),
+        Ok(received) => response::durable(&received),
         Err(ReceiveError::Unverified(Unverified::Rejected(cause))) => reject(gateway, endpoint, callback, cause, guard),
         Err(error) => response::receive_error(&error, endpoint),
     }

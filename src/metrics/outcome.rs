@@ -52,6 +52,8 @@ pub enum FailedCause {
     Timeout,
     /// The database refused it or is unavailable.
     Database,
+    /// The queue in front of the database is full or unavailable.
+    Queue,
     /// A bug, caught.
     Panic,
     /// The client closed the connection before the response.

@@ -4,7 +4,7 @@
 use super::{IsListed, Joined, Proof, RequestKey, Scheme, StoredKey, unverified};
 use crate::callback::Callback;
 
-/// The record of a proof. Only the store makes one, from the row of a verified callback.
+/// The record of a proof. Only the store and the queue make one, from what they stored of a verified callback.
 #[derive(Clone, Debug)]
 pub struct RecordedProof {
     stored_key: StoredKey,
@@ -14,6 +14,10 @@ pub struct RecordedProof {
 impl RecordedProof {
     pub(crate) fn from_row(stored_key: StoredKey, verified_by: String) -> Self {
         Self { stored_key, verified_by }
+    }
+
+    pub(crate) fn into_row(self) -> (StoredKey, String) {
+        (self.stored_key, self.verified_by)
     }
 
     /// The recorded proof, for the callback read from the store; `None` if the provider has no such scheme.

@@ -20,6 +20,7 @@ use std::{
 };
 
 use diesel::QueryResult;
+use futures_util::future::join_all;
 use strum::VariantNames;
 use tokio::sync::oneshot;
 
@@ -57,7 +58,7 @@ pub use self::reprocess::raw_request::RawRequest;
 pub use self::reprocess::rederive::{RederiveOutcome, ReparsedRequest};
 pub use self::reprocess::replay::ReplayOutcome;
 pub use self::write::committed::Committed;
-pub use self::write::recent::{Recent, RecentRequests};
+pub(crate) use self::write::record::{PROCESSED, QUARANTINED};
 pub use self::write::record::{Record, StoredResponse, Summary};
 
 use self::{
@@ -75,6 +76,7 @@ use self::{
         checkpoint::Checkpointer,
         commit::commit,
         disk::Disk,
+        isolate,
         outcomes::{LastFailure, OutcomeSender},
         queue::Queues,
         writer::{Job, Writer},
@@ -126,8 +128,6 @@ pub struct Store {
     url: DatabaseUrl,
     queues: Queues,
     readers: Readers,
-    /// Requests at endpoints with limits.
-    pub recent: RecentRequests,
     health: Mutex<Option<(Instant, bool)>>,
     options: Options,
     metrics: StoreMetrics,
@@ -182,7 +182,6 @@ impl Store {
             url: url.clone(),
             queues: Queues::new(writers),
             readers: Readers::new(url),
-            recent: RecentRequests::default(),
             health: Mutex::new(None),
             options,
             metrics,
@@ -197,6 +196,16 @@ impl Store {
         let (sender, receiver) = OutcomeSender::new();
         self.queues.send(record.partition(), Job::Write(Box::new(record), sender)).await?;
         receiver.await.map_or(Err(StoreError::Unavailable), |outcome| outcome.result)
+    }
+
+    /// Commits records of a queue. The outcomes are in the order of the records.
+    pub async fn append_all(&self, records: Vec<Record>) -> Vec<Result<Committed, StoreError>> {
+        join_all(records.into_iter().map(|record| self.append(record))).await
+    }
+
+    /// Tests if the database accepts a write. Changes nothing.
+    pub async fn accepts_writes(&self) -> bool {
+        self.write(isolate::store_and_roll_back).await.is_ok()
     }
 
     /// Commits exactly these records in one transaction; measured by `benches/pieces.rs`.

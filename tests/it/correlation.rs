@@ -5,7 +5,7 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     receive::receive,
-    store::{Actor, Author, Options, Registration, Store},
+    store::{Actor, Author, Registration},
     time::Timestamp,
 };
 
@@ -13,6 +13,7 @@ use crate::support::{
     callback::signed,
     client,
     database::Database,
+    direct::Direct,
     gateway::{Gateway, OPS_TOKEN, verifier},
     twilio::{self, TOKEN},
 };
@@ -344,12 +345,7 @@ crate::databases! {
 
     // A callback at one gateway and its registration at another, concurrently, a hundred times.
     fn concurrent_registration_and_callback_always_match(database) {
-        let url = database.url();
-        let open = || {
-            let options = Options { max_retries: 20, ..Options::default() };
-            Store::open(&url.parse().expect("a database URL"), options).expect("a store")
-        };
-        let (here, there) = (open(), open());
+        let (here, there) = (Direct::open(&database), Direct::open(&database));
         let endpoint = endpoint();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -365,7 +361,7 @@ crate::databases! {
                 let author = Author { actor: Actor::Ops, at: Timestamp::from_seconds(0).expect("an instant") };
                 let deadline = std::time::Duration::from_secs(30);
                 let (received, registered) =
-                    futures_util::future::join(receive((verifier(), &here), &endpoint, &callback, deadline), there.register(vec![registration], author)).await;
+                    futures_util::future::join(receive((verifier(), &here.intake), &endpoint, &callback, deadline), there.register(vec![registration], author)).await;
                 assert!(received.is_ok() && registered.is_ok());
             }
         });

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use waybill::{
     config::{Config, Env},
     receive::receive,
-    store::{FeedCursor, Options, Store, StoredEvent},
+    store::{FeedCursor, Store, StoredEvent},
     time::Timestamp,
 };
 
@@ -20,15 +20,15 @@ use crate::support::{
     callback::signed,
     client,
     database::{Backend, Database},
+    direct::Direct,
     gateway::{Gateway, OPS_TOKEN, PUBLIC_URL, verifier},
     twilio,
 };
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-fn open(database: &Database) -> Store {
-    Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })
-        .expect("a store")
+fn open(database: &Database) -> Direct {
+    Direct::open(database)
 }
 
 /// The statement with which a writer inserts an event.
@@ -111,17 +111,17 @@ crate::databases! {
     fn feed_is_complete_beside_concurrent_writers(database) {
         const WRITERS: usize = 4;
         const EACH: usize = 60;
-        let stores: Vec<Store> = (0..WRITERS).map(|_| open(&database)).collect();
+        let stores: Vec<Direct> = (0..WRITERS).map(|_| open(&database)).collect();
         let env: Env = [("TWILIO_AUTH_TOKEN", twilio::TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)].into_iter().collect();
         let endpoint = &Config::load(&env).expect("a configuration").config.endpoints.remove(0).build();
-        let write = |store: &Store, writer: usize| {
+        let write = |store: &Direct, writer: usize| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             for number in 0..EACH {
                 let body = format!("MessageSid=SM{writer}a{number}&MessageStatus=sent");
                 let at = Timestamp::from_seconds(1_773_500_000).expect("an instant");
                 let callback = signed(endpoint, endpoint.path(), body, "", at);
                 // With concurrent writers a request may fail. It is retried, as by a provider.
-                let is_stored = |_| runtime.block_on(receive((verifier(), store), endpoint, &callback, TIMEOUT)).is_ok();
+                let is_stored = |_| runtime.block_on(receive((verifier(), &store.intake), endpoint, &callback, TIMEOUT)).is_ok();
                 assert!((0..20).any(is_stored), "not stored in 20 attempts");
             }
         };
@@ -140,7 +140,9 @@ crate::databases! {
         assert!(seen.is_sorted_by(|one, other| one.0 < other.0), "in the order of cursors");
         let distinct: BTreeSet<&String> = seen.iter().map(|(_, id)| id).collect();
         assert_eq!((seen.len(), distinct.len()), (WRITERS * EACH, WRITERS * EACH), "no event is repeated or skipped");
-        stores.iter().for_each(Store::close);
+        for store in &stores {
+            store.close();
+        }
     }
 
     fn feed_is_paginated(database) {

@@ -9,14 +9,16 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     endpoint::Endpoint,
+    queue::{Durable, NotDurable},
     receive::{ReceiveError, receive},
-    store::{Committed, Options, Store, StoreError, StoredResponse},
+    store::{Options, Store, StoreError, StoredResponse},
     time::Timestamp,
 };
 
 use crate::support::{
     callback::{received, signed},
     database::{Database, Lock},
+    direct::Direct,
     gateway::verifier,
     twilio::TOKEN,
 };
@@ -51,9 +53,8 @@ pub fn document(endpoint: &Endpoint, body: &str) -> Callback {
     received(endpoint, outgoing, Timestamp::from_seconds(0).expect("an instant"))
 }
 
-pub fn open(database: &Database) -> Store {
-    Store::open(&database.url().parse().expect("a database URL"), Options { max_retries: 20, ..Options::default() })
-        .expect("a store")
+pub fn open(database: &Database) -> Direct {
+    Direct::open(database)
 }
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
@@ -61,9 +62,10 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Receives callbacks concurrently, so that they queue and form batches.
-pub fn all_at_once(store: &Store, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Committed, ReceiveError>> {
-    let received = run(join_all(callbacks.iter().map(|callback| receive((verifier(), store), endpoint, callback, TIMEOUT))));
-    received.into_iter().map(|received| received.map(|received| received.committed)).collect()
+pub fn all_at_once(store: &Direct, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Result<Durable, ReceiveError>> {
+    let received =
+        run(join_all(callbacks.iter().map(|callback| receive((verifier(), &store.intake), endpoint, callback, TIMEOUT))));
+    received.into_iter().map(|received| received.map(|received| received.durable)).collect()
 }
 
 fn reject_poison(database: &Database) {
@@ -113,7 +115,7 @@ crate::databases! {
         let (store, endpoint) = (open(&database), endpoint_with("UNKNOWN_MESSAGE_RESPONSE", "not-found"));
         let event = r#"{"specversion":"1.0","source":"s","id":"1","type":"com.twilio.messaging.message.sent","data":{"messageSid":"SM1"}}"#;
         let callbacks: Vec<Callback> = (0..20).map(|n| document(&endpoint, &format!("[{}{event}]", " ".repeat(n)))).collect();
-        let outcomes: Vec<Committed> = all_at_once(&store, &endpoint, &callbacks).into_iter().map(|outcome| outcome.expect("stored")).collect();
+        let outcomes: Vec<Durable> = all_at_once(&store, &endpoint, &callbacks).into_iter().map(|outcome| outcome.expect("stored")).collect();
         assert!(outcomes.iter().all(|outcome| outcome.response() == StoredResponse::NotFound), "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|outcome| !outcome.is_duplicate()).count(), 1);
         assert_eq!((database.rows("webhook_events").len(), database.rows("webhook_requests").len()), (1, 20));
@@ -138,7 +140,7 @@ crate::databases! {
 
     fn gateways_that_share_a_database_never_deadlock(database) {
         let endpoint = endpoint();
-        let stores: Vec<Store> = (0..4).map(|_| open(&database)).collect();
+        let stores: Vec<Direct> = (0..4).map(|_| open(&database)).collect();
         // Every store writes the same 40 messages in another order.
         let statuses = ["queued", "sending", "sent", "delivered"];
         let callbacks: Vec<Callback> =
@@ -147,7 +149,7 @@ crate::databases! {
             let (callbacks, endpoint) = (&callbacks, &endpoint);
             (0..callbacks.len()).map(move |n| {
                 let index = (n * (2 * place + 1) + place * 37) % callbacks.len();
-                receive((verifier(), store), endpoint, &callbacks[index], TIMEOUT)
+                receive((verifier(), &store.intake), endpoint, &callbacks[index], TIMEOUT)
             })
         });
         let outcomes = run(join_all(received));
@@ -162,7 +164,7 @@ crate::databases! {
         let callback = status(&endpoint, "SM1", "sent");
         // Without the lock the writer could commit before the caller is cancelled.
         let lock = database.lock();
-        let late = run(receive((verifier(), &store), &endpoint, &callback, Duration::ZERO));
+        let late = run(receive((verifier(), &store.intake), &endpoint, &callback, Duration::ZERO));
         assert!(matches!(late, Err(ReceiveError::Late)));
         lock.release();
         store.close();
@@ -176,13 +178,13 @@ crate::databases! {
         let (mut stored, mut rejected, mut timed_out) = (0, 0, 0);
         run(async {
             let mut pending: FuturesUnordered<_> =
-                callbacks.iter().map(|callback| receive((verifier(), &store), &endpoint, callback, TIMEOUT)).collect();
+                callbacks.iter().map(|callback| receive((verifier(), &store.intake), &endpoint, callback, TIMEOUT)).collect();
             while let Some(outcome) = pending.next().await {
                 match outcome {
                     Ok(_) => stored += 1,
-                    Err(ReceiveError::NotStored(StoreError::Busy)) => rejected += 1,
+                    Err(ReceiveError::NotDurable(NotDurable::Store(StoreError::Busy))) => rejected += 1,
                     // The lock timeout of Postgres is about as long as the wait for a place in the queue.
-                    Err(ReceiveError::NotStored(StoreError::Unavailable | StoreError::Locked)) => timed_out += 1,
+                    Err(ReceiveError::NotDurable(NotDurable::Store(StoreError::Unavailable | StoreError::Locked))) => timed_out += 1,
                     Err(other) => panic!("{other}"),
                 }
                 lock.take().into_iter().for_each(Lock::release);
@@ -204,8 +206,8 @@ crate::databases! {
     fn closed_store_rejects_records(database) {
         let (store, endpoint) = (open(&database), endpoint());
         store.close();
-        let rejected = run(receive((verifier(), &store), &endpoint, &status(&endpoint, "SM1", "sent"), TIMEOUT));
-        assert!(matches!(rejected, Err(ReceiveError::NotStored(StoreError::Unavailable))));
+        let rejected = run(receive((verifier(), &store.intake), &endpoint, &status(&endpoint, "SM1", "sent"), TIMEOUT));
+        assert!(matches!(rejected, Err(ReceiveError::NotDurable(NotDurable::Store(StoreError::Unavailable)))));
     }
 
     fn three_column_insert_of_the_guide_is_adopted(database) {
@@ -262,7 +264,7 @@ fn unreachable_database_is_unavailable() {
 fn writer_reconnects() {
     let database = Database::new(crate::support::database::Backend::Postgres);
     let url = format!("{}&application_name=writer_reconnects", database.url());
-    let store = Store::open(&url.parse().expect("a database URL"), Options::default()).expect("a store");
+    let store = Direct::from(Store::open(&url.parse().expect("a database URL"), Options::default()).expect("a store"));
     let endpoint = endpoint();
     let killed = database.query(
         "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'writer_reconnects'",
@@ -285,7 +287,7 @@ fn poison_records_never_make_the_gateway_unready() {
         (0..40).map(|n| signed_form(&endpoint, &format!("MessageSid=POISON&MessageStatus=sent&Place={n}"))).collect();
     for callbacks in poison.chunks(10) {
         let outcomes = all_at_once(&store, &endpoint, callbacks);
-        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(Committed::is_quarantined)), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(Durable::is_quarantined)), "{outcomes:?}");
         assert!(store.is_writer_healthy());
     }
     assert!(all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "sent")]).remove(0).is_ok());

@@ -4,6 +4,7 @@ pub mod callback;
 pub mod chromium;
 pub mod client;
 pub mod database;
+pub mod direct;
 pub mod gateway;
 pub mod metrics;
 pub mod process;

@@ -21,6 +21,10 @@ use crate::{
             schema::{webhook_bodies as b, webhook_requests as r},
         },
         query::ranges::{self, RangedTable},
+        write::{
+            record::{QUARANTINED, Record, StoredResponse},
+            rows::NewRequest,
+        },
     },
     time::Timestamp,
     url_token,
@@ -37,10 +41,10 @@ pub struct RawRequest {
     /// `None` once it has expired.
     pub body: Option<Bytes>,
     pub recorded: RecordedProof,
-    method: String,
-    url: String,
-    headers: String,
-    received_at: Timestamp,
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: String,
+    pub(crate) received_at: Timestamp,
 }
 
 #[derive(Queryable, Selectable)]
@@ -83,6 +87,26 @@ impl RawRequest {
             body: body.clone(),
             received_at: self.received_at,
         }
+    }
+
+    /// A quarantined record of it, for a callback that is not in the database yet.
+    pub(crate) fn into_quarantined(self, service_type: &'static str, reason: &str) -> Record {
+        let (dedupe_key, verified_by) = self.recorded.into_row();
+        let request = NewRequest {
+            service_type,
+            account: self.account,
+            dedupe_key,
+            state: QUARANTINED,
+            reason: Some(reason.to_owned()),
+            answer: StoredResponse::Success.code(),
+            verified_by,
+            method: self.method,
+            url: self.url,
+            headers: self.headers,
+            received_at: self.received_at,
+            event_count: 0,
+        };
+        Record::without_events(request, self.body.unwrap_or_default())
     }
 }
 

@@ -123,7 +123,7 @@ fn unavailable(records: &[Record]) -> Vec<Outcome> {
 
 /// Stores a request without content and rolls it back. The tables of messages and events are only locked as for a write, because a
 /// trigger of the application may reject any row.
-fn store_and_roll_back(connection: &mut Connection) -> QueryResult<()> {
+pub(crate) fn store_and_roll_back(connection: &mut Connection) -> QueryResult<()> {
     let received_at = Timestamp::from_naive(NaiveDateTime::default());
     let request = NewRequest {
         service_type: "none",

@@ -63,6 +63,8 @@ pub struct Record {
     pub(crate) body: Bytes,
     pub(crate) events: Vec<PendingEvent>,
     pub(crate) unknown_message: UnknownMessage,
+    /// True if this very record may be written twice: its outcome may be unknown, and a queue may deliver it again.
+    pub(crate) may_recur: bool,
 }
 
 /// An event and the row that it changes.
@@ -160,7 +162,27 @@ impl Record {
             event_count: i64::try_from(events.len()).unwrap_or(i64::MAX),
         };
         let events = pending_events(&request, events);
-        Self { request, body: callback.body.clone(), events, unknown_message: endpoint.unknown_message }
+        Self { request, body: callback.body.clone(), events, unknown_message: endpoint.unknown_message, may_recur: false }
+    }
+
+    /// A record that changes no row but its own.
+    pub(crate) fn without_events(request: NewRequest, body: Bytes) -> Self {
+        Self { request, body, events: Vec::new(), unknown_message: UnknownMessage::Accept, may_recur: false }
+    }
+
+    /// The record of a callback that was answered before it is written.
+    #[must_use]
+    pub(crate) fn answered(mut self, response: StoredResponse) -> Self {
+        self.request.answer = response.code();
+        self.unknown_message = UnknownMessage::Accept;
+        self
+    }
+
+    /// A record that may be written twice.
+    #[must_use]
+    pub(crate) fn that_may_recur(mut self) -> Self {
+        self.may_recur = true;
+        self
     }
 
     /// Folds a later record of the same messages into this one; measured by `benches/pieces.rs`.
@@ -222,7 +244,8 @@ impl Record {
         poison.request = NewRequest {
             state: QUARANTINED,
             reason: Some("poison".to_owned()),
-            answer: StoredResponse::Success.code(),
+            // The given answer is kept.
+            answer: if self.may_recur { poison.request.answer } else { StoredResponse::Success.code() },
             event_count: 0,
             ..poison.request
         };

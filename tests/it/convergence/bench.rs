@@ -9,10 +9,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use waybill::{
     callback::Callback,
-    config::{Config, DatabaseUrl, Env},
+    config::{Config, Env},
     endpoint::Endpoint,
     receive::receive,
-    store::{Options, Store},
     time::Timestamp,
 };
 
@@ -23,7 +22,7 @@ use super::{
     facts::{BASE, ID, MAPPED},
     wire,
 };
-use crate::support::{database::Database, gateway::verifier};
+use crate::support::{database::Database, direct::Direct, gateway::verifier};
 
 const VARIABLES: [(&str, &str); 12] = [
     ("WEBHOOK_BASE_URL", "https://hooks.example.com"),
@@ -44,7 +43,7 @@ const VARIABLES: [(&str, &str); 12] = [
 const NOT_FOLDED: [&str; 3] = ["id", "created_at", "updated_at"];
 
 pub struct Bench {
-    stores: Vec<Store>,
+    stores: Vec<Direct>,
     endpoints: BTreeMap<&'static str, Endpoint>,
     runtime: tokio::runtime::Runtime,
     pub database: Database,
@@ -97,9 +96,7 @@ impl Bench {
             "twilio" => ("twilio", extended(endpoint).build()),
             name => (name, endpoint.build()),
         });
-        let url: DatabaseUrl = database.url().parse().expect("a database URL");
-        let open = |_| Store::open(&url, Options { max_retries: 20, ..Options::default() }).expect("a store");
-        let stores = (0..WRITERS).map(open).collect();
+        let stores = (0..WRITERS).map(|_| Direct::open(&database)).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { stores, endpoints: endpoints.collect(), runtime, database }
     }
@@ -151,10 +148,15 @@ impl Bench {
         let timeout = Duration::from_secs(30);
         let received = arrivals.iter().map(|arrival| {
             let endpoint = &self.endpoints[case.messages[arrival.message].provider];
-            receive((verifier(), &self.stores[arrival.writer]), endpoint, &callbacks[arrival.message][arrival.request], timeout)
+            receive(
+                (verifier(), &self.stores[arrival.writer].intake),
+                endpoint,
+                &callbacks[arrival.message][arrival.request],
+                timeout,
+            )
         });
         for outcome in self.runtime.block_on(join_all(received)) {
-            assert!(!outcome.expect("stored").committed.is_quarantined(), "every request is parsed");
+            assert!(!outcome.expect("stored").durable.is_quarantined(), "every request is parsed");
         }
     }
 

@@ -3,16 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use waybill::{
-    callback::Callback,
-    endpoint::Endpoint,
-    receive::receive,
-    store::{Rule, Store},
-};
+use waybill::{callback::Callback, endpoint::Endpoint, receive::receive, store::Rule};
 
 use crate::{
     store::{endpoint, open, run, signed_form},
-    support::{database::Database, gateway::verifier},
+    support::{database::Database, direct::Direct, gateway::verifier},
 };
 
 const GATEWAYS: usize = 3;
@@ -96,12 +91,12 @@ crate::databases! {
     // events are in the order in which the message's row was locked.
     fn applied_rule_is_exact_with_alternating_gateways(database) {
         let endpoint = endpoint();
-        let stores: Vec<Store> = (0..GATEWAYS).map(|_| open(&database)).collect();
+        let stores: Vec<Direct> = (0..GATEWAYS).map(|_| open(&database)).collect();
         let writes = stores.iter().enumerate().flat_map(|(gateway, store)| {
             let endpoint = &endpoint;
             (0..MESSAGES).map(move |message| async move {
                 for callback in statuses_for(endpoint, gateway, message) {
-                    receive((verifier(), store), endpoint, &callback, TIMEOUT).await.expect("stored");
+                    receive((verifier(), &store.intake), endpoint, &callback, TIMEOUT).await.expect("stored");
                 }
             })
         });
@@ -117,11 +112,11 @@ crate::databases! {
     // All statuses at once, in batches.
     fn applied_rule_is_exact_with_concurrent_batches(database) {
         let endpoint = endpoint();
-        let stores: Vec<Store> = (0..GATEWAYS).map(|_| open(&database)).collect();
+        let stores: Vec<Direct> = (0..GATEWAYS).map(|_| open(&database)).collect();
         let writes = stores.iter().enumerate().flat_map(|(gateway, store)| {
             let endpoint = &endpoint;
             let callbacks = (0..MESSAGES).flat_map(move |message| statuses_for(endpoint, gateway, message));
-            callbacks.map(move |callback| async move { receive((verifier(), store), endpoint, &callback, TIMEOUT).await })
+            callbacks.map(move |callback| async move { receive((verifier(), &store.intake), endpoint, &callback, TIMEOUT).await })
         });
         assert!(run(join_all(writes)).iter().all(Result::is_ok));
         let messages = stored_events(&database);

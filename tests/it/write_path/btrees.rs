@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeSet, fs};
 
-use waybill::{callback::Callback, endpoint::Endpoint, store::Store};
+use waybill::{callback::Callback, endpoint::Endpoint};
 
 use super::on_postgres::statistics_of;
 use crate::{
     store::{all_at_once, endpoint, open, status},
-    support::database::Database,
+    support::{database::Database, direct::Direct},
 };
 
 /// B-trees with ascending or nearly ascending keys, which grow at their end. The name of a table denotes the B-tree of its ids.
@@ -41,7 +41,7 @@ fn written_by_later_status(database: &Database) -> Trees {
 }
 
 /// Appends one callback and nothing else.
-fn append(store: &Store, endpoint: &Endpoint, callback: Callback) {
+fn append(store: &Direct, endpoint: &Endpoint, callback: Callback) {
     all_at_once(store, endpoint, &[callback]).remove(0).expect("stored");
 }
 

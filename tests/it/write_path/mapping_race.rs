@@ -6,7 +6,6 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     endpoint::Endpoint,
-    store::Store,
     time::Timestamp,
 };
 
@@ -16,6 +15,7 @@ use crate::{
     support::{
         callback::received,
         database::{Backend, Database},
+        direct::Direct,
     },
 };
 
@@ -31,7 +31,7 @@ fn sent(endpoint: &Endpoint, recipients: &Value) -> Callback {
     received(endpoint, outgoing, Timestamp::from_seconds(1_773_500_000).expect("an instant"))
 }
 
-fn store_one(store: &Store, endpoint: &Endpoint, recipients: &Value) {
+fn store_one(store: &Direct, endpoint: &Endpoint, recipients: &Value) {
     all_at_once(store, endpoint, &[sent(endpoint, recipients)]).remove(0).expect("stored");
 }
 

@@ -11,7 +11,10 @@ use waybill::{
 use super::wait_until;
 use crate::{
     store::{all_at_once, document, endpoint, status},
-    support::database::{Backend, Database},
+    support::{
+        database::{Backend, Database},
+        direct::Direct,
+    },
 };
 
 /// Statistics of a table.
@@ -27,7 +30,7 @@ pub struct TableStatistics {
 }
 
 /// Writes through a new store, and returns the change in each table's statistics.
-pub fn statistics_of(database: &Database, write: impl FnOnce(&Store)) -> BTreeMap<String, TableStatistics> {
+pub fn statistics_of(database: &Database, write: impl FnOnce(&Direct)) -> BTreeMap<String, TableStatistics> {
     let Database::Postgres { schema, .. } = database else { panic!("not Postgres") };
     let url = format!("{}&application_name={schema}", database.url()).parse().expect("a database URL");
     let options = Options { max_retries: 20, ..Options::default() };
@@ -39,7 +42,7 @@ pub fn statistics_of(database: &Database, write: impl FnOnce(&Store)) -> BTreeMa
     Store::open(&url, options.clone()).expect("a store").close();
     wait_for_sessions();
     let before = tables(database);
-    let store = Store::attach(&url, options).expect("a store");
+    let store = Direct::from(Store::attach(&url, options).expect("a store"));
     write(&store);
     store.close();
     drop(store);
@@ -81,7 +84,7 @@ fn tables(database: &Database) -> BTreeMap<String, TableStatistics> {
 }
 
 /// Sends new callbacks, later ones of the same messages, duplicates, and named events; returns their number.
-fn send_mixed_callbacks(store: &Store) -> usize {
+fn send_mixed_callbacks(store: &Direct) -> usize {
     let endpoint = endpoint();
     let mut count = 0;
     for size in [1, 16, 200] {
@@ -124,7 +127,7 @@ fn plans_made_on_empty_tables_use_indexes() {
 fn later_statuses_are_hot_updates() {
     let database = Database::new(Backend::Postgres);
     let endpoint = endpoint();
-    let send_status = |store: &Store, provider_status: &str| {
+    let send_status = |store: &Direct, provider_status: &str| {
         for n in 0..4 {
             all_at_once(store, &endpoint, &[status(&endpoint, &format!("SM{n}"), provider_status)]).remove(0).expect("stored");
         }

@@ -12,7 +12,7 @@ use waybill::{
     callback::Callback,
     config::{Config, Env},
     endpoint::Endpoint,
-    store::{Record, Store},
+    store::Record,
     time::Timestamp,
 };
 
@@ -22,6 +22,7 @@ use crate::{
     support::{
         callback::received,
         database::{Backend, Database},
+        direct::Direct,
     },
 };
 
@@ -53,7 +54,7 @@ fn watcher() -> Option<Box<dyn Instrumentation>> {
 }
 
 /// A store whose writer is watched.
-fn watched(database: &Database) -> (Store, Transactions) {
+fn watched(database: &Database) -> (Direct, Transactions) {
     // Migrated first, so that only the writer's own connection is watched.
     open(database).close();
     let transactions = Transactions::default();
@@ -66,7 +67,7 @@ fn watched(database: &Database) -> (Store, Transactions) {
 }
 
 /// Appends verified callbacks so fast that they queue behind the first, and returns the transactions.
-fn append(store: &Store, transactions: &Transactions, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Transaction> {
+fn append(store: &Direct, transactions: &Transactions, endpoint: &Endpoint, callbacks: &[Callback]) -> Vec<Transaction> {
     let record = |callback| {
         let verified = endpoint.verify(callback).expect("verified");
         let parsed = endpoint.parse(&verified);

@@ -1,12 +1,12 @@
-//! The requests that were stored last, so that their copies can be recognized, and answered, without the database.
+//! The requests that became durable last, so that their copies can be recognized, and answered, without the database.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::committed::Committed;
-use crate::store::db::key::ShortKey;
+use super::Durable;
+use crate::signature::StoredKey;
 
 /// Requests are spread over these by their keys, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -17,9 +17,9 @@ const SHARD_CAPACITY: usize = 4_096;
 /// A request that was received before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recent {
-    /// Not committed yet, or its outcome is unknown.
+    /// Not durable yet, or its outcome is unknown.
     InProgress,
-    Committed(Committed),
+    Durable(Durable),
 }
 
 /// The most recent requests by key.
@@ -28,13 +28,13 @@ pub struct RecentRequests([Mutex<Shard>; SHARDS]);
 
 #[derive(Default)]
 struct Shard {
-    requests: HashMap<ShortKey, Recent>,
+    requests: HashMap<StoredKey, Recent>,
     /// Their keys, the oldest first.
-    order: VecDeque<ShortKey>,
+    order: VecDeque<StoredKey>,
 }
 
 impl Shard {
-    fn insert(&mut self, key: ShortKey, request: Recent) {
+    fn insert(&mut self, key: StoredKey, request: Recent) {
         if self.requests.insert(key, request).is_some() {
             return;
         }
@@ -49,7 +49,7 @@ impl Shard {
 
 impl RecentRequests {
     /// Returns the request if it is known; otherwise it is in progress from now on.
-    pub fn begin(&self, key: ShortKey) -> Option<Recent> {
+    pub fn begin(&self, key: StoredKey) -> Option<Recent> {
         let mut shard = self.shard(key)?;
         let known = shard.requests.get(&key).copied();
         if known.is_none() {
@@ -58,21 +58,29 @@ impl RecentRequests {
         known
     }
 
-    /// Records that a request is committed.
-    pub fn finish(&self, key: ShortKey, committed: Committed) {
+    /// The outcome of a request that is known to be durable.
+    pub fn durable(&self, key: StoredKey) -> Option<Durable> {
+        match self.shard(key)?.requests.get(&key)? {
+            Recent::Durable(durable) => Some(*durable),
+            Recent::InProgress => None,
+        }
+    }
+
+    /// Records that a request is durable.
+    pub fn finish(&self, key: StoredKey, durable: Durable) {
         if let Some(mut shard) = self.shard(key) {
-            shard.insert(key, Recent::Committed(committed));
+            shard.insert(key, Recent::Durable(durable));
         }
     }
 
     /// Removes a request that was not stored.
-    pub fn forget(&self, key: ShortKey) {
+    pub fn forget(&self, key: StoredKey) {
         if let Some(mut shard) = self.shard(key) {
             shard.requests.remove(&key);
         }
     }
 
-    fn shard(&self, key: ShortKey) -> Option<MutexGuard<'_, Shard>> {
+    fn shard(&self, key: StoredKey) -> Option<MutexGuard<'_, Shard>> {
         // Keys are hashes, so any of their bytes spreads them evenly.
         let [byte, ..] = key;
         let shard = self.0.get(usize::from(byte) % SHARDS)?;
@@ -83,17 +91,16 @@ impl RecentRequests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{StoredResponse, write::committed::Novelty};
+    use crate::queue::Queued;
 
-    fn key(number: u16) -> ShortKey {
-        let mut key = ShortKey::default();
+    fn key(number: u16) -> StoredKey {
+        let mut key = StoredKey::default();
         key.iter_mut().skip(1).zip(number.to_be_bytes()).for_each(|(byte, digit)| *byte = digit);
         key
     }
 
-    fn committed() -> Committed {
-        let response = StoredResponse::Success;
-        Committed { response, novelty: Novelty::New, unmatched: false, quarantined: false }
+    fn durable() -> Durable {
+        Durable::Queued(Queued::for_test())
     }
 
     #[test]
@@ -101,8 +108,8 @@ mod tests {
         let recent = RecentRequests::default();
         assert_eq!(recent.begin(key(0)), None);
         assert_eq!(recent.begin(key(0)), Some(Recent::InProgress));
-        recent.finish(key(0), committed());
-        assert_eq!(recent.begin(key(0)), Some(Recent::Committed(committed())));
+        recent.finish(key(0), durable());
+        assert_eq!(recent.begin(key(0)), Some(Recent::Durable(durable())));
         assert_eq!(recent.begin(key(1)), None);
         recent.forget(key(1));
         assert_eq!(recent.begin(key(1)), None);

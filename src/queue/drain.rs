@@ -1,0 +1,82 @@
+//! Draining: queued requests are parsed again and written to the database.
+
+use std::sync::Arc;
+
+use super::{QueuedRequest, breaker::Breaker};
+use crate::{
+    providers,
+    store::{RawRequest, Record, Store, StoreError},
+};
+
+/// Parses a stored callback with today's parser; `None` if its endpoint is off.
+pub type Parse = Arc<dyn Fn(&RawRequest) -> Option<Record> + Send + Sync>;
+
+/// The outcome of one queued request.
+#[derive(Clone, Debug)]
+pub enum Drained {
+    /// In the database: the queue may forget it.
+    Durable,
+    /// Not in the database: the queue keeps it.
+    Failed(StoreError),
+    /// Its provider is unknown to this version: the queue keeps it for another one.
+    UnknownProvider,
+}
+
+/// Writes queued requests to the database.
+#[derive(Clone)]
+pub struct Drain {
+    store: Arc<Store>,
+    parse: Parse,
+    breaker: Arc<Breaker>,
+}
+
+impl Drain {
+    pub fn new(store: &Arc<Store>, parse: Parse, breaker: &Arc<Breaker>) -> Self {
+        Self { store: Arc::clone(store), parse, breaker: Arc::clone(breaker) }
+    }
+
+    /// True while the database is known to be unavailable.
+    pub fn is_database_away(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Tests the database after it was unavailable; returns true if requests can be drained.
+    pub async fn test_database(&self) -> bool {
+        let is_available = self.store.accepts_writes().await;
+        if is_available {
+            self.breaker.close();
+        }
+        is_available
+    }
+
+    /// Writes requests in one transaction, as far as the database accepts them. The outcomes are in the order of the requests.
+    pub async fn write(&self, requests: Vec<QueuedRequest>) -> Vec<Drained> {
+        let records: Vec<Option<Record>> = requests.into_iter().map(|request| self.record(request)).collect();
+        let is_known: Vec<bool> = records.iter().map(Option::is_some).collect();
+        let mut results = self.store.append_all(records.into_iter().flatten().collect()).await.into_iter();
+        let outcome = |is_known: bool| match is_known.then(|| results.next()) {
+            Some(Some(Ok(_))) => Drained::Durable,
+            Some(Some(Err(error))) => Drained::Failed(error),
+            Some(None) => Drained::Failed(StoreError::Unavailable),
+            None => Drained::UnknownProvider,
+        };
+        let outcomes: Vec<Drained> = is_known.into_iter().map(outcome).collect();
+        if outcomes.iter().any(|outcome| matches!(outcome, Drained::Durable)) {
+            self.breaker.close();
+        } else if outcomes.iter().any(|outcome| matches!(outcome, Drained::Failed(StoreError::Unavailable))) {
+            self.breaker.open();
+        }
+        outcomes
+    }
+
+    /// The record of a queued request, with the response that was given; `None` if its provider is unknown.
+    fn record(&self, request: QueuedRequest) -> Option<Record> {
+        let (response, raw) = (request.response(), request.into_raw());
+        let record = (self.parse)(&raw).or_else(|| {
+            let spec = providers::ALL.iter().find(|spec| spec.name == raw.service_type)?;
+            // Kept until the endpoint is configured again, and replayed then.
+            Some(raw.into_quarantined(spec.name, "endpoint off"))
+        })?;
+        Some(record.answered(response).that_may_recur())
+    }
+}

@@ -1,0 +1,114 @@
+//! Makes verified callbacks durable: in the database, or in the queue in front of it.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{Durable, Queue, QueueError, QueueOptions, QueuedRequest, breaker::Breaker, drain::Parse, recent::RecentRequests};
+use crate::store::{Record, Store, StoreError};
+
+/// Longest wait for the database before a request goes to the spool. The response may take 4 seconds in all.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A callback is not durable, or it is unknown whether it is.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotDurable {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Reason for which a queue did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueStartError {
+    #[error("SPOOL_PATH: {0}")]
+    Spool(io::Error),
+}
+
+/// The way of a verified callback into the database.
+pub enum Way {
+    /// The database commits it, or it is not durable.
+    Direct,
+    /// The database commits it; while that is impossible, the queue takes it.
+    Fallback(Arc<dyn Queue>, Arc<Breaker>),
+    /// The queue takes it.
+    Queue(Arc<dyn Queue>),
+}
+
+/// Makes verified callbacks durable.
+pub struct Intake {
+    store: Arc<Store>,
+    way: Way,
+    /// The requests that became durable last, and those at endpoints with limits that are in progress.
+    pub recent: RecentRequests,
+}
+
+impl Intake {
+    pub fn new(store: &Arc<Store>, way: Way) -> Self {
+        Self { store: Arc::clone(store), way, recent: RecentRequests::default() }
+    }
+
+    /// Starts the queue, if one is configured.
+    pub fn start(options: &QueueOptions, store: &Arc<Store>, _parse: Parse) -> Result<Self, QueueStartError> {
+        match options {
+            QueueOptions::None | QueueOptions::Spool(_) => Ok(Self::direct(store)),
+        }
+    }
+
+    /// Stops the queue. What is not drained remains in it. Blocks.
+    pub fn close(&self) {}
+
+    /// Without a queue.
+    pub fn direct(store: &Arc<Store>) -> Self {
+        Self::new(store, Way::Direct)
+    }
+
+    /// The queue, if there is one.
+    pub fn queue(&self) -> Option<&dyn Queue> {
+        match &self.way {
+            Way::Direct => None,
+            Way::Fallback(queue, _) | Way::Queue(queue) => Some(&**queue),
+        }
+    }
+
+    /// True while the queue takes the place of the database.
+    pub fn is_database_away(&self) -> bool {
+        matches!(&self.way, Way::Fallback(_, breaker) if breaker.is_open())
+    }
+
+    /// Makes a record durable. Once it is passed to the database or the queue, dropping the future does not cancel the write.
+    pub async fn append(&self, record: Record) -> Result<Durable, NotDurable> {
+        let (queue, breaker) = match &self.way {
+            Way::Direct => return Ok(Durable::Committed(self.store.append(record).await?)),
+            Way::Queue(queue) => return Ok(self.enqueue(&**queue, QueuedRequest::new(&record)).await?),
+            Way::Fallback(queue, breaker) => (&**queue, breaker),
+        };
+        let request = QueuedRequest::new(&record);
+        if !breaker.is_open() {
+            match timeout(DATABASE_TIMEOUT, self.store.append(record.that_may_recur())).await {
+                Ok(Ok(committed)) => return Ok(Durable::Committed(committed)),
+                // Only this record is at fault, and the queue could not be drained past it.
+                Ok(Err(StoreError::Refused)) => return Err(StoreError::Refused.into()),
+                Ok(Err(StoreError::Busy | StoreError::Locked | StoreError::TimedOut)) => {}
+                Ok(Err(_)) | Err(_) => breaker.open(),
+            }
+        }
+        Ok(self.enqueue(queue, request).await?)
+    }
+
+    /// Queues a request. A copy is recognized if the request is among the most recent ones.
+    async fn enqueue(&self, queue: &dyn Queue, request: QueuedRequest) -> Result<Durable, QueueError> {
+        let key = request.key();
+        if let Some(known) = self.recent.durable(key)
+            && queue.state().is_filling()
+        {
+            // No client can fill the queue with copies.
+            return Ok(known.as_copy());
+        }
+        let durable = Durable::Queued(queue.append(request).await?);
+        let is_copy = self.recent.durable(key).is_some();
+        self.recent.finish(key, durable);
+        Ok(if is_copy { durable.as_copy() } else { durable })
+    }
+}

@@ -1,0 +1,96 @@
+//! The seam between receipt and store: what is acknowledged is durable, either in the database or in a queue that is drained into it.
+//!
+//! A queue holds [`QueuedRequest`]s, which are parsed again when they are drained. The key, the time of receipt and the response of a
+//! request are kept, so that draining it twice changes nothing.
+
+pub mod breaker;
+pub mod drain;
+mod durable;
+pub mod intake;
+pub mod recent;
+mod request;
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+pub use self::{
+    durable::{Durable, Queued},
+    intake::{Intake, NotDurable, QueueStartError, Way},
+    request::{QueuedRequest, Unreadable},
+};
+use crate::time::Timestamp;
+
+/// A durable queue in front of the database.
+pub trait Queue: Send + Sync {
+    /// Stores a request. Resolves once it is durable, and only then with success.
+    fn append(&self, request: QueuedRequest) -> BoxFuture<'_, Result<Queued, QueueError>>;
+
+    /// Its state for monitoring, at most about a second old. Does not block.
+    fn state(&self) -> QueueState;
+}
+
+/// A request was not queued, or it is unknown whether it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// Too many requests are waiting to be queued.
+    #[error("too many requests are waiting for the queue")]
+    Busy,
+    /// The queue has reached its limit.
+    #[error("the queue is full")]
+    Full,
+    #[error("the queue is unavailable")]
+    Unavailable,
+}
+
+/// The state of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct QueueState {
+    /// Acknowledged requests that are not in the database yet.
+    pub pending: u64,
+    /// The time of receipt of the oldest of them.
+    pub oldest: Option<Timestamp>,
+    pub bytes: u64,
+    /// The limit on them; 0 if it is unknown.
+    pub max_bytes: u64,
+    /// True while it accepts no request.
+    pub is_failing: bool,
+}
+
+/// The share of the limit from which copies of recent requests are not queued again.
+const FILLING: u64 = 2;
+
+impl QueueState {
+    /// True if half of the room is used.
+    pub fn is_filling(&self) -> bool {
+        self.max_bytes > 0 && self.bytes >= self.max_bytes / FILLING
+    }
+}
+
+/// The queue of a gateway, and its way there.
+#[derive(Clone, Debug, Default)]
+pub enum QueueOptions {
+    #[default]
+    None,
+    Spool(SpoolOptions),
+}
+
+/// The spool: a folder on a local disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolOptions {
+    pub folder: PathBuf,
+    pub mode: SpoolMode,
+    /// The limit on the size of all its files.
+    pub max_bytes: u64,
+}
+
+/// The time at which callbacks go to the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum SpoolMode {
+    /// While the database is unavailable.
+    Outage,
+    /// Always.
+    Always,
+}

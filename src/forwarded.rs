@@ -9,6 +9,23 @@
 
 use std::{borrow::Cow, iter, net::IpAddr};
 
+use ipnet::IpNet;
+
+/// The proxies whose headers are believed.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    pub networks: Vec<IpNet>,
+    /// The header in which they pass the client's address.
+    pub header: ClientIpHeader,
+}
+
+impl TrustedProxies {
+    /// True if the headers of that address are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&peer))
+    }
+}
+
 /// The header of trusted proxies that has the client's address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", ascii_case_insensitive)]

@@ -1,7 +1,6 @@
 //! The state that both listeners share: endpoints, store, clock and tokens.
 
 use std::{
-    net::IpAddr,
     num::NonZero,
     sync::{
         Arc, Mutex,
@@ -11,16 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipnet::IpNet;
 use strum::VariantArray;
 use tokio::sync::Semaphore;
 
 use crate::{
     body_room::BodyRoom,
     config::Config,
+    current::Current,
     endpoint::{Endpoint, EndpointConfig},
     fair_semaphore::FairSemaphore,
-    forwarded::ClientIpHeader,
+    forwarded::TrustedProxies,
     guesses::Guesses,
     login_link::LoginLink,
     metrics::{EndpointLabels, Metrics, TableFigures},
@@ -29,11 +28,11 @@ use crate::{
     queue::{Intake, QueueStartError, drain::Parse},
     rejections::Rejections,
     replay,
-    router::{Route, Router},
+    router::{CurrentRouter, Router},
     secret::{self, Secret},
     signature::{VerifyError, unverified},
     status::Status,
-    store::{self, Actor, Author, EndpointActivity, Gauges, Store, StoreError},
+    store::{self, Activities, Actor, Author, Gauges, Store, StoreError},
     time::{Clock, Timestamp},
     unknown_paths::UnknownPaths,
     verifier::Verifier,
@@ -76,22 +75,25 @@ pub enum Rights {
     All,
 }
 
+/// The tokens of the ops listener.
+struct Tokens {
+    all: Secret,
+    read: Option<Secret>,
+}
+
 /// A running gateway.
 pub struct Gateway {
-    router: Arc<Router>,
-    unknown_paths: UnknownPaths,
-    trusted_proxies: Vec<IpNet>,
-    /// The header of trusted proxies that has the client's address.
-    pub client_ip_header: ClientIpHeader,
-    ops_token: Secret,
-    ops_read_token: Option<Secret>,
+    router: CurrentRouter,
+    unknown_paths: Current<UnknownPaths>,
+    trusted_proxies: Current<TrustedProxies>,
+    tokens: Current<Tokens>,
     /// The path prefix under which a proxy shows the ops listener; empty, or without a slash at its end.
     pub ops_base_path: String,
     is_stopping: AtomicBool,
     /// The link that logs in to the pages once, if one was made.
     pub login_link: LoginLink,
-    /// The activity of the endpoints, in their order, and the time when it was read.
-    pub(crate) activity: Mutex<Option<(Instant, Vec<EndpointActivity>)>>,
+    /// The activity of the endpoints, and the time when it was read.
+    pub(crate) activities: Mutex<Option<(Instant, Arc<Activities>)>>,
     metrics: Metrics,
     pub rejections: Rejections,
     pub verifier: Verifier,
@@ -127,24 +129,25 @@ impl Gateway {
         });
         let unknown =
             config.unknown_accounts.into_iter().map(|one| one.build().with_guess_limit(config.guesses_per_minute)).collect();
-        let router = Arc::new(Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown));
+        let router = Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown);
+        let unknown_paths = Current::new(UnknownPaths::new(&router));
+        let router = CurrentRouter::new(router);
         let store = Arc::new(store);
         let intake = Intake::start(&config.queue, &store, parse_again(&router))?;
+        let trusted_proxies = Current::new(TrustedProxies { networks: config.trusted_proxies, header: config.client_ip_header });
         Ok(Self {
-            rejections: Rejections::start(config.rejections_per_minute, Arc::clone(&router), &config.database),
-            verifier: Verifier::new(Guesses::new(config.guesses_per_minute, config.trusted_proxies.clone())),
+            rejections: Rejections::start(config.rejections_per_minute, router.clone(), &config.database),
+            verifier: Verifier::new(Guesses::new(config.guesses_per_minute, trusted_proxies.clone())),
             // The other half of the processors serves.
             offload: FairSemaphore::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
-            unknown_paths: UnknownPaths::new(&router),
+            unknown_paths,
             router,
-            trusted_proxies: config.trusted_proxies,
-            client_ip_header: config.client_ip_header,
-            ops_token,
-            ops_read_token: config.ops_read_token,
+            trusted_proxies,
+            tokens: Current::new(Tokens { all: ops_token, read: config.ops_read_token }),
             ops_base_path: config.ops_base_path,
             is_stopping: AtomicBool::new(false),
             login_link: LoginLink::default(),
-            activity: Mutex::new(None),
+            activities: Mutex::new(None),
             metrics,
             store,
             intake,
@@ -157,46 +160,43 @@ impl Gateway {
         })
     }
 
-    /// The route of a path, byte for byte. With a wrong token at its end the path is unknown.
-    pub fn route(&self, path: &str) -> Option<Route<'_>> {
-        self.router.route(path)
-    }
-
     /// Counts a request to a path that has no route, and logs it.
-    pub fn note_unknown_path(&self, path: &str) {
+    pub fn note_unknown_path(&self, path: &str, router: &Router) {
         self.metrics.count_unknown_path();
-        self.unknown_paths.log(path, &self.router);
+        self.unknown_paths.get().log(path, router);
     }
 
-    /// True if forwarded headers from that address are trusted.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    pub fn trusted_proxies(&self) -> Arc<TrustedProxies> {
+        self.trusted_proxies.get()
     }
 
     /// The endpoint of a path, byte for byte.
-    pub fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        self.router.endpoint_at(path)
+    pub fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>> {
+        self.router.get().endpoint_at(path).cloned()
     }
 
-    pub fn router(&self) -> &Router {
-        &self.router
+    /// The router as it is now.
+    pub fn router(&self) -> Arc<Router> {
+        self.router.get()
     }
 
-    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.router.iter()
+    /// A handle that follows the router through reloads.
+    pub fn current_router(&self) -> CurrentRouter {
+        self.router.clone()
     }
 
     /// The ops token, from which the pages' forms derive their key.
-    pub(crate) fn ops_token(&self) -> &Secret {
-        &self.ops_token
+    pub(crate) fn ops_token(&self) -> Secret {
+        self.tokens.get().all.clone()
     }
 
     /// The rights of a token at the ops listener. Only a long one has any unless `compares_short`.
     pub fn rights(&self, token: &[u8], compares_short: bool) -> Option<Rights> {
         let matches = |secret: &Secret| secret.matches(token) & (compares_short || secret::is_long(secret.text()));
         // Both are compared, so that the time does not reveal which one matched.
-        let may_read = self.ops_read_token.as_ref().is_some_and(matches);
-        if matches(&self.ops_token) { Some(Rights::All) } else { may_read.then_some(Rights::Read) }
+        let tokens = self.tokens.get();
+        let may_read = tokens.read.as_ref().is_some_and(matches);
+        if matches(&tokens.all) { Some(Rights::All) } else { may_read.then_some(Rights::Read) }
     }
 
     /// The author of a change at the operations listener.
@@ -211,16 +211,14 @@ impl Gateway {
 
     /// Restores the time of each endpoint's last verified request from the store. Blocks.
     pub fn restore_last_seen(&self) -> Result<(), StoreError> {
-        for (endpoint, activity) in self.endpoints().zip(self.read_activity()?) {
-            activity.last.into_iter().for_each(|at| endpoint.metrics.set_last_verified(at));
+        let activities = self.store.activities()?;
+        for endpoint in self.router().iter() {
+            let last = activities.of(endpoint.spec.name, endpoint.account.as_str()).last;
+            if let Some(at) = last {
+                endpoint.metrics.set_last_verified(at);
+            }
         }
         Ok(())
-    }
-
-    /// Reads the activity of the endpoints, in their order, from the store. Blocks.
-    pub(crate) fn read_activity(&self) -> Result<Vec<EndpointActivity>, StoreError> {
-        let names: Vec<_> = self.endpoints().map(|one| (one.spec.name, one.account.as_str().to_owned())).collect();
-        self.store.endpoint_activity(&names)
     }
 
     /// Updates the gauges of the tables. Blocks.
@@ -242,10 +240,10 @@ impl Gateway {
     }
 }
 
-/// The parser of queued callbacks.
-fn parse_again(router: &Arc<Router>) -> Parse {
-    let router = Arc::clone(router);
-    Arc::new(move |stored| replay::parse(&router, stored).ok())
+/// The parser of queued callbacks, which follows reloads.
+fn parse_again(router: &CurrentRouter) -> Parse {
+    let router = router.clone();
+    Arc::new(move |stored| replay::parse(&router.get(), stored).ok())
 }
 
 fn labels(endpoint: &EndpointConfig) -> EndpointLabels {

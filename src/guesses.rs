@@ -14,9 +14,10 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
-use crate::{limiter::RateLimited, log_throttle::LogThrottle, network_limiter::FailureLimiter, time::Timestamp};
+use crate::{
+    current::Current, forwarded::TrustedProxies, limiter::RateLimited, log_throttle::LogThrottle,
+    network_limiter::FailureLimiter, time::Timestamp,
+};
 
 /// Wrong credentials that a network may send to one place in a minute.
 pub const GUESSES_PER_MINUTE: u64 = 20;
@@ -34,7 +35,7 @@ pub struct Guesses {
     pub passwords: FailureLimiter,
     /// Passwords of links on other sites, which a page can make a browser send.
     pub links: FailureLimiter,
-    trusted_proxies: Vec<IpNet>,
+    proxies: Current<TrustedProxies>,
     shared: LogThrottle,
 }
 
@@ -48,9 +49,9 @@ pub struct OverLimit {
 
 impl Guesses {
     /// With a limit; 0 = none.
-    pub fn new(per_minute: u64, trusted_proxies: Vec<IpNet>) -> Self {
+    pub fn new(per_minute: u64, proxies: Current<TrustedProxies>) -> Self {
         let [url_tokens, bearer, passwords, links] = [per_minute; 4].map(FailureLimiter::new);
-        Self { url_tokens, bearer, passwords, links, trusted_proxies, shared: LogThrottle::default() }
+        Self { url_tokens, bearer, passwords, links, proxies, shared: LogThrottle::default() }
     }
 
     /// Fails if the network of a client has no room for another wrong credential at a place.
@@ -85,11 +86,8 @@ impl Guesses {
     /// The address of a client; `None` if it is unknown, or that of a proxy.
     fn known(&self, client: Option<IpAddr>, has_header: impl Fn(&str) -> bool) -> Option<IpAddr> {
         let client = client?;
-        let may_be_proxy = if self.trusted_proxies.is_empty() {
-            is_private(client)
-        } else {
-            self.trusted_proxies.iter().any(|network| network.contains(&client))
-        };
+        let proxies = self.proxies.get();
+        let may_be_proxy = if proxies.networks.is_empty() { is_private(client) } else { proxies.trusts(client) };
         let is_proxy = may_be_proxy && FORWARDED.into_iter().any(has_header);
         (!is_proxy).then_some(client)
     }
@@ -109,8 +107,9 @@ mod tests {
 
     #[test]
     fn address_of_an_unnamed_proxy_is_no_client() {
-        let proxies = vec!["127.0.0.1/32".parse().expect("a network")];
-        let (unset, set) = (Guesses::new(1, Vec::new()), Guesses::new(1, proxies));
+        let networks = vec!["127.0.0.1/32".parse().expect("a network")];
+        let [unset, set] = [Vec::new(), networks]
+            .map(|networks| Guesses::new(1, Current::new(TrustedProxies { networks, ..TrustedProxies::default() })));
         for (guesses, client, header, is_known) in [
             (&unset, "127.0.0.1", "x-forwarded-for", false),
             (&unset, "172.17.0.1", "via", false),

@@ -13,7 +13,7 @@ use crate::{
     endpoint_status::{self, EndpointStatus, silence_threshold},
     gateway::Gateway,
     metrics::Hour,
-    store::{Backlog, EndpointActivity, RequestFilter, RequestState, StoreError},
+    store::{Activities, Backlog, EndpointActivity, RequestFilter, RequestState, StoreError},
     time::Timestamp,
 };
 
@@ -106,7 +106,7 @@ impl Gateway {
         let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
         Checks::from([
             ("database", check(is_reachable, "fail")),
-            ("verification", check(self.endpoints().all(|endpoint| endpoint.unverified.is_none()), "warn")),
+            ("verification", check(self.router().iter().all(|endpoint| endpoint.unverified.is_none()), "warn")),
             ("endpoints", check(are_healthy, "warn")),
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", check(self.store.is_writer_healthy(), "fail")),
@@ -127,9 +127,9 @@ impl Gateway {
 
     /// The health of each endpoint, sorted by name. Blocks.
     pub fn endpoints_health(&self) -> Vec<EndpointHealth> {
-        let activity = self.activity();
+        let (router, activities) = (self.router(), self.activities());
         let mut all: Vec<EndpointHealth> =
-            self.endpoints().zip(activity).map(|(endpoint, activity)| self.endpoint_health(endpoint, activity)).collect();
+            router.iter().map(|endpoint| self.endpoint_health(endpoint, activity(&activities, endpoint))).collect();
         all.sort_by(|one, other| (one.service_type, &one.account).cmp(&(other.service_type, &other.account)));
         all
     }
@@ -171,25 +171,35 @@ impl Gateway {
     }
 
     fn are_endpoints_healthy(&self) -> bool {
-        let degrades =
-            |(endpoint, activity)| self.endpoint_status(endpoint, activity).degrades_health(activity, self.clock.now());
-        !self.endpoints().zip(self.activity()).any(degrades)
+        let activities = self.activities();
+        let degrades = |endpoint: &Endpoint| {
+            let activity = activity(&activities, endpoint);
+            self.endpoint_status(endpoint, activity).degrades_health(activity, self.clock.now())
+        };
+        !self.router().iter().any(degrades)
     }
 
     fn endpoint_status(&self, endpoint: &Endpoint, activity: EndpointActivity) -> EndpointStatus {
         endpoint_status::status(activity, endpoint.metrics.last_hour(), endpoint.unverified.is_some(), self.clock.now())
     }
 
-    /// The activity of the endpoints, in their order: the last known one while the database does not answer.
-    fn activity(&self) -> Vec<EndpointActivity> {
-        let mut known = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref().is_none_or(|(read_at, _)| read_at.elapsed() > MAX_AGE) {
-            let activity = self.read_activity().ok().or_else(|| known.take().map(|(_, activity)| activity));
-            let activity = activity.unwrap_or_else(|| self.endpoints().map(|_| EndpointActivity::default()).collect());
-            *known = Some((Instant::now(), activity));
+    /// The activity of the endpoints: the last known one while the database does not answer.
+    fn activities(&self) -> Arc<Activities> {
+        let mut known = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((read_at, activities)) = &*known
+            && read_at.elapsed() <= MAX_AGE
+        {
+            return Arc::clone(activities);
         }
-        known.as_ref().map(|(_, activity)| activity.clone()).unwrap_or_default()
+        let read = self.store.activities().ok().map(Arc::new);
+        let activities = read.or_else(|| known.take().map(|(_, activities)| activities)).unwrap_or_default();
+        *known = Some((Instant::now(), Arc::clone(&activities)));
+        activities
     }
+}
+
+fn activity(activities: &Activities, endpoint: &Endpoint) -> EndpointActivity {
+    activities.of(endpoint.spec.name, endpoint.account.as_str())
 }
 
 fn sentence(status: EndpointStatus, activity: EndpointActivity) -> String {

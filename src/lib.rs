@@ -12,6 +12,7 @@ pub mod build_info;
 pub mod callback;
 pub mod cli;
 pub mod config;
+pub mod current;
 pub mod doctor;
 pub mod endpoint;
 pub mod endpoint_status;

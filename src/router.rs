@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
+    current::Current,
     endpoint::{Account, Endpoint},
     public_url::PublicUrl,
     url_token::{self, Grant},
@@ -10,6 +11,9 @@ use crate::{
 
 /// The path of the health check on the public listener, which no endpoint may have.
 pub const HEALTH_PATH: &str = "/webhooks/health";
+
+/// The router of this moment: a reload replaces it. A request in progress keeps the one that it began with.
+pub type CurrentRouter = Current<Router>;
 
 /// The configured endpoints, ready for requests.
 pub struct Router {
@@ -79,8 +83,8 @@ impl Router {
     }
 
     /// The endpoint of a path, byte for byte.
-    pub fn endpoint_at(&self, path: &str) -> Option<&Endpoint> {
-        self.route_without_token(path).filter(|route| route.route.is_empty()).map(|route| route.endpoint.as_ref())
+    pub fn endpoint_at(&self, path: &str) -> Option<&Arc<Endpoint>> {
+        self.route_without_token(path).filter(|route| route.route.is_empty()).map(|route| route.endpoint)
     }
 
     /// The endpoint of that provider and account.

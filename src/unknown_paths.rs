@@ -3,7 +3,7 @@
 //!
 //! A path may hold a token or personal data. Only the known path and the difference to it are logged.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
@@ -30,7 +30,7 @@ struct Known {
 /// The known paths by a form in which similar ones are equal, and the log of those that are unknown.
 pub struct UnknownPaths {
     known: HashMap<String, Known>,
-    log: LogThrottles,
+    log: Arc<LogThrottles>,
 }
 
 impl UnknownPaths {
@@ -48,7 +48,13 @@ impl UnknownPaths {
         let known = by_default
             .chain(paths.map(|path| Known { path, reason: None }))
             .map(|known| (tidy(&known.path).to_lowercase(), known));
-        Self { known: known.collect(), log: LogThrottles::default() }
+        Self { known: known.collect(), log: Arc::default() }
+    }
+
+    /// Those of another router, with the log of this one.
+    #[must_use]
+    pub fn of(&self, router: &Router) -> Self {
+        Self { log: Arc::clone(&self.log), ..Self::new(router) }
     }
 
     /// Logs the first of each minute: of those that resemble a known path, and of the others, which scanners request all day.

@@ -219,7 +219,7 @@ fn measure(url: &DatabaseUrl, rows: usize, report: &mut Report) {
     });
     let times = (0..PAGES).map(|_| {
         let started = Instant::now();
-        store.endpoint_activity(&[("twilio", "default".to_owned())]).expect("an endpoint");
+        let _activity = store.activities().expect("the activity").of("twilio", "default");
         started.elapsed()
     });
     report.add(&format!("endpoints: last request, while {UNINDEXED} are not counted"), times.collect(), 0);

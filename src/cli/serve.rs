@@ -23,7 +23,7 @@ pub(super) fn run(env: &Env) -> Result<(), CommandError> {
 fn announce(running: &Running) {
     tracing::info!("callbacks: http://{}, operations: http://{}", running.public, running.ops);
     let address = PublicUrl::from_listener(running.public);
-    for endpoint in running.gateway.endpoints() {
+    for endpoint in running.gateway.router().iter() {
         let url = endpoint.urls_to_paste(&address).join(" or ");
         tracing::info!(
             provider = endpoint.spec.name,

@@ -9,10 +9,10 @@ use crate::gateway::Gateway;
 /// The client's address: that of the connection or, behind trusted proxies, the one in the header that `CLIENT_IP_HEADER` names.
 pub(super) fn client_address(request: &HttpRequest, gateway: &Gateway) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
-    if !gateway.trusts(peer) {
+    let proxies = gateway.trusted_proxies();
+    if !proxies.trusts(peer) {
         return Some(peer);
     }
-    let header = gateway.client_ip_header;
-    let values = request.headers().get_all(header.name()).map(HeaderValue::as_bytes);
-    header.client(peer, values, |address| gateway.trusts(address))
+    let values = request.headers().get_all(proxies.header.name()).map(HeaderValue::as_bytes);
+    proxies.header.client(peer, values, |address| proxies.trusts(address))
 }

@@ -23,8 +23,9 @@ pub(super) async fn webhooks_health(gateway: Data<Gateway>) -> HttpResponse {
     let checks = gateway.clone().into_inner().check().await;
     let status = summary(&checks);
     let code = if status == "unhealthy" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let endpoints: BTreeMap<&str, &String> = gateway
-        .endpoints()
+    let router = gateway.router();
+    let endpoints: BTreeMap<&str, &String> = router
+        .iter()
         .map(|endpoint| (endpoint.spec.name, endpoint.account.is_unnamed(), &endpoint.base_path))
         // The last one is collected: the default account's, if there is one.
         .collect::<BTreeSet<_>>()

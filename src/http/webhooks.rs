@@ -40,9 +40,11 @@ const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Handles every request of the public listener except health checks.
 pub(super) async fn handle(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let path = request.uri().path();
+    // The request ends with the endpoint with which it begins, whatever a reload changes.
+    let router = gateway.router();
     // Matches the raw path, without decoding or normalization, so that an endpoint has exactly one path.
-    let Some(route) = gateway.route(path) else {
-        gateway.note_unknown_path(path);
+    let Some(route) = router.route(path) else {
+        gateway.note_unknown_path(path, &router);
         // A token in the path is a guess, even below a path that does not exist.
         let is_guess = path.contains(url_token::SEGMENT);
         return match is_guess.then(|| count_wrong_url_token(&request, &gateway)) {

@@ -21,7 +21,7 @@ use crate::{
     limiter::RateLimited,
     log_throttle::LogThrottle,
     network_limiter::NetworkLimiter,
-    router::Router,
+    router::{CurrentRouter, Router},
     signature::VerifyError,
     store::{DatabaseUrl, RejectedRequest, RingBuffer, STORED_BODY},
     time::Timestamp,
@@ -44,9 +44,9 @@ pub struct Rejections {
 impl Rejections {
     /// Starts the recorder's thread. If that fails, rejected requests are not stored. With a limit of 0 per network there is also none
     /// on what is examined and stored.
-    pub fn start(per_minute: u64, router: Arc<Router>, database: &DatabaseUrl) -> Self {
+    pub fn start(per_minute: u64, router: CurrentRouter, database: &DatabaseUrl) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let shares = Arc::new(Shares::new(&router, per_minute > 0));
+        let shares = Arc::new(Shares::new(&router.get(), per_minute > 0));
         let recorder = Recorder { router, ring: RingBuffer::new(database), shares: Arc::clone(&shares) };
         let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || recorder.run(queue));
         let thread = thread.inspect_err(|error| tracing::error!("cannot start rejected-request recorder: {error}")).ok();
@@ -58,6 +58,11 @@ impl Rejections {
             jobs,
             thread: Mutex::new(thread),
         }
+    }
+
+    /// Follows a reload to the endpoints of another router.
+    pub fn follow(&self, router: &Router) {
+        self.shares.follow(router);
     }
 
     /// Counts a rejected request and queues it for the recorder, unless its network is over the limit. Never waits. Requests that are

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::shares::Shares;
 use crate::{
     doctor,
-    router::Router,
+    router::CurrentRouter,
     store::{RejectedRequest, Rejection, RingBuffer},
     time::Timestamp,
 };
@@ -39,7 +39,7 @@ pub(super) struct QueuedRequest {
 }
 
 pub(super) struct Recorder {
-    pub(super) router: Arc<Router>,
+    pub(super) router: CurrentRouter,
     pub(super) ring: RingBuffer,
     pub(super) shares: Arc<Shares>,
 }
@@ -75,11 +75,12 @@ impl Recorder {
     /// The row of a request, with the doctor's finding.
     fn row(&self, queued: QueuedRequest, bytes: &mut usize) -> Option<Rejection> {
         let QueuedRequest { path, mut request, is_examined, room: _freed_at_the_end } = queued;
-        let endpoint = self.router.endpoint_at(&path)?;
+        let router = self.router.get();
+        let endpoint = router.endpoint_at(&path)?;
         if is_examined {
             let (callback, cause) = (&request.callback, request.cause);
             // The thread must survive a bug in the doctor.
-            let examine = AssertUnwindSafe(|| doctor::examine(&self.router, endpoint, callback, cause));
+            let examine = AssertUnwindSafe(|| doctor::examine(&router, endpoint, callback, cause));
             let finding = catch_unwind(examine).ok()?;
             if finding.is_near_miss
                 && let Some(count) = endpoint.metrics.count_log_line("near_miss")

@@ -1,9 +1,10 @@
 //! The shares of a minute in which rejected requests are examined and stored: of a network, of an endpoint, and of all together, so that
 //! neither one network nor a flood at one endpoint leaves no room for others.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::{
+    current::Current,
     network_limiter::{MinuteLimiter, NetworkLimiter},
     router::Router,
     time::Timestamp,
@@ -35,14 +36,22 @@ impl Shares {
     pub(super) fn new(router: &Router, is_limited: bool) -> Self {
         let shared = |limits: &Limits| {
             let limit = |limit: u64| if is_limited { limit } else { 0 };
-            let by_endpoint = router.iter().map(|endpoint| (endpoint.path(), MinuteLimiter::new(limit(limits.endpoint))));
+            let endpoint = limit(limits.endpoint);
             Shared {
                 by_network: NetworkLimiter::new(limit(limits.network)),
-                by_endpoint: by_endpoint.collect(),
+                endpoint,
+                by_endpoint: Current::new(by_endpoint(router, endpoint, &ByEndpoint::new())),
                 all: MinuteLimiter::new(limit(limits.all)),
             }
         };
         Self { examined: shared(&EXAMINED), stored: shared(&STORED) }
+    }
+
+    /// Follows a reload to the endpoints of another router. Those that stay keep their counts.
+    pub(super) fn follow(&self, router: &Router) {
+        for shared in [&self.examined, &self.stored] {
+            shared.by_endpoint.replace(by_endpoint(router, shared.endpoint, &shared.by_endpoint.get()));
+        }
     }
 
     /// True if one more request may be examined.
@@ -56,9 +65,19 @@ impl Shares {
     }
 }
 
+/// A limiter for each endpoint, by its path.
+type ByEndpoint = HashMap<String, Arc<MinuteLimiter>>;
+
+fn by_endpoint(router: &Router, limit: u64, known: &ByEndpoint) -> ByEndpoint {
+    let limiter = |path: &String| known.get(path).map_or_else(|| Arc::new(MinuteLimiter::new(limit)), Arc::clone);
+    router.iter().map(|endpoint| endpoint.path()).map(|path| (path.clone(), limiter(&path))).collect()
+}
+
 struct Shared {
     by_network: NetworkLimiter,
-    by_endpoint: HashMap<String, MinuteLimiter>,
+    /// The limit of each endpoint.
+    endpoint: u64,
+    by_endpoint: Current<ByEndpoint>,
     all: MinuteLimiter,
 }
 
@@ -66,7 +85,7 @@ impl Shared {
     /// The network first, so that one without room takes none from others.
     fn charge(&self, path: &str, client: Option<IpAddr>, cost: u64, now: Timestamp) -> bool {
         self.by_network.charge(client, cost, now).is_ok()
-            && self.by_endpoint.get(path).is_none_or(|endpoint| endpoint.charge(cost, now).is_ok())
+            && self.by_endpoint.get().get(path).is_none_or(|endpoint| endpoint.charge(cost, now).is_ok())
             && self.all.charge(cost, now).is_ok()
     }
 }

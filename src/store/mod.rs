@@ -42,7 +42,7 @@ pub use self::maintain::erase::{ErasedRows, Table};
 pub use self::maintain::prune::{PruneCounts, Retention};
 pub use self::maintain::rejected_requests::{RejectedRequest, Rejection, STORED_BODY, StoredRejection};
 pub use self::maintain::ring::RingBuffer;
-pub use self::query::activity::EndpointActivity;
+pub use self::query::activity::{Activities, EndpointActivity};
 pub use self::query::backlog::{Backlog, MAX_COUNT};
 pub use self::query::counts::RowCounts;
 pub use self::query::gauges::Gauges;

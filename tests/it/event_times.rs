@@ -47,7 +47,7 @@ crate::databases! {
         let epoch = Timestamp::from_seconds(0).expect("an instant");
         let running = &later.running().gateway;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let batch = runtime.block_on(rederive(&running.store, running.router(), epoch, 0, false)).expect("a batch").expect("a request");
+        let batch = runtime.block_on(rederive(&running.store, &running.router(), epoch, 0, false)).expect("a batch").expect("a request");
         assert_eq!((batch.requests, batch.outcome.events, batch.outcome.changes.len()), (1, 0, 0));
         assert_eq!((row(&later), later.database.rows("webhook_events")), stored);
     }

@@ -25,7 +25,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn replayed(gateway: &Gateway, id: i64, is_dry: bool) -> Result<Replayed, ReplayError> {
     let gateway = &gateway.running().gateway;
-    run(replay(&gateway.store, gateway.router(), RequestId::Verified(id), is_dry, gateway.author(Actor::Ops)))
+    run(replay(&gateway.store, &gateway.router(), RequestId::Verified(id), is_dry, gateway.author(Actor::Ops)))
 }
 
 /// Re-parses everything, page by page.
@@ -35,7 +35,7 @@ fn rederived(gateway: &Gateway, is_dry: bool) -> Vec<RederivedBatch> {
     let mut steps: Vec<RederivedBatch> = Vec::new();
     loop {
         let after = steps.last().map_or(0, |step| step.last);
-        match run(rederive(&gateway.store, gateway.router(), epoch, after, is_dry)).expect("the store answers") {
+        match run(rederive(&gateway.store, &gateway.router(), epoch, after, is_dry)).expect("the store answers") {
             Some(step) => steps.push(step),
             None => return steps,
         }

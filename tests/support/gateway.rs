@@ -8,9 +8,12 @@ use std::{
 use serde_json::Value;
 use waybill::{
     config::{Config, Env},
+    current::Current,
     endpoint::Endpoint,
+    forwarded::TrustedProxies,
     guesses::Guesses,
     http::{Running, Server},
+    router::Router,
     signature::Outgoing,
     time::{Clock, ManualClock, Timestamp},
     verifier::Verifier,
@@ -27,7 +30,8 @@ pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// A verifier without a limit of guesses, for tests of the store.
 pub fn verifier() -> &'static Verifier {
-    static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| Verifier::new(Guesses::new(0, Vec::new())));
+    static VERIFIER: LazyLock<Verifier> =
+        LazyLock::new(|| Verifier::new(Guesses::new(0, Current::new(TrustedProxies::default()))));
     &VERIFIER
 }
 
@@ -35,6 +39,8 @@ pub fn verifier() -> &'static Verifier {
 pub struct Gateway {
     // Dropped in this order: the server closes the database before it is deleted.
     running: Option<Running>,
+    /// The router with which it started.
+    router: Arc<Router>,
     pub database: Database,
 }
 
@@ -47,20 +53,24 @@ impl Gateway {
     /// Starts a gateway on an existing database.
     pub fn start_on(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
         let running = start(&database.url(), Clock::Manual(ManualClock::new(now)), variables);
-        Self { running: Some(running), database }
+        Self::of(running, database)
     }
 
     /// Starts a gateway with the default limit of rejected requests.
     pub fn limited(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
         let running = start_limited(&database.url(), Clock::Manual(ManualClock::new(now)), variables, None);
-        Self { running: Some(running), database }
+        Self::of(running, database)
     }
 
     /// Starts a gateway on a new database with a changed configuration.
     pub fn configured(now: Timestamp, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Self {
         let database = Database::new(Backend::Sqlite);
         let running = start_changed(&database.url(), Clock::Manual(ManualClock::new(now)), variables, change);
-        Self { running: Some(running), database }
+        Self::of(running, database)
+    }
+
+    fn of(running: Running, database: Database) -> Self {
+        Self { router: running.gateway.router(), running: Some(running), database }
     }
 
     pub fn running(&self) -> &Running {
@@ -72,7 +82,7 @@ impl Gateway {
     }
 
     pub fn endpoint(&self, path: &str) -> &Endpoint {
-        self.running().gateway.endpoint(path).expect("an endpoint of that path")
+        self.router.endpoint_at(path).expect("an endpoint of that path")
     }
 
     pub fn set_clock(&self, now: Timestamp) {

@@ -23,7 +23,7 @@ pub(super) fn show(demo: &Demo) -> Result<(), CommandError> {
 /// Shows the URL of each endpoint. Only here a secret is shown: it is thrown away.
 pub(super) fn urls(demo: &Demo, throw_away: &Env) {
     let address = PublicUrl::from_listener(demo.running.public);
-    for endpoint in demo.running.gateway.endpoints() {
+    for endpoint in demo.router.iter() {
         for url in endpoint.urls_to_paste(&address) {
             let filled = |url: String, name: &str| url.replace(&format!("${{{name}}}"), throw_away.get(name).unwrap_or_default());
             print(format_args!("  {:<12} {}", endpoint.spec.title, throw_away.names().fold(url, filled)));

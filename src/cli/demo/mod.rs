@@ -6,7 +6,7 @@ mod scenes;
 mod story;
 mod traffic;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 
@@ -19,6 +19,7 @@ use crate::{
     http::{Running, Server},
     provider::Spec,
     providers,
+    router::Router,
     store::DatabaseUrl,
     time::{Clock, ManualClock, Timestamp},
 };
@@ -36,6 +37,7 @@ pub(super) struct Arguments {
 /// A gateway with throw-away secrets, and what sends to it.
 struct Demo {
     running: Running,
+    router: Arc<Router>,
     sender: Sender,
     /// The gateway's clock: callbacks arrive at times of the last day.
     clock: ManualClock,
@@ -119,13 +121,14 @@ impl Demo {
         let clock = ManualClock::new(now);
         let running = Server::start(config, Clock::Manual(clock.clone()))?;
         let sender = Sender::new(&format!("http://{}", running.public));
-        Ok(Self { running, sender, clock })
+        let router = running.gateway.router();
+        Ok(Self { running, router, sender, clock })
     }
 
     /// The provider's endpoint.
     fn endpoint(&self, spec: &Spec) -> Result<&Endpoint, CommandError> {
-        let endpoint = self.running.gateway.endpoint(&spec.default_path());
-        endpoint.ok_or_else(|| CommandError::Other(format!("{} is off", spec.title)))
+        let endpoint = self.router.endpoint_at(&spec.default_path());
+        endpoint.map(AsRef::as_ref).ok_or_else(|| CommandError::Other(format!("{} is off", spec.title)))
     }
 
     /// Shows the page's URL, the token, and commands to try.

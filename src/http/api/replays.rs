@@ -54,7 +54,7 @@ pub(in crate::http) async fn replay(request: HttpRequest, id: Path<String>, gate
         Err(detail) => return api_error::invalid_query(detail),
     };
     let Ok(id) = id.parse::<RequestId>() else { return api_error::not_found() };
-    match replay::replay(&gateway.store, gateway.router(), id, dry_run, gateway.author(Actor::Ops)).await {
+    match replay::replay(&gateway.store, &gateway.router(), id, dry_run, gateway.author(Actor::Ops)).await {
         Ok(replayed) => HttpResponse::Ok().json(replayed),
         Err(error) => not_done("replay", &error),
     }

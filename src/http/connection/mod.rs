@@ -85,7 +85,7 @@ impl Listener {
                 let peer = stream.peer_addr().ok();
                 let member = peer.and_then(|peer| {
                     let ip = peer.ip().to_canonical();
-                    Registry::admit(&registry, ip, gateway.trusts(ip))
+                    Registry::admit(&registry, ip, gateway.trusted_proxies().trusts(ip))
                 });
                 let serving = member.map(|member| {
                     let stream = Stream::new(stream, Rc::clone(member.connection()));

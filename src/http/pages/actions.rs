@@ -26,7 +26,7 @@ pub(super) async fn replay(form: SubmittedForm, id: web::Path<String>) -> Result
 
 async fn replay_request(SubmittedForm(context): SubmittedForm, id: &str, is_dry_run: bool) -> Result<HttpResponse, ErrorPage> {
     let id = parse_id(&context, id)?;
-    let result = match replay::replay(&context.gateway.store, context.gateway.router(), id, is_dry_run, context.author()).await {
+    let result = match replay::replay(&context.gateway.store, &context.gateway.router(), id, is_dry_run, context.author()).await {
         Ok(replayed) => ActionResult::from(replayed),
         Err(ReplayError::NotFound) => return Err(context.error(PageError::NotFound)),
         Err(ReplayError::Store(_)) => return Err(context.error(PageError::Unavailable)),

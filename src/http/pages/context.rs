@@ -57,7 +57,7 @@ impl Context {
             section: Some(section),
             now: self.now,
             may_write: self.login.may_write,
-            is_unverified: self.gateway.endpoints().any(|endpoint| endpoint.unverified.is_some()),
+            is_unverified: self.gateway.router().iter().any(|endpoint| endpoint.unverified.is_some()),
             search: String::new(),
         }
     }
@@ -68,12 +68,12 @@ impl Context {
 
     /// CSRF token for a form. `None` for read-only access, which gets no forms.
     pub(super) fn csrf_token(&self) -> Option<String> {
-        self.login.may_write.then(|| csrf::token(self.gateway.ops_token(), self.now))
+        self.login.may_write.then(|| csrf::token(&self.gateway.ops_token(), self.now))
     }
 
     /// Allows a change submitted with this CSRF token. A bearer token, which browsers never add by themselves, needs none.
     pub(super) fn may_submit(&self, csrf_token: &str) -> bool {
-        self.login.may_write && (!self.login.by_browser || csrf::verify(self.gateway.ops_token(), self.now, csrf_token))
+        self.login.may_write && (!self.login.by_browser || csrf::verify(&self.gateway.ops_token(), self.now, csrf_token))
     }
 
     /// The author of a change.

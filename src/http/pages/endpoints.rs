@@ -46,12 +46,13 @@ impl EndpointSetup {
 }
 
 pub(super) async fn list(context: Context) -> Result<HttpResponse, ErrorPage> {
+    let router = context.gateway.router();
     let with_setup = |health: EndpointView| {
-        let endpoint = context.gateway.endpoints().find(|endpoint| health::anchor(endpoint) == health.anchor)?;
+        let endpoint = router.iter().find(|endpoint| health::anchor(endpoint) == health.anchor)?;
         EndpointSetup::new(endpoint, health)
     };
     let endpoints = health::endpoints(&context).await?.into_iter().filter_map(with_setup).collect();
-    let is_enabled = |name: &str| context.gateway.endpoints().any(|endpoint| endpoint.spec.name == name);
+    let is_enabled = |name: &str| router.iter().any(|endpoint| endpoint.spec.name == name);
     let disabled = providers::ALL.iter().filter(|spec| !is_enabled(spec.name)).map(|spec| (spec.title, spec.proofs())).collect();
     context.render(&Page { layout: context.layout(Section::Endpoints, "Endpoints"), endpoints, disabled })
 }

@@ -51,14 +51,21 @@ const MAX_NEWEST: i64 = 20_000;
 /// The provider and account of an endpoint.
 pub(crate) type EndpointName = (String, String);
 
+/// The activity of every endpoint with a stored request.
+#[derive(Debug, Default)]
+pub struct Activities(BTreeMap<EndpointName, EndpointActivity>);
+
+impl Activities {
+    /// The activity of an endpoint.
+    pub fn of(&self, provider: &str, account: &str) -> EndpointActivity {
+        self.0.get(&(provider.to_owned(), account.to_owned())).copied().unwrap_or_default()
+    }
+}
+
 impl Store {
-    /// The activity of these endpoints, given by provider and account. Blocks.
-    pub fn endpoint_activity(&self, endpoints: &[(&'static str, String)]) -> Result<Vec<EndpointActivity>, StoreError> {
-        let all = self.monitor(all)?;
-        let activity = |(provider, account): &(&'static str, String)| {
-            all.get(&((*provider).to_owned(), account.clone())).copied().unwrap_or_default()
-        };
-        Ok(endpoints.iter().map(activity).collect())
+    /// The activity of all endpoints. Blocks.
+    pub fn activities(&self) -> Result<Activities, StoreError> {
+        self.monitor(all).map(Activities)
     }
 }
 

@@ -36,7 +36,7 @@ fn assert_rederived_alike(gateway: &Gateway) {
     let gateway = &gateway.running().gateway;
     let epoch = Timestamp::from_seconds(0).expect("an instant");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let progress = runtime.block_on(rederive(&gateway.store, gateway.router(), epoch, 0, true)).expect("the store answers");
+    let progress = runtime.block_on(rederive(&gateway.store, &gateway.router(), epoch, 0, true)).expect("the store answers");
     if let Some(progress) = progress {
         assert_eq!((progress.unread, progress.outcome), (0, RederiveOutcome::default()), "the re-derived rows differ");
     }

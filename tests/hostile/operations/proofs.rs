@@ -137,7 +137,7 @@ fn rebuilt(shown: &Value) -> Vec<Outgoing> {
 fn read_token_shows_no_request_that_can_be_sent() {
     let wrong = gateway(Database::new(Backend::Sqlite), random(1));
     let right = gateway(Database::new(Backend::Sqlite), random(2));
-    let originals: Vec<(Outgoing, Vec<u8>)> = right.running().gateway.endpoints().flat_map(signed).collect();
+    let originals: Vec<(Outgoing, Vec<u8>)> = right.running().gateway.router().iter().flat_map(signed).collect();
     let mut forms_of_proofs: Vec<String> = vec!["canary-in-the-url".to_owned()];
     for (original, secret) in &originals {
         let changed = original.headers.iter().map(|(name, value)| match name.as_str() {

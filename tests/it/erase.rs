@@ -49,7 +49,7 @@ fn counts(database: &Database, person: &str, more: &[&str]) -> Vec<(String, u64)
 fn send_fixtures(running: &Running) {
     for fixture in Fixture::all().expect("fixtures").iter().filter(|fixture| fixture.is_sendable()) {
         let endpoint = running.gateway.endpoint(&fixture.spec.default_path()).expect("an endpoint");
-        let sent = fixture.outgoing(endpoint, Clock::System.now());
+        let sent = fixture.outgoing(&endpoint, Clock::System.now());
         assert_eq!(client::send(running.public, &sent.method, &sent.target, &sent.headers, &sent.body).status, 200);
     }
 }

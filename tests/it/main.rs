@@ -54,6 +54,7 @@ mod operations;
 mod ops_base_path;
 mod opt_out;
 mod opt_outs;
+mod outage;
 mod packaging;
 mod pages;
 mod parts;

@@ -3,6 +3,7 @@
 pub mod callback;
 pub mod chromium;
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod direct;
 pub mod gateway;

@@ -1,4 +1,4 @@
-//! Postgres that crashes, hangs, or is away at the start.
+//! Postgres that crashes, hangs, or cannot be reached at the start.
 
 use crate::support::cluster::Cluster;
 

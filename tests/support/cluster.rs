@@ -148,7 +148,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// A program of PostgreSQL, which refuses to run as root.
+/// A program of Postgres, which refuses to run as root.
 fn as_postgres(program: &str, arguments: &[&str]) -> Command {
     let program = BIN.join(program);
     let mut command = if is_root() {
@@ -162,7 +162,7 @@ fn as_postgres(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// The folder of PostgreSQL's programs.
+/// The folder of the programs of Postgres.
 static BIN: LazyLock<PathBuf> = LazyLock::new(|| {
     let versions = |parent: &str, bin: fn(&Path) -> PathBuf| {
         let folders = fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok).map(move |entry| bin(&entry.path()));
@@ -187,13 +187,10 @@ fn succeed(command: &mut Command) {
 
 fn signal(name: &str, processes: &[u32]) {
     if !processes.is_empty() {
-        // One that has ended meanwhile is no failure.
-        let command = Command::new("kill")
-            .arg(format!("-{name}"))
-            .args(processes.iter().map(u32::to_string))
-            .stderr(Stdio::null())
-            .status();
-        drop(command.expect("kill"));
+        let ids = processes.iter().map(u32::to_string);
+        let kill = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status();
+        // It fails if one of them has ended meanwhile.
+        kill.expect("kill");
     }
 }
 
@@ -217,6 +214,6 @@ fn wait_until(what: &str, mut is_reached: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_reached() {
         assert!(started.elapsed() < PATIENCE, "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }

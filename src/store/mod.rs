@@ -20,7 +20,6 @@ use std::{
 };
 
 use diesel::QueryResult;
-use futures_util::future::join_all;
 use strum::VariantNames;
 use tokio::sync::oneshot;
 
@@ -64,7 +63,7 @@ pub use self::write::record::{Record, StoredResponse, Summary};
 use self::{
     correlate::sweep,
     db::{
-        connection::{self, Connection},
+        connection::{self, Connection, Patience},
         error_kind::{ErrorKind, ErrorLabel, classify},
         migrations,
         readers::Readers,
@@ -198,11 +197,6 @@ impl Store {
         receiver.await.map_or(Err(StoreError::Unavailable), |outcome| outcome.result)
     }
 
-    /// Commits records of a queue. The outcomes are in the order of the records.
-    pub async fn append_all(&self, records: Vec<Record>) -> Vec<Result<Committed, StoreError>> {
-        join_all(records.into_iter().map(|record| self.append(record))).await
-    }
-
     /// Tests if the database accepts a write. Changes nothing.
     pub async fn accepts_writes(&self) -> bool {
         self.write(isolate::store_and_roll_back).await.is_ok()
@@ -212,7 +206,7 @@ impl Store {
     #[doc(hidden)]
     pub async fn append_batch(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let options = self.options.clone();
-        self.write(move |connection| commit(connection, &records, &options).map(drop)).await
+        self.write(move |connection| commit(connection, &records, &options, Patience::Usual).map(drop)).await
     }
 
     /// Runs a transaction on a writer, after all jobs in its queue.

@@ -130,11 +130,12 @@ fn share_match(
     existing: &[LinkRow],
 ) -> QueryResult<()> {
     let old = existing.iter().map(|row| (row.strength(), row.message_id, Some(Word::Borrowed(row.method()))));
-    let new = messages.iter().filter(|(key, _)| key.has_same_id(id));
+    let new = messages.range::<MessageKey, _>(id..).take_while(|(key, _)| key.has_same_id(id));
     let new = new.map(|(_, state)| (state.strength(), state.message_id, state.matched_by.clone()));
     let strongest = old.chain(new).max_by_key(|(strength, ..)| *strength);
     let Some((strength, message @ Some(message_id), method)) = strongest else { return Ok(()) };
-    for (_, state) in messages.iter_mut().filter(|(key, state)| key.has_same_id(id) && state.strength() < strength) {
+    let of_id = messages.range_mut::<MessageKey, _>(id..).take_while(|(key, _)| key.has_same_id(id));
+    for (_, state) in of_id.filter(|(_, state)| state.strength() < strength) {
         state.to_mut().set_match(message, method.clone());
     }
     // Rows that this transaction also writes later are folded into the same match.

@@ -23,6 +23,17 @@ pub(crate) enum Connection {
     Postgres(PgConnection),
 }
 
+/// The time for which the statements of a transaction may run and wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As set for the connection.
+    Usual,
+    /// A lock is known to be held: others are not waited for as long.
+    ShortLocks,
+    /// A statement writes so many rows that it takes longer.
+    LongStatements,
+}
+
 /// Expands one Diesel expression for each database, so that it is type-checked against both connections.
 macro_rules! on_either {
     ($connection:expr, $c:ident => $body:expr) => {
@@ -141,11 +152,16 @@ impl Connection {
         }
     }
 
-    /// Limits the wait for each lock, until the end of the transaction. On SQLite a transaction waits only at its start.
-    pub(crate) fn wait_briefly_for_locks(&mut self) -> QueryResult<()> {
+    /// Limits the waits of the rest of the transaction. On SQLite a transaction waits only at its start.
+    pub(crate) fn set_patience(&mut self, patience: Patience) -> QueryResult<()> {
+        let limit = match patience {
+            Patience::Usual => return Ok(()),
+            Patience::ShortLocks => "SET LOCAL lock_timeout = '200ms'",
+            Patience::LongStatements => "SET LOCAL statement_timeout = '2s'",
+        };
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(c) => c.batch_execute("SET LOCAL lock_timeout = '200ms'"),
+            Self::Postgres(c) => c.batch_execute(limit),
         }
     }
 

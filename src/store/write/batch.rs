@@ -6,6 +6,7 @@ use diesel::QueryResult;
 
 use super::{
     postgres,
+    receipts::StoredReceipts,
     rows::{Duplicates, NewEvent, NewRequest, Placement},
     sqlite,
 };
@@ -81,6 +82,15 @@ pub(crate) fn insert_requests(
     match connection {
         Connection::Sqlite(c) => sqlite::insert_requests(c, rows),
         Connection::Postgres(c) => postgres::insert_requests(c, rows),
+    }
+}
+
+/// The receipts of the stored requests among these, which are locked. The keys are sorted.
+pub(crate) fn stored_receipts(connection: &mut Connection, keys: &[ShortKey]) -> QueryResult<BTreeMap<ShortKey, StoredReceipts>> {
+    match connection {
+        _ if keys.is_empty() => Ok(BTreeMap::new()),
+        Connection::Sqlite(c) => sqlite::stored_receipts(c, keys),
+        Connection::Postgres(c) => postgres::stored_receipts(c, keys),
     }
 }
 

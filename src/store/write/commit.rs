@@ -3,7 +3,7 @@
 //! Every table is written in the order of its key, and tables in the same order everywhere, so that gateways that share a database
 //! cannot deadlock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
@@ -11,6 +11,7 @@ use super::{
     batch::{self, KnownRequest},
     committed::{Committed, Novelty},
     events::{InsertedRecord, RecordEffects, Trigger, write_events},
+    receipts::{self, Receipt, StoredReceipts},
     record::{PendingEvent, Record, StoredResponse, Target},
     rows::{Duplicates, NewRequest},
 };
@@ -20,21 +21,35 @@ use crate::{
         Options,
         db::{
             advisory_locks::{self, Lock},
-            connection::{Connection, on_either},
+            connection::{Connection, Patience, on_either},
             key::ShortKey,
             schema::webhook_requests as r,
         },
     },
-    time::Timestamp,
 };
 
-/// The records of a batch with the same key. They are copies, so that only the first is written.
+/// The records of a batch with the same key, of which only the first is written.
 struct DistinctRequest<'r> {
     first: &'r Record,
     /// Its index in the batch.
     index: usize,
-    times: i64,
-    last_at: Timestamp,
+    later: Vec<Receipt>,
+}
+
+impl DistinctRequest<'_> {
+    fn receipts(&self) -> impl Iterator<Item = Receipt> {
+        std::iter::once(self.first.receipt()).chain(self.later.iter().copied())
+    }
+
+    /// The copies of the first record.
+    fn copies(&self) -> Duplicates {
+        receipts::copies(self.first.request.received_at, None, self.later.iter().copied())
+    }
+
+    /// The copies of a stored request.
+    fn copies_of(&self, stored: &StoredReceipts) -> Duplicates {
+        receipts::copies(stored.received_at, stored.last_duplicate_at, self.receipts())
+    }
 }
 
 type DistinctRequests<'r> = BTreeMap<ShortKey, DistinctRequest<'r>>;
@@ -51,16 +66,17 @@ pub(crate) fn commit<'r>(
     connection: &mut Connection,
     records: &'r [Record],
     options: &Options,
+    patience: Patience,
 ) -> QueryResult<CommitOutcome<'r>> {
     let mut distinct: DistinctRequests<'_> = BTreeMap::new();
     for (index, record) in records.iter().enumerate() {
-        let last_at = record.request.received_at;
-        let new = DistinctRequest { first: record, index, times: 0, last_at };
-        let request = distinct.entry(record.request.dedupe_key).or_insert(new);
-        request.times += 1;
-        request.last_at = request.last_at.max(last_at);
+        match distinct.entry(record.request.dedupe_key) {
+            Entry::Vacant(entry) => drop(entry.insert(DistinctRequest { first: record, index, later: Vec::new() })),
+            Entry::Occupied(entry) => entry.into_mut().later.push(record.receipt()),
+        }
     }
     let (outcomes, new) = connection.transaction(|connection| {
+        connection.set_patience(patience)?;
         advisory_locks::take(connection, &locks(&distinct.values().map(|request| request.first).collect::<Vec<_>>(), options))?;
         write(connection, &distinct, options)
     })?;
@@ -99,37 +115,32 @@ type WrittenRequests<'r> = (BTreeMap<ShortKey, Committed>, Vec<(&'r Record, &'r 
 
 /// Writes distinct requests.
 fn write<'r>(connection: &mut Connection, batch: &DistinctRequests<'r>, options: &Options) -> QueryResult<WrittenRequests<'r>> {
-    let duplicates = |request: &DistinctRequest<'_>| {
-        let count = request.times - 1;
-        Duplicates { duplicate_count: count, last_duplicate_at: (count > 0).then_some(request.last_at) }
-    };
     let mut requests: Vec<(&ShortKey, &DistinctRequest<'r>)> = batch.iter().collect();
     // Exclusive transactions need no lock order, so ids are assigned in the order of arrival.
     if batch::has_exclusive_transactions(connection) {
         requests.sort_unstable_by_key(|(_, request)| request.index);
     }
     let rows: Vec<(&NewRequest, Duplicates)> =
-        requests.iter().map(|(_, request)| (&request.first.request, duplicates(request))).collect();
+        requests.iter().map(|(_, request)| (&request.first.request, request.copies())).collect();
     let inserted = batch::insert_requests(connection, &rows)?;
     let (mut new_records, mut known) = (Vec::new(), Vec::new());
     for ((key, request), inserted) in requests.into_iter().zip(inserted) {
         match inserted {
             Some(inserted) => new_records.push((request.index, InsertedRecord { inserted, record: request.first })),
-            None => known.push(KnownRequest { dedupe_key: *key, times: request.times, last_at: request.last_at }),
+            None => known.push((*key, request)),
         }
     }
     // In the order of arrival, on which the recorded rules depend.
     new_records.sort_unstable_by_key(|(index, _)| *index);
     let new_records: Vec<InsertedRecord<'r>> = new_records.into_iter().map(|(_, record)| record).collect();
-    let written = write_events(connection, &new_records, &known, options, Trigger::Arrival)?;
+    let (copies, mut answers) = copies_of_known(connection, &known)?;
+    let written = write_events(connection, &new_records, &copies, options, Trigger::Arrival)?;
+    answers.extend(written.responses);
     let mut outcomes = BTreeMap::new();
-    for known in &known {
-        let Some(request) = batch.get(&known.dedupe_key) else { continue };
-        let response =
-            written.responses.get(&known.dedupe_key).map_or(request.first.response(), |code| StoredResponse::from_code(*code));
+    for (key, request) in known {
+        let response = answers.get(&key).map_or(request.first.response(), |code| StoredResponse::from_code(*code));
         let quarantined = request.first.is_quarantined();
-        let committed = Committed { response, novelty: Novelty::KnownRequest, unmatched: false, quarantined };
-        outcomes.insert(known.dedupe_key, committed);
+        outcomes.insert(key, Committed { response, novelty: Novelty::KnownRequest, unmatched: false, quarantined });
     }
     let (mut not_found, mut new) = (Vec::new(), Vec::new());
     for (InsertedRecord { inserted, record }, RecordEffects { all_known, new: indexes, unmatched }) in
@@ -151,4 +162,23 @@ fn write<'r>(connection: &mut Connection, batch: &DistinctRequests<'r>, options:
         on_either!(connection, c => diesel::update(requests).set(r::answer.eq(StoredResponse::NotFound.code())).execute(c))?;
     }
     Ok((outcomes, new))
+}
+
+/// The copies of known requests, and the answers of the requests that had to be read to find them. Only receipts that may recur depend
+/// on what is stored.
+fn copies_of_known(
+    connection: &mut Connection,
+    known: &[(ShortKey, &DistinctRequest<'_>)],
+) -> QueryResult<(Vec<KnownRequest>, BTreeMap<ShortKey, i64>)> {
+    let recurring = known.iter().filter(|(_, request)| request.receipts().any(|receipt| receipt.may_recur));
+    let stored = batch::stored_receipts(connection, &recurring.map(|(key, _)| *key).collect::<Vec<_>>())?;
+    let copies = known.iter().filter_map(|(key, request)| {
+        let copies = match stored.get(key) {
+            Some(stored) => request.copies_of(stored),
+            None => receipts::copies(request.first.request.received_at, None, request.receipts()),
+        };
+        let last_at = copies.last_duplicate_at?;
+        Some(KnownRequest { dedupe_key: *key, times: copies.duplicate_count, last_at })
+    });
+    Ok((copies.collect(), stored.iter().map(|(key, stored)| (*key, stored.answer)).collect()))
 }

@@ -3,6 +3,8 @@
 //! An error's class does not show what caused it: one row can exceed the statement timeout or the database's memory, and the text of
 //! an application's trigger can be any text. Therefore the database is tested with a request without content before it is blamed.
 
+use std::time::{Duration, Instant};
+
 use chrono::NaiveDateTime;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, result::Error};
 
@@ -12,11 +14,11 @@ use super::{
     committed::Committed,
     record::{PROCESSED, Record},
     rows::{Duplicates, NewRequest},
-    writer::Writer,
+    writer::{MAX_BATCH, Writer},
 };
 use crate::{
     store::db::{
-        connection::{Connection, on_either},
+        connection::{Connection, Patience, on_either},
         error::StoreError,
         error_kind::ErrorKind,
         positions,
@@ -25,14 +27,24 @@ use crate::{
     time::Timestamp,
 };
 
-/// Records of one batch that may each take as long as the timeouts allow. The rest is answered with 503, which delays the queue less.
+/// Records of one batch that may each take as long as the timeouts allow. The rest is not written, which delays the queue less.
 const MAX_SLOW_RECORDS: usize = 2;
+
+/// Time after which the rest of a batch is not written, once some of its records have an outcome.
+const MAX_TIME: Duration = Duration::from_secs(3);
+
+/// The parts of a batch that are tried after a timeout: each slow record costs a timeout per level, and the others a commit per part.
+const PARTS: usize = 16;
 
 type Outcome = Result<Committed, StoreError>;
 
 /// A batch that is being written.
 struct Isolation<'w> {
     writer: &'w mut Writer,
+    started: Instant,
+    has_outcomes: bool,
+    /// True once a lock was waited for in vain.
+    is_locked: bool,
     slow_records: usize,
     /// True if the database failed the test.
     is_failing: bool,
@@ -40,43 +52,60 @@ struct Isolation<'w> {
 
 /// Commits all records together, or the accepted ones without the others. The flag is true if the database fails.
 pub(crate) fn write(writer: &mut Writer, records: &[Record]) -> (Vec<Outcome>, bool) {
-    let mut isolation = Isolation { writer, slow_records: 0, is_failing: false };
+    let started = Instant::now();
+    let mut isolation = Isolation { writer, started, has_outcomes: false, is_locked: false, slow_records: 0, is_failing: false };
     let outcomes = isolation.write(records);
     (outcomes, isolation.is_failing)
 }
 
 impl Isolation<'_> {
     fn write(&mut self, records: &[Record]) -> Vec<Outcome> {
-        if self.is_failing || self.slow_records >= MAX_SLOW_RECORDS {
-            return unavailable(records);
+        if self.is_failing {
+            return all_failed(records, &StoreError::Unavailable);
         }
-        match (self.writer.try_commit(records), records) {
-            (Ok(committed), _) => committed.into_iter().map(Ok).collect(),
+        if self.slow_records >= MAX_SLOW_RECORDS || (self.has_outcomes && self.started.elapsed() > MAX_TIME) {
+            return all_failed(records, &StoreError::Busy);
+        }
+        match (self.writer.try_commit(records, self.patience(records)), records) {
+            (Ok(committed), _) => {
+                self.has_outcomes = true;
+                committed.into_iter().map(Ok).collect()
+            }
             (Err(ErrorKind::Refused), [record]) => vec![self.quarantine(record)],
             // Found by halves, because such an error takes no time.
-            (Err(ErrorKind::Refused), _) => {
-                let (first, second) = records.split_at(records.len() / 2);
-                let mut outcomes = self.write(first);
-                outcomes.extend(self.write(second));
-                outcomes
-            }
+            (Err(ErrorKind::Refused), _) => self.write_parts(records, 2),
             (Err(kind), [record]) => vec![self.write_again(record, kind)],
-            // Found one by one, so that each slow record delays the batch once more and not once for every half.
-            (Err(kind), _) if self.is_working(kind) => records.chunks(1).flat_map(|record| self.write(record)).collect(),
-            (Err(_), _) => unavailable(records),
+            (Err(kind), _) if self.is_working(kind) => {
+                self.is_locked |= kind == ErrorKind::Locked;
+                self.write_parts(records, PARTS)
+            }
+            (Err(_), _) => all_failed(records, &StoreError::Unavailable),
+        }
+    }
+
+    fn write_parts(&mut self, records: &[Record], parts: usize) -> Vec<Outcome> {
+        records.chunks(records.len().div_ceil(parts).max(1)).flat_map(|part| self.write(part)).collect()
+    }
+
+    fn patience(&self, records: &[Record]) -> Patience {
+        match self.is_locked {
+            true => Patience::ShortLocks,
+            false if records.len() > MAX_BATCH => Patience::LongStatements,
+            false => Patience::Usual,
         }
     }
 
     /// Writes a record that alone failed for a reason that may have passed by now.
     fn write_again(&mut self, record: &Record, kind: ErrorKind) -> Outcome {
         self.slow_records += 1;
+        self.has_outcomes = true;
         if !self.is_working(kind) {
             return Err(StoreError::Unavailable);
         }
         let outcome = match kind {
             // The application may hold the lock for as long as it likes; a retry will find the row unlocked.
             ErrorKind::Locked => Err(ErrorKind::Locked),
-            _ => self.writer.try_commit(std::slice::from_ref(record)),
+            _ => self.writer.try_commit(std::slice::from_ref(record), Patience::Usual),
         };
         match outcome {
             Ok(committed) => committed.into_iter().next().ok_or(StoreError::Unavailable),
@@ -88,7 +117,8 @@ impl Isolation<'_> {
     /// Stores a record without its normalized rows. If that succeeds, those rows were the cause.
     fn quarantine(&mut self, record: &Record) -> Outcome {
         let (provider, account) = (record.request.service_type, &record.request.account);
-        match self.writer.try_commit(&[record.as_poison()]) {
+        self.has_outcomes = true;
+        match self.writer.try_commit(&[record.as_poison()], Patience::Usual) {
             Ok(committed) => {
                 tracing::error!(provider, account, "the database rejected a row; its request is quarantined as poison");
                 committed.into_iter().next().ok_or(StoreError::Unavailable)
@@ -117,8 +147,8 @@ impl Isolation<'_> {
     }
 }
 
-fn unavailable(records: &[Record]) -> Vec<Outcome> {
-    records.iter().map(|_| Err(StoreError::Unavailable)).collect()
+fn all_failed(records: &[Record], error: &StoreError) -> Vec<Outcome> {
+    records.iter().map(|_| Err(error.clone())).collect()
 }
 
 /// Stores a request without content and rolls it back. The tables of messages and events are only locked as for a write, because a
@@ -141,7 +171,7 @@ pub(crate) fn store_and_roll_back(connection: &mut Connection) -> QueryResult<()
     };
     let stored = connection.transaction(|connection| {
         // The records have waited for a timeout already, and nothing else locks this row.
-        connection.wait_briefly_for_locks()?;
+        connection.set_patience(Patience::ShortLocks)?;
         let inserted = batch::insert_requests(connection, &[(&request, Duplicates::default())])?;
         let body =
             inserted.into_iter().flatten().next().map(|inserted| Body { request_id: inserted.id, bytes: b"", received_at });

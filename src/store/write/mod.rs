@@ -1,5 +1,6 @@
 //! The write path: a queue, its writer, and one transaction for all queued records.
 
+mod append_all;
 pub(crate) mod batch;
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
@@ -10,6 +11,7 @@ pub(crate) mod isolate;
 pub(crate) mod outcomes;
 mod postgres;
 pub(crate) mod queue;
+pub(crate) mod receipts;
 pub(crate) mod record;
 pub(crate) mod rows;
 pub(crate) mod sqlite;

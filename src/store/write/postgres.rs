@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     PgConnection, QueryResult, RunQueryDsl,
-    sql_types::{BigInt, Binary, Text as SqlText, Timestamp as Instant},
+    sql_types::{BigInt, Binary, Nullable, Text as SqlText, Timestamp as Instant},
 };
 
 use super::{
     batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageUpdate, ResponsesAndIds},
+    receipts::{ReceiptColumns, StoredReceipts},
     rows::{Duplicates, NewEvent, NewRequest, Placement},
 };
 use crate::store::{
@@ -68,6 +69,28 @@ pub(crate) fn insert_requests(
 fn align_ids(inserted: Vec<(i64, Vec<u8>)>, keys: &[&[u8]]) -> Vec<Option<i64>> {
     let mut inserted = inserted.into_iter().peekable();
     keys.iter().map(|key| inserted.next_if(|(_, inserted_key)| inserted_key == key).map(|(id, _)| id)).collect()
+}
+
+struct StoredRequests;
+impl SqlTemplate for StoredRequests {
+    const PIECES: &'static [&'static [&'static str]] = &[
+        &["SELECT wanted.dedupe_key, found.* FROM (SELECT "],
+        &[
+            ") AS wanted (dedupe_key) JOIN LATERAL (SELECT r.received_at, r.last_duplicate_at, r.answer FROM webhook_requests AS r \
+            WHERE r.dedupe_key = wanted.dedupe_key LIMIT 1 FOR NO KEY UPDATE) AS found ON TRUE",
+        ],
+    ];
+    type Row = (Binary, (Instant, Nullable<Instant>, BigInt));
+}
+
+/// The receipts of the stored requests among these, which are locked in the given order.
+pub(crate) fn stored_receipts(
+    connection: &mut PgConnection,
+    keys: &[ShortKey],
+) -> QueryResult<BTreeMap<ShortKey, StoredReceipts>> {
+    let columns = (Column::<Binary, _>::new(keys.iter()),);
+    let rows: Vec<(Vec<u8>, ReceiptColumns)> = Statement::new(StoredRequests, (columns,)).load(connection)?;
+    Ok(rows.into_iter().filter_map(|(key, row)| Some((key.try_into().ok()?, row.into()))).collect())
 }
 
 const INSERT_MESSAGES: &str = "INSERT INTO message_external_ids (external_id, service_type, account, recipient_key, created_at, ";

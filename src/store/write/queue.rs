@@ -47,6 +47,11 @@ impl Queues {
         })
     }
 
+    /// Number of writers.
+    pub(crate) fn writers(&self) -> usize {
+        self.jobs.len()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.jobs.iter().any(mpsc::Sender::is_closed)
     }

@@ -4,7 +4,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 
-use super::rows::{NewEvent, NewRequest};
+use super::{
+    receipts::Receipt,
+    rows::{NewEvent, NewRequest},
+};
 use crate::{
     endpoint::{Endpoint, UnknownMessage},
     event::{Effect, Event, EventType, ExternalId},
@@ -180,9 +183,13 @@ impl Record {
 
     /// A record that may be written twice.
     #[must_use]
-    pub(crate) fn that_may_recur(mut self) -> Self {
+    pub fn that_may_recur(mut self) -> Self {
         self.may_recur = true;
         self
+    }
+
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt { at: self.request.received_at, may_recur: self.may_recur }
     }
 
     /// Folds a later record of the same messages into this one; measured by `benches/pieces.rs`.
@@ -223,6 +230,16 @@ impl Record {
         let mut hasher = DefaultHasher::new();
         id.map_or(&self.request.dedupe_key[..], str::as_bytes).hash(&mut hasher);
         usize::try_from(hasher.finish() >> 32).unwrap_or(0)
+    }
+
+    /// The most advisory locks that its events need.
+    pub(crate) fn max_locks(&self) -> usize {
+        let locks = |event: &PendingEvent| match &event.target {
+            Target::Message(message) => usize::from(message.is_shared) + usize::from(message.state.embedded_id.is_some()),
+            Target::Part(_) => 1,
+            Target::None | Target::Inbound(_) | Target::Call(_) | Target::Room(_) => 0,
+        };
+        self.events.iter().map(locks).sum()
     }
 
     /// The contributions of its events to messages.

@@ -11,6 +11,7 @@ use diesel::{
 
 use super::{
     batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageUpdate},
+    receipts::{ReceiptColumns, StoredReceipts},
     rows::{Duplicates, NewEvent, NewRequest, Placement},
 };
 use crate::store::{
@@ -71,6 +72,19 @@ pub(crate) fn next_event_id(connection: &mut SqliteConnection) -> QueryResult<i6
 fn next_id(connection: &mut SqliteConnection, last: Option<i64>, table: &str) -> QueryResult<i64> {
     let deleted: Option<i64> = p::table.find(table).select(p::id).get_result(connection).optional()?;
     Ok(last.max(deleted).unwrap_or(0) + 1)
+}
+
+/// The receipts of the stored requests among these.
+pub(crate) fn stored_receipts(
+    connection: &mut SqliteConnection,
+    keys: &[ShortKey],
+) -> QueryResult<BTreeMap<ShortKey, StoredReceipts>> {
+    let columns = (r::received_at, r::last_duplicate_at, r::answer);
+    let mut read = |key: &ShortKey| {
+        let row = r::table.filter(r::dedupe_key.eq(&key[..])).select(columns).get_result::<ReceiptColumns>(connection);
+        Ok(row.optional()?.map(|row| (*key, row.into())))
+    };
+    keys.iter().filter_map(|key| read(key).transpose()).collect()
 }
 
 /// Counts copies of known requests; returns the response codes of those whose rows have not expired.

@@ -25,7 +25,7 @@ use crate::{
     store::{
         Options,
         db::{
-            connection::Connection,
+            connection::{Connection, Patience},
             error::StoreError,
             error_kind::{ErrorKind, ErrorLabel, classify},
             url::DatabaseUrl,
@@ -34,8 +34,8 @@ use crate::{
 };
 
 /// Limits of one transaction: records, and approximate bytes.
-const MAX_BATCH: usize = 256;
-const MAX_BATCH_BYTES: usize = 8 << 20;
+pub(crate) const MAX_BATCH: usize = 256;
+pub(crate) const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// The writer's jobs, executed in order.
 pub(crate) enum Job {
@@ -103,22 +103,34 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let (results, is_failing) = isolate::write(&mut self, &records);
-            self.last_failure.set(is_failing.then(Instant::now));
+            let results = self.write(&records);
             outcomes::send(senders, results);
-            if let Some(checkpointer) = &mut self.checkpointer {
-                checkpointer.after_commit(&mut self.connection, records.len(), bytes);
-            }
+            self.after_commit(records.len(), bytes);
         }
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.close();
         }
     }
 
+    /// Commits the records that the database accepts. To be followed by [`Self::after_commit`].
+    pub(crate) fn write(&mut self, records: &[Record]) -> Vec<Result<Committed, StoreError>> {
+        let (results, is_failing) = isolate::write(self, records);
+        self.last_failure.set(is_failing.then(Instant::now));
+        results
+    }
+
+    /// Work that no response waits for.
+    pub(crate) fn after_commit(&mut self, records: usize, bytes: usize) {
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.after_commit(&mut self.connection, records, bytes);
+        }
+    }
+
     /// Commits all records in one transaction.
-    pub(crate) fn try_commit(&mut self, records: &[Record]) -> Result<Vec<Committed>, ErrorKind> {
+    pub(crate) fn try_commit(&mut self, records: &[Record], patience: Patience) -> Result<Vec<Committed>, ErrorKind> {
         let (options, started) = (self.options.clone(), Instant::now());
-        let CommitOutcome { committed, new } = self.run_transaction(|connection| commit(connection, records, &options))?;
+        let CommitOutcome { committed, new } =
+            self.run_transaction(|connection| commit(connection, records, &options, patience))?;
         self.metrics.observe_commit(records.len(), started.elapsed());
         for (record, event) in new {
             let row = &event.row;

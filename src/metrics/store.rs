@@ -19,7 +19,7 @@ fn durations() -> Histogram {
 }
 
 fn batches() -> Histogram {
-    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
+    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 2048.0])
 }
 
 /// From half a second to a day: a provider retries for hours.

@@ -68,7 +68,7 @@ pub fn all_at_once(store: &Direct, endpoint: &Endpoint, callbacks: &[Callback]) 
     received.into_iter().map(|received| received.map(|received| received.durable)).collect()
 }
 
-fn reject_poison(database: &Database) {
+pub fn reject_poison(database: &Database) {
     match database {
         Database::Sqlite { .. } => database.execute(
             "CREATE TRIGGER poison BEFORE INSERT ON message_external_ids WHEN NEW.external_id = 'POISON' \

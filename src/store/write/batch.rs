@@ -54,6 +54,15 @@ pub(crate) struct EventToWrite<'r> {
     pub(crate) row: &'r NewEvent,
 }
 
+/// A message with the state that follows from the events of a batch alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageToWrite<'r> {
+    pub(crate) key: &'r MessageKey,
+    pub(crate) state: &'r MessageState,
+    /// The time of receipt of its first event.
+    pub(crate) created_at: Timestamp,
+}
+
 /// The new state of a message's row.
 #[derive(Clone, Debug)]
 pub(crate) struct MessageUpdate {
@@ -102,7 +111,7 @@ pub(crate) type ResponsesAndIds = (BTreeMap<ShortKey, i64>, Vec<Option<i64>>);
 pub(crate) fn insert_messages(
     connection: &mut Connection,
     known: &[KnownRequest],
-    rows: &[(&MessageKey, &MessageState)],
+    rows: &[MessageToWrite<'_>],
 ) -> QueryResult<ResponsesAndIds> {
     match connection {
         Connection::Sqlite(c) => Ok((sqlite::count_requests(c, known)?, sqlite::insert_messages(c, rows)?)),

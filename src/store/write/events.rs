@@ -9,27 +9,30 @@ use std::{
 use diesel::QueryResult;
 
 use super::{
-    batch::{self, Body, EventToWrite, InsertedRequest, KnownRequest, MessageUpdate},
+    batch::{self, Body, EventToWrite, InsertedRequest, KnownRequest, MessageToWrite, MessageUpdate},
     record::{PendingEvent, Record, Target},
     rows::Placement,
 };
-use crate::store::{
-    Options,
-    correlate::matching::{self, Candidates},
-    db::{
-        connection::Connection,
-        key::{MessageKey, ShortKey},
+use crate::{
+    store::{
+        Options,
+        correlate::matching::{self, Candidates},
+        db::{
+            connection::Connection,
+            key::{MessageKey, ShortKey},
+        },
+        fold::{
+            addresses::{self, AddressRow, InboundAddress},
+            call::FoldedCall,
+            entity::{self, Entities},
+            inbound_message::InboundState,
+            message::{MessageState, Messages},
+            parts::{self, PartRow},
+            room::RoomState,
+            rule::Rule,
+        },
     },
-    fold::{
-        addresses::{self, AddressRow, InboundAddress},
-        call::FoldedCall,
-        entity::{self, Entities},
-        inbound_message::InboundState,
-        message::{MessageState, Messages},
-        parts::{self, PartRow},
-        room::RoomState,
-        rule::Rule,
-    },
+    time::Timestamp,
 };
 
 /// A record whose request was new.
@@ -92,7 +95,10 @@ pub(crate) fn write_events(
 ) -> QueryResult<WriteOutcome> {
     let new = new_events(connection, records, trigger)?;
     let (messages, shared) = messages(connection, &new, options)?;
-    let rows: Vec<(&MessageKey, &MessageState)> = messages.iter().map(|(key, state)| (*key, &**state)).collect();
+    let first_receipts = first_receipts(&new);
+    let created_at = |key: &MessageKey, state: &MessageState| first_receipts.get(key).copied().unwrap_or(state.updated_at);
+    let rows: Vec<MessageToWrite<'_>> =
+        messages.iter().map(|(key, state)| MessageToWrite { key, state, created_at: created_at(key, state) }).collect();
     let (responses, ids) = batch::insert_messages(connection, known, &rows)?;
     let mut folded = fold_existing(connection, &rows, &ids, &shared, trigger)?;
     let events = place_events(records, &new, &mut folded.rows, trigger);
@@ -118,15 +124,15 @@ struct Folded<'r> {
 /// Locks the existing messages and folds the batch into them.
 fn fold_existing<'r>(
     connection: &mut Connection,
-    messages: &[(&'r MessageKey, &MessageState)],
+    messages: &[MessageToWrite<'r>],
     ids: &[Option<i64>],
     shared: &BTreeSet<MessageKey>,
     trigger: Trigger,
 ) -> QueryResult<Folded<'r>> {
-    let existing: Vec<&MessageKey> = messages.iter().zip(ids).filter(|(_, id)| id.is_none()).map(|((key, _), _)| *key).collect();
+    let existing: Vec<&MessageKey> = messages.iter().zip(ids).filter(|(_, id)| id.is_none()).map(|(row, _)| row.key).collect();
     let mut locked = batch::lock_messages(connection, &existing)?.into_iter();
     let mut folded = Folded::default();
-    for ((key, state), id) in messages.iter().zip(ids) {
+    for (MessageToWrite { key, state, .. }, id) in messages.iter().zip(ids) {
         if let Some(id) = id {
             folded.rows.insert(*key, Row { id: *id, state_key: None, is_matched: state.message_id.is_some() });
             continue;
@@ -144,6 +150,15 @@ fn fold_existing<'r>(
         folded.rows.insert(*key, Row { id, state_key: Some(before.state_key), is_matched: now.message_id.is_some() });
     }
     Ok(folded)
+}
+
+/// The time of receipt of each message's first event.
+fn first_receipts<'r>(new: &[NewEvent<'r>]) -> BTreeMap<&'r MessageKey, Timestamp> {
+    let mut first = BTreeMap::new();
+    for contribution in new.iter().filter_map(|new| new.event.contribution()) {
+        first.entry(&contribution.key).or_insert(contribution.state.updated_at);
+    }
+    first
 }
 
 /// Addresses in events but not in their messages' rows, because a row keeps one of two texts. The message is found by either.

@@ -11,7 +11,7 @@ use diesel::{
 };
 
 use super::{
-    batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageUpdate, ResponsesAndIds},
+    batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageToWrite, MessageUpdate, ResponsesAndIds},
     receipts::{ReceiptColumns, StoredReceipts},
     rows::{Duplicates, NewEvent, NewRequest, Placement},
 };
@@ -130,11 +130,10 @@ impl SqlTemplate for CountAndInsertMessages {
 pub(crate) fn insert_messages(
     connection: &mut PgConnection,
     known: &[KnownRequest],
-    rows: &[(&MessageKey, &MessageState)],
+    rows: &[MessageToWrite<'_>],
 ) -> QueryResult<ResponsesAndIds> {
-    let (keys, states): (Vec<&MessageKey>, Vec<&MessageState>) = rows.iter().copied().unzip();
-    // The time of receipt of the first event.
-    let created = Column::<Instant, _>::new(states.iter().map(|state| state.updated_at));
+    let (keys, states): (Vec<&MessageKey>, Vec<&MessageState>) = rows.iter().map(|row| (row.key, row.state)).unzip();
+    let created = Column::<Instant, _>::new(rows.iter().map(|row| row.created_at));
     let state_keys: Vec<&[u8]> = states.iter().map(|state| state.state_key.as_slice()).collect();
     if known.is_empty() {
         if rows.is_empty() {

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use super::{
-    batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageUpdate},
+    batch::{Body, EventToWrite, InsertedRequest, KnownRequest, MessageToWrite, MessageUpdate},
     receipts::{ReceiptColumns, StoredReceipts},
     rows::{Duplicates, NewEvent, NewRequest, Placement},
 };
@@ -116,24 +116,20 @@ impl SqlTemplate for InsertMessage {
 }
 
 /// Inserts the messages whose key is new; returns their ids.
-pub(crate) fn insert_messages(
-    connection: &mut SqliteConnection,
-    rows: &[(&MessageKey, &MessageState)],
-) -> QueryResult<Vec<Option<i64>>> {
+pub(crate) fn insert_messages(connection: &mut SqliteConnection, rows: &[MessageToWrite<'_>]) -> QueryResult<Vec<Option<i64>>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let last: Option<i64> = m::table.select(max(m::id)).get_result(connection)?;
     let mut id = last.unwrap_or(0);
-    let mut insert = |(key, state): &(&MessageKey, &MessageState)| {
+    let mut insert = |MessageToWrite { key, state, created_at }: &MessageToWrite<'_>| {
         let values = (
             Value::<BigInt, _>::new(id + 1),
             Value::<SqlText, _>::new(&key.external_id),
             Value::<SqlText, _>::new(&key.service_type),
             Value::<SqlText, _>::new(&key.account),
             Value::<SqlText, _>::new(&key.recipient_key),
-            // The time of receipt of the first event.
-            Value::<Instant, _>::new(state.updated_at),
+            Value::<Instant, _>::new(*created_at),
         );
         let inserted = Statement::new(InsertMessage, (values, state.values())).execute(connection)?;
         id += i64::try_from(inserted).unwrap_or(0);

@@ -2,6 +2,7 @@
 
 mod applied_rule;
 mod btrees;
+mod from_queue;
 mod hostile;
 mod mapping_race;
 mod on_postgres;

@@ -25,7 +25,7 @@ use crate::{
     metrics::{EndpointLabels, Metrics, TableFigures},
     providers,
     public_url::PublicUrl,
-    queue::{Intake, QueueStartError, drain::Parse},
+    queue::{Intake, QueueKind, QueueStartError, drain::Parse},
     rejections::Rejections,
     replay,
     router::{CurrentRouter, Router},
@@ -102,6 +102,7 @@ pub struct Gateway {
     pub store: Arc<Store>,
     /// The way of verified callbacks into the store.
     pub intake: Intake,
+    pub(crate) queue_kind: Option<QueueKind>,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
     pub timeout: Duration,
@@ -151,6 +152,7 @@ impl Gateway {
             metrics,
             store,
             intake,
+            queue_kind: config.queue.kind(),
             clock,
             timeout: config.timeout,
             body_room: BodyRoom::new(config.connections.bodies),
@@ -206,7 +208,7 @@ impl Gateway {
 
     /// The metrics in Prometheus's text format.
     pub fn exposition(&self) -> Result<String, std::fmt::Error> {
-        self.metrics.exposition(self.store.queued())
+        self.metrics.exposition(self.store.queued(), self.queue_figures())
     }
 
     /// Restores the time of each endpoint's last verified request from the store. Blocks.

@@ -8,6 +8,7 @@ mod handles;
 mod labels;
 mod last_hour;
 mod outcome;
+mod queue;
 mod request;
 mod request_guard;
 mod state;
@@ -21,11 +22,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::{labels::ByVersion, request::Requests, state::State};
+use self::{labels::ByVersion, queue::QueueGauges, request::Requests, state::State};
 pub use self::{
     labels::EndpointLabels,
     last_hour::Hour,
     outcome::{FailedCause, Outcome, RejectedCause},
+    queue::{QueueFigures, QueueMetrics},
     request::EndpointMetrics,
     request_guard::RequestGuard,
     state::TableFigures,
@@ -40,6 +42,7 @@ pub struct Metrics {
     requests: Arc<Requests>,
     state: State,
     queue_depth: Gauge,
+    queue: QueueGauges,
     unknown_paths: Counter,
 }
 
@@ -57,12 +60,13 @@ impl Metrics {
         let capacity: Gauge = Gauge::default();
         capacity.set(count(queue_capacity));
         registry.register("queue_capacity", "Maximum number of records waiting for the writer", capacity);
+        let queue = QueueGauges::register(&mut registry);
         let unknown_paths = Counter::default();
         let help =
             "Requests to paths of the public listener that no endpoint has; the log names the path that was probably meant";
         registry.register("unknown_paths", help, unknown_paths.clone());
         let state = State::register(&mut registry);
-        Self { registry, requests: Arc::new(requests), state, queue_depth, unknown_paths }
+        Self { registry, requests: Arc::new(requests), state, queue_depth, queue, unknown_paths }
     }
 
     /// The counters of one endpoint, beginning at zero.
@@ -80,9 +84,10 @@ impl Metrics {
         self.state.set(figures);
     }
 
-    /// The metrics in the text format of `OpenMetrics` 1.0.
-    pub fn exposition(&self, queued: usize) -> Result<String, std::fmt::Error> {
-        self.queue_depth.set(count(queued));
+    /// The metrics in the text format of `OpenMetrics` 1.0, with the records that wait for the writer and the state of the queue.
+    pub fn exposition(&self, waiting: usize, queue: QueueFigures) -> Result<String, std::fmt::Error> {
+        self.queue_depth.set(count(waiting));
+        self.queue.set(queue);
         let mut exposition = String::new();
         text::encode(&mut exposition, &self.registry)?;
         Ok(exposition)

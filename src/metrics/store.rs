@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{
-    Histograms,
+    Histograms, QueueMetrics,
     labels::{ByEventType, ByKind, ByProvider, ByValueKind},
 };
 use crate::time::Timestamp;
@@ -38,6 +38,8 @@ pub struct StoreMetrics {
     lag: Histograms<ByProvider>,
     unmapped: Family<ByValueKind, Counter>,
     unindexed: Gauge,
+    /// Of the queue in front of the store.
+    pub queue: QueueMetrics,
 }
 
 impl StoreMetrics {
@@ -56,6 +58,7 @@ impl StoreMetrics {
             lag: Family::new_with_constructor(lags),
             unmapped: Family::default(),
             unindexed: Gauge::default(),
+            queue: QueueMetrics::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl StoreMetrics {
         registry.register("unmapped_values", help, self.unmapped.clone());
         let help = "Rows that the derived tables do not cover yet; searches read them one by one";
         registry.register("unindexed_rows", help, self.unindexed.clone());
+        self.queue.register(registry);
     }
 
     /// Observes one commit.

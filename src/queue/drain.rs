@@ -55,7 +55,10 @@ impl Drain {
         let is_known: Vec<bool> = records.iter().map(Option::is_some).collect();
         let mut results = self.store.append_all(records.into_iter().flatten().collect()).await.into_iter();
         let outcome = |is_known: bool| match is_known.then(|| results.next()) {
-            Some(Some(Ok(_))) => Drained::Durable,
+            Some(Some(Ok(committed))) => {
+                self.store.metrics().queue.count_drained(committed.is_duplicate(), committed.is_quarantined());
+                Drained::Durable
+            }
             Some(Some(Err(error))) => Drained::Failed(error),
             Some(None) => Drained::Failed(StoreError::Unavailable),
             None => Drained::UnknownProvider,

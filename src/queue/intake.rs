@@ -107,6 +107,7 @@ impl Intake {
             return Ok(known.as_copy());
         }
         let durable = Durable::Queued(queue.append(request).await?);
+        self.store.metrics().queue.count_queued(1);
         let is_copy = self.recent.durable(key).is_some();
         self.recent.finish(key, durable);
         Ok(if is_copy { durable.as_copy() } else { durable })

@@ -76,6 +76,42 @@ pub enum QueueOptions {
     Spool(SpoolOptions),
 }
 
+/// The kind of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueKind {
+    Spool(SpoolMode),
+}
+
+impl QueueOptions {
+    /// The kind of the queue, if there is one.
+    pub fn kind(&self) -> Option<QueueKind> {
+        match self {
+            Self::None => None,
+            Self::Spool(options) => Some(QueueKind::Spool(options.mode)),
+        }
+    }
+}
+
+impl QueueKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spool(_) => "spool",
+        }
+    }
+
+    /// The mode of a spool.
+    pub fn mode(self) -> Option<&'static str> {
+        match self {
+            Self::Spool(mode) => Some(mode.into()),
+        }
+    }
+
+    /// True if the queue takes callbacks only while the database is unavailable.
+    pub fn is_fallback(self) -> bool {
+        matches!(self, Self::Spool(SpoolMode::Outage))
+    }
+}
+
 /// The spool: a folder on a local disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolOptions {
@@ -86,7 +122,7 @@ pub struct SpoolOptions {
 }
 
 /// The time at which callbacks go to the spool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum SpoolMode {
     /// While the database is unavailable.

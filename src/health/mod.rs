@@ -1,5 +1,7 @@
 //! The health of the gateway: its checks, the status of each endpoint, and the requests that need attention.
 
+mod queue;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError},
@@ -8,6 +10,7 @@ use std::{
 
 use serde::Serialize;
 
+pub use self::queue::QueueHealth;
 use crate::{
     endpoint::Endpoint,
     endpoint_status::{self, EndpointStatus, silence_threshold},
@@ -37,6 +40,8 @@ pub struct Health {
     pub checks: Checks,
     /// Each endpoint, by provider and account.
     pub endpoints: Vec<EndpointHealth>,
+    /// The queue in front of the database; null without one.
+    pub queue: Option<QueueHealth>,
     /// Items that need attention, with the rejected requests of the last 24 hours; null if the database is unavailable.
     #[serde(rename = "waiting")]
     pub backlog: Option<Backlog>,
@@ -103,38 +108,53 @@ impl Gateway {
         let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.are_endpoints_healthy()));
         let (is_reachable, are_healthy) = read.await.unwrap_or_default();
         drop(turn);
+        let queue = self.queue();
+        // Callbacks are accepted without the database while the queue takes them.
+        let without_database = if queue.as_ref().is_some_and(QueueHealth::accepts) { "warn" } else { "fail" };
         let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
-        Checks::from([
-            ("database", check(is_reachable, "fail")),
+        let database = check(is_reachable && !self.intake.is_database_away(), without_database);
+        let writer = check(self.store.is_writer_healthy(), without_database);
+        let mut checks = Checks::from([
+            ("database", database),
             ("verification", check(self.router().iter().all(|endpoint| endpoint.unverified.is_none()), "warn")),
             ("endpoints", check(are_healthy, "warn")),
             ("queue", check(self.store.has_room(), "warn")),
-            ("writer", check(self.store.is_writer_healthy(), "fail")),
-        ])
+            ("writer", writer),
+        ]);
+        checks.extend(queue.map(|queue| (queue.kind.name(), queue.check(database == "ok" && writer == "ok"))));
+        checks
     }
 
     /// The report with these checks. Blocks.
     pub fn health(&self, checks: Checks) -> Health {
+        // A database that does not answer would delay the report.
+        let is_readable = checks.get("database") == Some(&"ok");
         Health {
             status: summary(&checks),
             version: env!("CARGO_PKG_VERSION"),
             timestamp: self.clock.now(),
             checks,
-            endpoints: self.endpoints_health(),
-            backlog: self.backlog().ok(),
+            endpoints: self.report_endpoints(is_readable),
+            queue: self.queue(),
+            backlog: is_readable.then(|| self.backlog().ok()).flatten(),
         }
     }
 
     /// The health of each endpoint, sorted by name. Blocks.
     pub fn endpoints_health(&self) -> Vec<EndpointHealth> {
+        self.report_endpoints(true)
+    }
+
+    /// The same; without the rejected requests unless the database is readable.
+    fn report_endpoints(&self, is_readable: bool) -> Vec<EndpointHealth> {
         let (router, activities) = (self.router(), self.activities());
         let mut all: Vec<EndpointHealth> =
-            router.iter().map(|endpoint| self.endpoint_health(endpoint, activity(&activities, endpoint))).collect();
+            router.iter().map(|endpoint| self.endpoint_health(endpoint, activity(&activities, endpoint), is_readable)).collect();
         all.sort_by(|one, other| (one.service_type, &one.account).cmp(&(other.service_type, &other.account)));
         all
     }
 
-    fn endpoint_health(&self, endpoint: &Endpoint, activity: EndpointActivity) -> EndpointHealth {
+    fn endpoint_health(&self, endpoint: &Endpoint, activity: EndpointActivity, is_readable: bool) -> EndpointHealth {
         let hour = endpoint.metrics.last_hour();
         let status = self.endpoint_status(endpoint, activity);
         EndpointHealth {
@@ -147,7 +167,7 @@ impl Gateway {
             silent_after_seconds: activity.last.map(|_| silence_threshold(activity)),
             last_hour: hour,
             share_rejected: hour.share_rejected(),
-            last_rejected: self.last_rejected(endpoint),
+            last_rejected: is_readable.then(|| self.last_rejected(endpoint)).flatten(),
             unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
         }
     }

@@ -211,7 +211,8 @@ impl Gateway {
         {
             return Arc::clone(activities);
         }
-        let read = self.store.activities().ok().map(Arc::new);
+        // A database that does not answer would be waited for again.
+        let read = self.store.is_reachable().then(|| self.store.activities().ok().map(Arc::new)).flatten();
         let activities = read.or_else(|| known.take().map(|(_, activities)| activities)).unwrap_or_default();
         *known = Some((Instant::now(), Arc::clone(&activities)));
         activities

@@ -95,3 +95,55 @@ impl Gateway {
         self.queue().map(|queue| queue.figures()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::SpoolMode;
+
+    /// Failing, database away, pending, lag, database healthy.
+    type State = (bool, bool, u64, u64, bool);
+
+    const IDLE: State = (false, false, 0, 0, true);
+    const AWAY: State = (false, true, 9, 60, false);
+    const DRAINING: State = (false, false, 9, 60, true);
+    const BUSY: State = (false, false, 9, 1, true);
+    const FULL: State = (true, false, 9, 60, true);
+    const FULL_AND_AWAY: State = (true, true, 9, 60, false);
+
+    #[test]
+    fn queue_fails_only_if_nothing_takes_callbacks() {
+        let [outage, always] = [SpoolMode::Outage, SpoolMode::Always].map(QueueKind::Spool);
+        for (kind, state, expected) in [
+            (outage, IDLE, "ok"),
+            (outage, AWAY, "warn"),
+            (outage, DRAINING, "warn"),
+            (outage, BUSY, "warn"),
+            (outage, FULL, "warn"),
+            (outage, FULL_AND_AWAY, "fail"),
+            (always, IDLE, "ok"),
+            (always, AWAY, "warn"),
+            (always, DRAINING, "warn"),
+            (always, BUSY, "ok"),
+            (always, FULL, "fail"),
+            (always, FULL_AND_AWAY, "fail"),
+        ] {
+            let (is_failing, is_database_away, pending, lag_seconds, is_database_healthy) = state;
+            let (name, mode) = (kind.name(), kind.mode());
+            let (bytes, max_bytes) = (0, 0);
+            let queue = QueueHealth {
+                kind,
+                name,
+                mode,
+                pending,
+                oldest: None,
+                lag_seconds,
+                bytes,
+                max_bytes,
+                is_failing,
+                is_database_away,
+            };
+            assert_eq!(queue.check(is_database_healthy), expected, "{kind:?} {state:?}");
+        }
+    }
+}

@@ -80,7 +80,7 @@ impl QueueGauges {
         let gauges = Self::default();
         let help = "Acknowledged requests in the spool or the broker that are not in the tables yet";
         registry.register("queue_pending_requests", help, gauges.pending.clone());
-        let help = "Age of the oldest of these requests; 0 if there is none";
+        let help = "Age of the oldest request that is not in the tables yet; 0 if there is none";
         registry.register_with_unit("queue_oldest", help, Unit::Seconds, gauges.oldest.clone());
         registry.register_with_unit("queue_size", "Size of the spool or the stream", Unit::Bytes, gauges.bytes.clone());
         let help = "Maximum size of the spool or the stream; 0 without one";

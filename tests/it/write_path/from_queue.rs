@@ -6,6 +6,7 @@ use serde_json::Value;
 use waybill::{
     callback::Callback,
     endpoint::Endpoint,
+    metrics::QueueFigures,
     store::{Committed, Record, Store, StoreError},
     time::Timestamp,
 };
@@ -189,6 +190,7 @@ fn failing_database_costs_one_attempt() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Unavailable))), "{outcomes:?}");
     assert!(!store.is_writer_healthy());
     let metrics = waybill::metrics::Metrics::new(store.metrics(), store.queue_capacity());
-    let failures = Metrics::parse(&metrics.exposition(0).expect("an exposition")).sum("database_errors_total", &[]);
+    let failures =
+        Metrics::parse(&metrics.exposition(0, QueueFigures::default()).expect("an exposition")).sum("database_errors_total", &[]);
     assert!((1.0..=2.0).contains(&failures), "{failures} transactions failed");
 }

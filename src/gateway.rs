@@ -25,7 +25,7 @@ use crate::{
     metrics::{EndpointLabels, Metrics, TableFigures},
     providers,
     public_url::PublicUrl,
-    queue::{Intake, QueueKind, QueueStartError, drain::Parse},
+    queue::{Intake, QueueKind, QueueStartError, Role, drain::Parse},
     rejections::Rejections,
     replay,
     router::{CurrentRouter, Router},
@@ -103,6 +103,8 @@ pub struct Gateway {
     /// The way of verified callbacks into the store.
     pub intake: Intake,
     pub(crate) queue_kind: Option<QueueKind>,
+    /// The part of this process.
+    pub role: Role,
     pub clock: Clock,
     /// Maximum wait of a response for its commit.
     pub timeout: Duration,
@@ -134,10 +136,12 @@ impl Gateway {
         let unknown_paths = Current::new(UnknownPaths::new(&router));
         let router = CurrentRouter::new(router);
         let store = Arc::new(store);
+        let role = config.queue.role();
+        let stored_in = (role != Role::Gateway).then_some(&config.database);
         let intake = Intake::start(&config.queue, &store, parse_again(&router))?;
         let trusted_proxies = Current::new(TrustedProxies { networks: config.trusted_proxies, header: config.client_ip_header });
         Ok(Self {
-            rejections: Rejections::start(config.rejections_per_minute, router.clone(), &config.database),
+            rejections: Rejections::start(config.rejections_per_minute, router.clone(), stored_in),
             verifier: Verifier::new(Guesses::new(config.guesses_per_minute, trusted_proxies.clone())),
             // The other half of the processors serves.
             offload: FairSemaphore::new((available_parallelism().map_or(1, NonZero::get) / 2).max(1)),
@@ -153,6 +157,7 @@ impl Gateway {
             store,
             intake,
             queue_kind: config.queue.kind(),
+            role,
             clock,
             timeout: config.timeout,
             body_room: BodyRoom::new(config.connections.bodies),

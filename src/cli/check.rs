@@ -12,6 +12,10 @@ use crate::{
     config::{Config, Env, Finding, Inspected, SecretFile},
     files, providers,
     public_url::PublicUrl,
+    queue::{
+        QueueOptions, Role,
+        broker::{self, Inspection},
+    },
     store::{self, RequestFilter, RequestState},
     time::Timestamp,
 };
@@ -66,7 +70,9 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     crate::telemetry::start(config.log);
     let mut result = if errors.is_empty() { Ok(()) } else { Err(CommandError::Invalid) };
     // An invalid URL is replaced by the default, which is not the operator's database.
-    if !errors.iter().any(|error| error.variable.starts_with("DATABASE_URL"))
+    let has_database = config.queue.role() != Role::Gateway;
+    if has_database
+        && !errors.iter().any(|error| error.variable.starts_with("DATABASE_URL"))
         && let Err(error) = store::probe(&config.database)
     {
         errors.push(Finding { variable: "DATABASE_URL".to_owned(), sentence: error.to_string() });
@@ -74,10 +80,19 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
             result = Err(error.into());
         }
     }
+    if let QueueOptions::Broker(broker) = &config.queue {
+        let finding = |sentence: String| Finding { variable: "QUEUE_URL".to_owned(), sentence };
+        let Inspection { problems, warnings: found } = broker::inspect(broker);
+        if let (Ok(()), Some(problem)) = (&result, problems.first()) {
+            result = Err(CommandError::Broker(format!("QUEUE_URL: {problem}")));
+        }
+        errors.extend(problems.into_iter().map(finding));
+        warnings.extend(found.into_iter().map(finding));
+    }
     warnings.extend(switched_off(&config));
     warnings.extend(open_files(&config));
     // A database that cannot be read was reported above, or is empty.
-    let findings = if errors.is_empty() { findings(&config).unwrap_or_default() } else { Vec::new() };
+    let findings = if errors.is_empty() && has_database { findings(&config).unwrap_or_default() } else { Vec::new() };
     let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings, secret_files };
     if arguments.json {
         print_json(&report)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::{config::Problems, http::StartError, store::StoreError};
 
 const USAGE: u8 = 2;
-const DATABASE_UNAVAILABLE: u8 = 75;
+const UNAVAILABLE: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
 /// The exit codes and their meaning, for `--help` and the manual page.
@@ -13,7 +13,7 @@ pub(super) const EXIT_STATUS: [(u8, &str); 5] = [
     (0, "done"),
     (1, "failed"),
     (USAGE, "wrong usage"),
-    (DATABASE_UNAVAILABLE, "the database is unavailable; try again later"),
+    (UNAVAILABLE, "the database or the broker is unavailable; try again later"),
     (CONFIGURATION, "the configuration has problems"),
 ];
 
@@ -36,6 +36,9 @@ pub(crate) enum CommandError {
     /// The command line names something that does not exist.
     #[error("{0}")]
     Usage(String),
+    /// The broker cannot be reached, or not be used.
+    #[error("{0}")]
+    Broker(String),
     #[error("{0}")]
     Other(String),
 }
@@ -43,8 +46,8 @@ pub(crate) enum CommandError {
 impl CommandError {
     pub(super) fn code(&self) -> ExitCode {
         match self {
-            Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) => {
-                ExitCode::from(DATABASE_UNAVAILABLE)
+            Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) | Self::Broker(_) => {
+                ExitCode::from(UNAVAILABLE)
             }
             Self::Store(StoreError::Permissions(_))
             | Self::Start(StartError::Store(StoreError::Permissions(_)))

@@ -52,7 +52,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway; migrates the database first.
-    Serve,
+    Serve(serve::Arguments),
     /// Start a gateway with temporary secrets, send it signed callbacks of every provider, and show the results.
     Demo(demo::Arguments),
     /// Validate the configuration: report every problem, the URLs to paste at the providers, and the causes of recent rejections.
@@ -105,7 +105,7 @@ impl Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
     let result = match &arguments.command {
-        Command::Serve => serve::run(env),
+        Command::Serve(arguments) => serve::run(env, arguments),
         Command::Demo(demo) => demo::run(env, &arguments.program, demo),
         Command::Check(arguments) => check::run(env, arguments),
         Command::Migrate(arguments) => migrate::run(env, arguments),

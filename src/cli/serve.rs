@@ -2,18 +2,30 @@
 
 use std::{io, time::Duration};
 
+use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CommandError, load_config};
 use crate::{
-    config::Env,
+    config::{Env, variables},
     http::{Running, Server},
     public_url::PublicUrl,
     time::Clock,
 };
 
-pub(super) fn run(env: &Env) -> Result<(), CommandError> {
-    let config = load_config(env)?;
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// With `QUEUE_URL`: `gateway` receives callbacks, `writer` writes them to the database, `all` does both. Default: `WAYBILL_ROLE`.
+    #[arg(long, value_parser = ["gateway", "writer", "all"])]
+    role: Option<String>,
+}
+
+pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
+    let mut env = env.clone();
+    if let Some(role) = &arguments.role {
+        env.set(variables::WAYBILL_ROLE.name, role.clone());
+    }
+    let config = load_config(&env)?;
     let delay = config.shutdown_delay;
     let running = Server::start(config, Clock::System)?;
     announce(&running);

@@ -3,6 +3,7 @@
 //! Loading opens no socket and writes nothing; it reads only the files that a provider's setting names.
 
 mod base_path;
+mod broker;
 mod connections;
 mod endpoints;
 mod opt_out;
@@ -147,6 +148,7 @@ impl Config {
         let listen: SocketAddr = reader.parsed(&variables::LISTEN, "an address and port such as 127.0.0.1:8080");
         let ops_listen: SocketAddr = reader.parsed(&variables::OPS_LISTEN, "an address and port such as 127.0.0.1:8081");
         let ops_token = reader.secret(&variables::OPS_TOKEN);
+        let queue = queue(reader, &database, ops_token.is_some());
         if ops_token.is_none() && !ops_listen.ip().is_loopback() {
             reader.problem("OPS_TOKEN", "a token is required unless OPS_LISTEN is a loopback address");
         }
@@ -161,7 +163,6 @@ impl Config {
         if public_urls.len() > MAX_PUBLIC_URLS {
             reader.problem("WEBHOOK_BASE_URL", TOO_MANY_PUBLIC_URLS);
         }
-        let queue = spool::read(reader, &database);
         let shared = endpoints::Shared {
             public_urls: public_urls.clone(),
             unknown_message: reader.parsed(&variables::UNKNOWN_MESSAGE_RESPONSE, "`accept` or `not-found`"),
@@ -170,7 +171,7 @@ impl Config {
             opt_out_words: Arc::new(opt_out::words(reader)),
         };
         let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
-        warn_of_not_found(reader, shared.unknown_message, &endpoints);
+        warn_of_not_found(reader, shared.unknown_message, &endpoints, &queue);
         warn_of_signed_urls(reader, listen, &public_urls, &endpoints);
         Self {
             database,
@@ -211,9 +212,13 @@ fn warn_of_signed_urls(reader: &mut Reader<'_>, listen: SocketAddr, public_urls:
 }
 
 /// Providers take a 404 for a failure, though the event is stored.
-fn warn_of_not_found(reader: &mut Reader<'_>, response: UnknownMessage, endpoints: &[EndpointConfig]) {
+fn warn_of_not_found(reader: &mut Reader<'_>, response: UnknownMessage, endpoints: &[EndpointConfig], queue: &QueueOptions) {
     if response != UnknownMessage::NotFound {
         return;
+    }
+    if matches!(queue, QueueOptions::Broker(_)) {
+        let sentence = "`not-found` is not offered with QUEUE_URL: only a writer knows which messages are registered";
+        return reader.warning(variables::UNKNOWN_MESSAGE_RESPONSE.name, sentence);
     }
     let mut specs: Vec<&Spec> =
         endpoints.iter().map(|endpoint| endpoint.spec).filter(|spec| !spec.after_not_found.is_empty()).collect();
@@ -222,6 +227,14 @@ fn warn_of_not_found(reader: &mut Reader<'_>, response: UnknownMessage, endpoint
         let sentence =
             format!("`not-found` makes callbacks of messages that are not registered failures: {title} {after_not_found}");
         reader.warning(variables::UNKNOWN_MESSAGE_RESPONSE.name, &sentence);
+    }
+}
+
+/// The queue in front of the database.
+fn queue(reader: &mut Reader<'_>, database: &DatabaseUrl, has_token: bool) -> QueueOptions {
+    match broker::read(reader, has_token) {
+        Some(broker) => QueueOptions::Broker(broker),
+        None => spool::read(reader, database),
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Variable {
 impl Variable {
     /// True for one that may be in a file.
     pub fn is_secret(&self) -> bool {
-        ["DATABASE_URL", "OPS_TOKEN", "OPS_READ_TOKEN"].contains(&self.name)
+        ["DATABASE_URL", "OPS_TOKEN", "OPS_READ_TOKEN", "QUEUE_URL", "QUEUE_NKEY"].contains(&self.name)
     }
 }
 
@@ -56,6 +56,16 @@ variables! {
     SPOOL_PATH = "", "A directory on a durable local volume, in which callbacks are stored that the database has not committed yet. Unset = no spool.";
     SPOOL_MODE = "outage", "With `SPOOL_PATH`: `outage` stores callbacks there while the database is unavailable; `always` stores every callback there first, and writes them to the database in large batches.";
     SPOOL_MAX_BYTES = "2147483648", "Maximum size of the spool in bytes, at least 1048576. Once it is full, callbacks are answered 503.";
+    QUEUE_URL = "", "Servers of NATS with `JetStream`, between gateways and writers: `nats://[user:password@|token@]host[:port]` or `tls://…`; a comma-separated list for several servers with one login. Unset = no broker.";
+    WAYBILL_ROLE = "all", "With `QUEUE_URL`, the part of this process: `gateway` receives callbacks and publishes them, without a database; `writer` writes them to the database; `all` does both. The same as `serve --role`.";
+    WAYBILL_STREAM = "WAYBILL", "Name of the stream: letters, digits, `-` and `_`. Its subjects are the name in lower case, the provider and the account. It is created if it does not exist.";
+    QUEUE_REPLICAS = "1", "Number of servers that store the stream, if it is created: 1, 3 or 5.";
+    QUEUE_MAX_BYTES = "2147483648", "Maximum size of the stream in bytes, if it is created; at least 1048576. Once it is full, callbacks are answered 503.";
+    QUEUE_CREDENTIALS = "", "Path of a NATS credentials file (`.creds`), for servers with decentralized authentication.";
+    QUEUE_NKEY = "", "Seed of the key of this client (`NKey`), which begins with `SU`.";
+    QUEUE_TLS_CA = "", "Path of a file with the certificates of the authorities that may sign the servers' certificates, in PEM. Requires TLS. Unset = the system's.";
+    QUEUE_TLS_CERT = "", "Path of this client's certificate, in PEM, for servers that verify clients. Requires TLS.";
+    QUEUE_TLS_KEY = "", "Path of the key of `QUEUE_TLS_CERT`, in PEM.";
     SHUTDOWN_DELAY = "5", "Seconds for which a stopping gateway accepts requests, so that a load balancer can stop sending them.";
     WEBHOOK_LOG_LEVEL = "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`, case-insensitive. Each stored callback is logged at `DEBUG`.";
     LOG_FORMAT = "text", "Format of the log: `text` or `json`.";

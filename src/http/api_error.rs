@@ -71,6 +71,12 @@ pub(super) fn unavailable() -> HttpResponse {
     retry_later("unavailable", "the database is unavailable; retry", "1")
 }
 
+/// The process publishes callbacks and does nothing else.
+pub(super) fn without_database() -> HttpResponse {
+    let detail = "this process has the role `gateway`, without a database: ask a process with the role `writer`";
+    response(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+}
+
 pub(super) fn too_many_streams() -> HttpResponse {
     retry_later("too_many_streams", "too many open event streams", "10")
 }

@@ -14,7 +14,10 @@ use super::{
     guess::{self, Denied},
     health, isolation, metrics, openapi, pages,
 };
-use crate::gateway::{Gateway, Rights};
+use crate::{
+    gateway::{Gateway, Rights},
+    queue::Role,
+};
 
 /// Registers all routes of the ops listener. Only the probes need no token.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -67,12 +70,24 @@ async fn authorize(
     accepts_password: bool,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     match denial(&gateway, request.request(), accepts_password) {
+        None if lacks_database(&gateway, request.path()) => {
+            Ok(request.into_response(api_error::without_database()).map_into_right_body())
+        }
         None => {
             connection::note_login(&request);
             Ok(next.call(request).await?.map_into_left_body())
         }
         Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }
+}
+
+/// The paths that need no database.
+const WITHOUT_DATABASE: [&str; 8] =
+    ["/api/health", "/api/reload", "/metrics", "/openapi.json", "/docs", "/docs/", "/page.css", "/icon.svg"];
+
+/// True if a path needs the database, which a process of this role has not.
+pub(super) fn lacks_database(gateway: &Gateway, path: &str) -> bool {
+    gateway.role == Role::Gateway && !WITHOUT_DATABASE.contains(&path)
 }
 
 /// The response to a request whose credentials do not allow its method; `None` if they do.

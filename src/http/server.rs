@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::ready,
     io,
     net::{SocketAddr, TcpListener},
     num::NonZero,
@@ -17,13 +18,13 @@ use actix_web::{
 use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-use super::{background, connection::Listener, health, ops, routes, webhooks};
+use super::{background, connection::Listener, health, ops, response, routes, webhooks};
 use crate::{
     config::{Config, Connections},
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    queue::QueueStartError,
+    queue::{QueueStartError, Role},
     router::HEALTH_PATH,
     store::{PruneCounts, Store, StoreError},
     time::Clock,
@@ -73,7 +74,10 @@ impl Server {
     /// Opens and migrates the database, and starts both listeners. Returns once they accept connections.
     pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         let token = ops_token::OpsToken::obtain(config.ops_token.clone(), &config.database).map_err(StartError::OpsToken)?;
-        let store = Store::open(&config.database, config.store.clone())?;
+        let store = match config.queue.role() {
+            Role::Gateway => Store::absent(&config.database, config.store.clone()),
+            Role::Writer | Role::All => Store::open(&config.database, config.store.clone())?,
+        };
         let public_listener = listen("LISTEN", config.listen)?;
         let ops_listener = listen("OPS_LISTEN", config.ops_listen)?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);
@@ -129,13 +133,20 @@ fn listen(variable: &'static str, address: SocketAddr) -> Result<TcpListener, St
 
 /// The routes of the public listener.
 fn public_routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource(HEALTH_PATH)
-                .route(routes::get().to(health::webhooks_health))
-                .default_service(web::to(health::method_not_allowed)),
-        )
-        .default_service(web::to(webhooks::handle));
+    config.configure(health_route).default_service(web::to(webhooks::handle));
+}
+
+/// The routes of a writer's public listener: callbacks belong to a gateway.
+fn writer_routes(config: &mut ServiceConfig) {
+    config.configure(health_route).default_service(web::to(|| ready(response::unavailable())));
+}
+
+fn health_route(config: &mut ServiceConfig) {
+    config.service(
+        web::resource(HEALTH_PATH)
+            .route(routes::get().to(health::webhooks_health))
+            .default_service(web::to(health::method_not_allowed)),
+    );
 }
 
 fn serve(
@@ -152,7 +163,7 @@ fn serve(
         workers,
         limits: limits.public,
         is_body_tracked: false,
-        routes: public_routes,
+        routes: if gateway.role == Role::Writer { writer_routes } else { public_routes },
     };
     let ops =
         Listener { name: "operations", socket: ops, workers: 1, limits: limits.ops, is_body_tracked: true, routes: ops::routes };
@@ -163,15 +174,22 @@ fn serve(
         }
         drop(started);
         let servers = future::try_join(public, ops);
-        let background_tasks = future::join4(
-            sweep_periodically(gateway),
-            derive_periodically(gateway),
-            prune_periodically(gateway),
-            background::refresh_gauges_periodically(gateway),
-        );
+        let background_tasks = async {
+            if gateway.role == Role::Gateway {
+                return future::pending::<Infallible>().await;
+            }
+            let (never, ..) = future::join4(
+                sweep_periodically(gateway),
+                derive_periodically(gateway),
+                prune_periodically(gateway),
+                background::refresh_gauges_periodically(gateway),
+            )
+            .await;
+            never
+        };
         match future::select(Box::pin(servers), Box::pin(background_tasks)).await {
             Either::Left((ended, _)) => ended.map(|_| ()),
-            Either::Right(((never, ..), _)) => match never {},
+            Either::Right((never, _)) => match never {},
         }
     })
 }

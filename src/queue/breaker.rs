@@ -14,13 +14,13 @@ impl Breaker {
 
     pub fn open(&self) {
         if !self.0.swap(true, Ordering::AcqRel) {
-            tracing::error!("the database is unavailable: callbacks go to the spool");
+            tracing::error!("the database is unavailable: callbacks wait in the queue");
         }
     }
 
     pub fn close(&self) {
         if self.0.swap(false, Ordering::AcqRel) {
-            tracing::info!("the database is available again: callbacks are committed directly");
+            tracing::info!("the database is available again");
         }
     }
 }

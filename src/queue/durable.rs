@@ -22,7 +22,6 @@ pub struct Queued {
 
 impl Queued {
     /// The proof for a request that is durable now. `is_copy` is true if the queue knows that it had it before.
-    #[expect(dead_code, reason = "until the first queue exists")]
     pub(super) fn new(request: &QueuedRequest, is_copy: bool) -> Self {
         Self { response: request.response(), is_copy, is_quarantined: request.is_quarantined() }
     }

@@ -4,7 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Durable, Queue, QueueError, QueueOptions, QueuedRequest, breaker::Breaker, drain::Parse, recent::RecentRequests};
+use super::{
+    Durable, Queue, QueueError, QueueOptions, QueuedRequest,
+    breaker::Breaker,
+    broker::Broker,
+    drain::{Drain, Parse},
+    recent::RecentRequests,
+};
 use crate::store::{Record, Store, StoreError};
 
 /// Longest wait for the database before a request goes to the spool. The response may take 4 seconds in all.
@@ -24,6 +30,8 @@ pub enum NotDurable {
 pub enum QueueStartError {
     #[error("SPOOL_PATH: {0}")]
     Spool(io::Error),
+    #[error("QUEUE_URL: {0}")]
+    Broker(io::Error),
 }
 
 /// The way of a verified callback into the database.
@@ -50,14 +58,23 @@ impl Intake {
     }
 
     /// Starts the queue, if one is configured.
-    pub fn start(options: &QueueOptions, store: &Arc<Store>, _parse: Parse) -> Result<Self, QueueStartError> {
+    pub fn start(options: &QueueOptions, store: &Arc<Store>, parse: Parse) -> Result<Self, QueueStartError> {
         match options {
             QueueOptions::None | QueueOptions::Spool(_) => Ok(Self::direct(store)),
+            QueueOptions::Broker(options) => {
+                let drain = Drain::new(store, parse, &Arc::default());
+                let broker = Broker::start(options, drain).map_err(QueueStartError::Broker)?;
+                Ok(Self::new(store, Way::Queue(Arc::new(broker))))
+            }
         }
     }
 
     /// Stops the queue. What is not drained remains in it. Blocks.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        if let Some(queue) = self.queue() {
+            queue.close();
+        }
+    }
 
     /// Without a queue.
     pub fn direct(store: &Arc<Store>) -> Self {

@@ -4,6 +4,7 @@
 //! request are kept, so that draining it twice changes nothing.
 
 pub mod breaker;
+pub mod broker;
 pub mod drain;
 mod durable;
 pub mod intake;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 pub use self::{
+    broker::{BrokerOptions, Role},
     durable::{Durable, Queued},
     intake::{Intake, NotDurable, QueueStartError, Way},
     request::{QueuedRequest, Unreadable},
@@ -29,6 +31,9 @@ pub trait Queue: Send + Sync {
 
     /// Its state for monitoring, at most about a second old. Does not block.
     fn state(&self) -> QueueState;
+
+    /// Stops it. What is not drained remains in it. Blocks.
+    fn close(&self);
 }
 
 /// A request was not queued, or it is unknown whether it was.
@@ -74,12 +79,14 @@ pub enum QueueOptions {
     #[default]
     None,
     Spool(SpoolOptions),
+    Broker(BrokerOptions),
 }
 
 /// The kind of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueKind {
     Spool(SpoolMode),
+    Broker,
 }
 
 impl QueueOptions {
@@ -88,6 +95,15 @@ impl QueueOptions {
         match self {
             Self::None => None,
             Self::Spool(options) => Some(QueueKind::Spool(options.mode)),
+            Self::Broker(_) => Some(QueueKind::Broker),
+        }
+    }
+
+    /// The part of this process. Only a broker divides them.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Broker(options) => options.role,
+            Self::None | Self::Spool(_) => Role::All,
         }
     }
 }
@@ -96,6 +112,7 @@ impl QueueKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Spool(_) => "spool",
+            Self::Broker => "broker",
         }
     }
 
@@ -103,6 +120,7 @@ impl QueueKind {
     pub fn mode(self) -> Option<&'static str> {
         match self {
             Self::Spool(mode) => Some(mode.into()),
+            Self::Broker => None,
         }
     }
 

@@ -42,12 +42,12 @@ pub struct Rejections {
 }
 
 impl Rejections {
-    /// Starts the recorder's thread. If that fails, rejected requests are not stored. With a limit of 0 per network there is also none
+    /// Starts the recorder's thread. If that fails, or without a database, rejected requests are not stored. With a limit of 0 per network there is also none
     /// on what is examined and stored.
-    pub fn start(per_minute: u64, router: CurrentRouter, database: &DatabaseUrl) -> Self {
+    pub fn start(per_minute: u64, router: CurrentRouter, database: Option<&DatabaseUrl>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let shares = Arc::new(Shares::new(&router.get(), per_minute > 0));
-        let recorder = Recorder { router, ring: RingBuffer::new(database), shares: Arc::clone(&shares) };
+        let recorder = Recorder { router, ring: database.map(RingBuffer::new), shares: Arc::clone(&shares) };
         let thread = std::thread::Builder::new().name("waybill-rejected".to_owned()).spawn(move || recorder.run(queue));
         let thread = thread.inspect_err(|error| tracing::error!("cannot start rejected-request recorder: {error}")).ok();
         Self {

@@ -40,7 +40,8 @@ pub(super) struct QueuedRequest {
 
 pub(super) struct Recorder {
     pub(super) router: CurrentRouter,
-    pub(super) ring: RingBuffer,
+    /// `None` without a database.
+    pub(super) ring: Option<RingBuffer>,
     pub(super) shares: Arc<Shares>,
 }
 
@@ -58,7 +59,7 @@ impl Recorder {
                 }
                 Job::Trim(now) => {
                     self.store(&mut batch);
-                    if self.ring.trim(now).is_err() {
+                    if self.ring.as_mut().is_some_and(|ring| ring.trim(now).is_err()) {
                         tracing::debug!("database busy or unavailable: rejected requests are not trimmed");
                     }
                 }
@@ -102,7 +103,7 @@ impl Recorder {
 
     fn store(&mut self, batch: &mut Batch) {
         let Batch { rows, now: Some(now), .. } = std::mem::take(batch) else { return };
-        if self.ring.insert(&rows, now).is_err() {
+        if self.ring.as_mut().is_some_and(|ring| ring.insert(&rows, now).is_err()) {
             tracing::debug!(rows = rows.len(), "database busy or unavailable: rejected requests dropped");
         }
     }

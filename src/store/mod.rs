@@ -177,17 +177,27 @@ impl Store {
         // SQLite has one writer at a time.
         let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { options.writers.get() };
         let writers = (0..writers).map(|_| writer()).collect::<Result<_, StoreError>>()?;
-        Ok(Self {
+        Ok(Self::of(url, options, Queues::new(writers), Readers::new(url), metrics))
+    }
+
+    /// A store without a database: every use of it fails at once. For a process that never opens one.
+    pub fn absent(url: &DatabaseUrl, options: Options) -> Self {
+        let metrics = StoreMetrics::new(ErrorLabel::VARIANTS);
+        Self::of(url, options, Queues::new(Vec::new()), Readers::absent(url), metrics)
+    }
+
+    fn of(url: &DatabaseUrl, options: Options, queues: Queues, readers: Readers, metrics: StoreMetrics) -> Self {
+        Self {
             url: url.clone(),
-            queues: Queues::new(writers),
-            readers: Readers::new(url),
+            queues,
+            readers,
             health: Mutex::new(None),
             options,
             metrics,
             progress: Mutex::default(),
             settled: Settled::default(),
             deriving: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Commits a record. Once it is queued, dropping the future does not cancel the write.

@@ -16,6 +16,7 @@ mod address_notations;
 mod addresses;
 mod api;
 mod audit;
+mod broker;
 mod browser;
 mod calls_rooms;
 mod check;

@@ -7,7 +7,7 @@ use waybill::{
     providers,
 };
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "Dockerfile",
     "compose.yaml",
     "docs/deploy.md",
@@ -15,12 +15,25 @@ const FILES: [&str; 8] = [
     "docs/proxies/haproxy.cfg",
     "docs/proxies/nginx.conf",
     "packaging/kubernetes.yaml",
+    "packaging/nats/compose.yaml",
+    "packaging/nats/kubernetes.yaml",
+    "packaging/nats/nats.conf",
     "packaging/waybill.service",
 ];
 
-/// Names in capitals that are not Waybill's: those of the Postgres image and of systemd.
-const FOREIGN: [&str; 7] =
-    ["POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_INITDB_ARGS", "AF_INET", "AF_INET6", "AF_UNIX"];
+/// Names in capitals that are not Waybill's: those of the images of Postgres and NATS, of a stream, and of systemd.
+const FOREIGN: [&str; 10] = [
+    "POSTGRES_PASSWORD",
+    "POSTGRES_USER",
+    "POSTGRES_DB",
+    "POSTGRES_INITDB_ARGS",
+    "NATS_NAME",
+    "NATS_PASSWORD",
+    "WAYBILL_DEAD",
+    "AF_INET",
+    "AF_INET6",
+    "AF_UNIX",
+];
 
 fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect(file)
@@ -88,6 +101,8 @@ fn packaging_uses_default_ports() {
     for port in [callbacks, operations] {
         assert_contains("compose.yaml", &format!("- 127.0.0.1:{port}:{port}\n"));
         assert_contains("packaging/kubernetes.yaml", &format!("containerPort: {port} }}"));
+        assert_contains("packaging/nats/kubernetes.yaml", &format!("containerPort: {port} }}"));
+        assert_contains("packaging/nats/compose.yaml", &format!("127.0.0.1:{port}:{port}"));
     }
 }
 
@@ -109,6 +124,29 @@ fn kubernetes_restricts_clients_and_proxies() {
     assert!(problems.iter().any(|problem| problem.variable == "TRUSTED_PROXIES"), "{value} is accepted");
 }
 
+/// The fleet has each part as often as its documentation says, and its queue keeps what it confirmed.
+#[test]
+fn fleet_has_two_gateways_three_servers_and_two_writers() {
+    let compose = read("packaging/nats/compose.yaml");
+    let manifest = read("packaging/nats/kubernetes.yaml");
+    for part in ["gateway-1:", "gateway-2:", "writer-1:", "writer-2:", "nats-1:", "nats-2:", "nats-3:", "postgres:"] {
+        assert!(compose.contains(&format!("\n  {part}\n")), "{part}");
+    }
+    let part = |name: &str| {
+        let header = format!("  name: {name}\n");
+        manifest.split("---\n").find(|one| one.contains("replicas:") && one.contains(&header)).unwrap_or_else(|| panic!("{name}"))
+    };
+    for (name, replicas, role) in [("waybill-gateway", 2, "gateway"), ("waybill-writer", 2, "writer"), ("nats", 3, "")] {
+        assert!(part(name).contains(&format!("  replicas: {replicas}\n")), "{name}");
+        assert!(role.is_empty() || part(name).contains(&format!("name: WAYBILL_ROLE, value: {role} }}")), "{name}");
+        assert_eq!(part(name).contains("waybill-writer }"), name == "waybill-writer", "the database belongs to writers");
+    }
+    for text in [&read("packaging/nats/nats.conf"), &manifest] {
+        assert!(text.contains("sync_interval: always"));
+    }
+    assert!(compose.contains("QUEUE_REPLICAS: 3") && manifest.matches("name: QUEUE_REPLICAS, value: \"3\"").count() == 2);
+}
+
 /// Stop timeouts allow for the delay, ten seconds for requests in progress, and the last commit.
 #[test]
 fn stop_timeouts_exceed_shutdown_delay() {
@@ -117,6 +155,8 @@ fn stop_timeouts_exceed_shutdown_delay() {
         ("compose.yaml", "stop_grace_period: "),
         ("docs/deploy.md", "--stop-timeout "),
         ("packaging/kubernetes.yaml", "terminationGracePeriodSeconds: "),
+        ("packaging/nats/compose.yaml", "stop_grace_period: "),
+        ("packaging/nats/kubernetes.yaml", "terminationGracePeriodSeconds: "),
         ("packaging/waybill.service", "TimeoutStopSec="),
     ] {
         assert!(number(file, setting) >= delay + 20, "{file}: {setting}");

@@ -9,9 +9,10 @@ const MAX_LINES: usize = 400;
 const MEDIAN_LINES: usize = 150;
 
 /// Terms, the files that may contain them, and the reason.
-const RESTRICTED_TERMS: [(&str, &[&str], &str); 11] = [
+const RESTRICTED_TERMS: [(&str, &[&str], &str); 12] = [
     ("actix", &["src/http/"], "only http/ names actix"),
     ("diesel", &["src/store/", "src/queue/spool/", "tests/"], "only store/ and the spool name Diesel"),
+    ("async_nats", &["src/queue/broker/"], "only queue/broker/ names the client of NATS"),
     ("prometheus_client", &["src/metrics/"], "only metrics/ names the library of metrics"),
     ("tokio::spawn(", &[], "spawned tasks must be awaited"),
     ("std::env::", &["src/main.rs", "tests/support/mod.rs", "tests/it/shutdown.rs"], "only main reads the process's environment"),

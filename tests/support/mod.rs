@@ -8,6 +8,7 @@ pub mod database;
 pub mod direct;
 pub mod gateway;
 pub mod metrics;
+pub mod nats;
 pub mod process;
 pub mod timing;
 pub mod twilio;

@@ -24,6 +24,7 @@ pub(super) enum PageError {
     TooManyQueries,
     QueryTimeout,
     Unavailable,
+    WithoutDatabase,
     Internal,
 }
 
@@ -40,6 +41,7 @@ impl PageError {
             Self::TooManyQueries => "Too many queries",
             Self::QueryTimeout => "Query too slow",
             Self::Unavailable => "Database unavailable",
+            Self::WithoutDatabase => "No database here",
             Self::Internal => "Internal error",
         }
     }
@@ -68,6 +70,9 @@ impl PageError {
             Self::Unavailable => {
                 "Callbacks that arrive now are answered with 503, and providers retry them. Reload this page in a moment."
             }
+            Self::WithoutDatabase => {
+                "This process has the role `gateway`: it receives callbacks and passes them to the queue. The pages are at the operations listener of a process with the role `writer`."
+            }
             Self::Internal => "This is a bug in Waybill. The log has details.",
         }
     }
@@ -79,7 +84,9 @@ impl PageError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidFilter => StatusCode::BAD_REQUEST,
             Self::ReadOnly | Self::CrossSite | Self::FormExpired => StatusCode::FORBIDDEN,
-            Self::TooManyQueries | Self::QueryTimeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyQueries | Self::QueryTimeout | Self::Unavailable | Self::WithoutDatabase => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -109,6 +116,10 @@ impl ErrorPage {
 
     pub(super) fn too_many_guesses() -> Self {
         Self::anonymous(PageError::TooManyGuesses)
+    }
+
+    pub(super) fn without_database() -> Self {
+        Self::anonymous(PageError::WithoutDatabase)
     }
 
     fn anonymous(error: PageError) -> Self {

@@ -23,6 +23,7 @@ use crate::{
         connection,
         credentials::credentials,
         guess::{self, Denied},
+        ops::lacks_database,
     },
 };
 
@@ -56,6 +57,9 @@ pub(super) async fn require(
         Ok(login) => login,
         Err(denied) => return Ok(request.into_response(denied.error_response()).map_into_right_body()),
     };
+    if lacks_database(&gateway, request.path()) {
+        return Ok(request.into_response(ErrorPage::without_database().error_response()).map_into_right_body());
+    }
     connection::note_login(&request);
     request.extensions_mut().insert(login);
     Ok(next.call(request).await?.map_into_left_body())

@@ -27,6 +27,8 @@ const MONITOR_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub(crate) struct Readers {
     queries: Pool<ReaderManager>,
     monitors: Pool<ReaderManager>,
+    /// True without a database.
+    is_absent: bool,
 }
 
 impl Readers {
@@ -39,17 +41,26 @@ impl Readers {
                 .error_handler(Box::new(LogConnectionError))
                 .build_unchecked(ReaderManager(url.clone()))
         };
-        Self { queries: pool(MAX_QUERIES, QUERY_TIMEOUT), monitors: pool(MAX_MONITORS, MONITOR_TIMEOUT) }
+        Self { queries: pool(MAX_QUERIES, QUERY_TIMEOUT), monitors: pool(MAX_MONITORS, MONITOR_TIMEOUT), is_absent: false }
+    }
+
+    /// Without a database: there is never a connection.
+    pub(crate) fn absent(url: &DatabaseUrl) -> Self {
+        Self { is_absent: true, ..Self::new(url) }
+    }
+
+    fn get(&self, pool: &Pool<ReaderManager>) -> Result<PooledConnection<ReaderManager>, StoreError> {
+        if self.is_absent { Err(StoreError::Unavailable) } else { pool.get().map_err(|_| StoreError::Unavailable) }
     }
 
     /// A connection for a client's query.
     pub(crate) fn query(&self) -> Result<PooledConnection<ReaderManager>, StoreError> {
-        self.queries.get().map_err(|_| StoreError::Unavailable)
+        self.get(&self.queries)
     }
 
     /// A connection for monitoring and background work.
     pub(crate) fn monitor(&self) -> Result<PooledConnection<ReaderManager>, StoreError> {
-        self.monitors.get().map_err(|_| StoreError::Unavailable)
+        self.get(&self.monitors)
     }
 
     /// The pool for monitoring and background work.

@@ -1,0 +1,270 @@
+//! Writers: messages are read in batches, written to the database in one transaction, and acknowledged after its COMMIT.
+
+use std::{collections::VecDeque, time::Duration};
+
+use async_nats::{
+    Client,
+    jetstream::{self, AckKind, Context, Message, consumer::PullConsumer},
+};
+use futures_util::{StreamExt, future};
+use tokio::{
+    sync::watch::Receiver,
+    time::{interval, timeout},
+};
+
+use super::{
+    connect, dead, message,
+    options::BrokerOptions,
+    stream::{self, ACK_WAIT},
+};
+use crate::{
+    log_throttle::LogThrottles,
+    queue::{
+        Unreadable,
+        drain::{Drain, Drained},
+    },
+    store::StoreError,
+};
+
+/// Messages and bytes of a batch.
+const MAX_BATCH: usize = 1_000;
+const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// Longest wait for a message when there is none, and with it for a stop.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Longest wait for the next message of a batch: the connection was lost.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The time after which a message is delivered again that another version may be able to store, and the number of its deliveries after
+/// which it is moved away: a day.
+const OTHER_VERSION_DELAY: Duration = Duration::from_mins(1);
+const MAX_OTHER_VERSION: i64 = 24 * 60;
+
+/// The same for a message that the database refuses in any form: about five minutes, with growing delays.
+const MAX_REFUSED: i64 = 9;
+
+/// Reads the stream and writes to the database until the process stops.
+pub(super) struct Writer {
+    pub(super) options: BrokerOptions,
+    pub(super) client: Client,
+    pub(super) context: Context,
+    pub(super) drain: Drain,
+    pub(super) stop: Receiver<bool>,
+    throttles: LogThrottles,
+}
+
+type Batch = Vec<Message>;
+
+impl Writer {
+    pub(super) fn new(options: BrokerOptions, client: Client, drain: Drain, stop: Receiver<bool>) -> Self {
+        let context = jetstream::new(client.clone());
+        Self { options, client, context, drain, stop, throttles: LogThrottles::default() }
+    }
+
+    pub(super) async fn run(mut self) {
+        while !self.is_stopping() {
+            match self.consumer().await {
+                Ok(consumer) => self.consume(&consumer).await,
+                Err(error) => {
+                    self.warn("consumer", &error);
+                    self.pause().await;
+                }
+            }
+        }
+        // What was acknowledged last is on its way.
+        drop(timeout(READ_TIMEOUT, self.client.flush()).await);
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    async fn pause(&mut self) {
+        drop(timeout(PAUSE, self.stop.changed()).await);
+    }
+
+    fn warn(&self, kind: &'static str, error: &str) {
+        if connect::is_connected(&self.client)
+            && let Some(count) = self.throttles.count(kind)
+        {
+            tracing::warn!(count, "{error}; logged at most once a minute");
+        }
+    }
+
+    async fn consumer(&self) -> Result<PullConsumer, String> {
+        stream::ensure(&self.context, &self.options.stream).await?;
+        let stream =
+            self.context.get_stream_no_info(&self.options.stream.name).await.map_err(|error| format!("the stream: {error}"))?;
+        let consumer = stream.get_or_create_consumer(stream::CONSUMER, stream::wanted_consumer()).await;
+        let consumer: PullConsumer =
+            consumer.map_err(|error| format!("the consumer {} cannot be read or created: {error}", stream::CONSUMER))?;
+        let known = jetstream::consumer::FromConsumer::try_from_consumer_config(consumer.cached_info().config.clone());
+        for sentence in known.map(|config| stream::consumer_shortcomings(&config)).unwrap_or_default() {
+            tracing::warn!("{sentence}");
+        }
+        Ok(consumer)
+    }
+
+    /// Reads the next batch while the last one is written. Returns after a failure of the broker, and when the process stops.
+    async fn consume(&mut self, consumer: &PullConsumer) {
+        let mut batch = Batch::new();
+        loop {
+            if !self.is_database_available().await {
+                self.release(batch).await;
+                return;
+            }
+            let is_stopping = self.is_stopping();
+            let next = async { if is_stopping { Ok(Batch::new()) } else { self.read(consumer).await } };
+            let (next, ()) = future::join(next, self.write(batch)).await;
+            batch = match next {
+                Ok(batch) => batch,
+                Err(error) => return self.warn("read", &error),
+            };
+            if is_stopping {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the database while it is known to be unavailable; false if the process stops meanwhile.
+    async fn is_database_available(&mut self) -> bool {
+        while self.drain.is_database_away() && !self.drain.test_database().await {
+            self.pause().await;
+            if self.is_stopping() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The messages that are there, or the first that arrives within a second.
+    async fn read(&self, consumer: &PullConsumer) -> Result<Batch, String> {
+        let batch = self.collect(consumer, MAX_BATCH).await?;
+        if !batch.is_empty() {
+            return Ok(batch);
+        }
+        let failed = |error: &dyn std::fmt::Display| format!("the stream cannot be read: {error}");
+        let mut first = consumer.batch().max_messages(1).expires(IDLE).messages().await.map_err(|error| failed(&error))?;
+        match timeout(IDLE + READ_TIMEOUT, first.next()).await {
+            Ok(Some(Ok(first))) => {
+                let mut batch = vec![first];
+                batch.extend(self.collect(consumer, MAX_BATCH - 1).await?);
+                Ok(batch)
+            }
+            Ok(Some(Err(error))) => Err(failed(&error)),
+            Ok(None) => Ok(Batch::new()),
+            Err(_) => Err(failed(&"no response")),
+        }
+    }
+
+    /// The messages that are there, within the limits of a batch.
+    async fn collect(&self, consumer: &PullConsumer, max: usize) -> Result<Batch, String> {
+        let fetch = consumer.fetch().max_messages(max).max_bytes(MAX_BATCH_BYTES).messages().await;
+        let mut messages = fetch.map_err(|error| format!("the stream cannot be read: {error}"))?;
+        let mut batch = Batch::new();
+        // An error is also the end of a batch that has reached its limit of bytes.
+        while let Ok(Some(Ok(message))) = timeout(READ_TIMEOUT, messages.next()).await {
+            batch.push(message);
+        }
+        Ok(batch)
+    }
+
+    /// Lets other writers have these messages.
+    async fn release(&self, batch: Batch) {
+        for message in &batch {
+            self.answer(message, AckKind::Nak(None)).await;
+        }
+    }
+
+    /// Writes a batch and acknowledges what is committed.
+    async fn write(&self, batch: Batch) {
+        let (mut requests, mut written, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        for message in batch {
+            match message::decode(&message.payload) {
+                Ok(request) => {
+                    requests.push(request);
+                    written.push(message);
+                }
+                Err(error) => unreadable.push((message, error)),
+            }
+        }
+        for (message, error) in &unreadable {
+            self.set_aside(message, *error).await;
+        }
+        if requests.is_empty() {
+            return;
+        }
+        let outcomes = self.extending(&written, self.drain.write(requests)).await;
+        for (message, outcome) in written.iter().zip(outcomes) {
+            self.settle(message, &outcome).await;
+        }
+    }
+
+    /// Runs a write, and reports to the broker from time to time that it is in progress.
+    async fn extending(&self, messages: &[Message], write: impl Future<Output = Vec<Drained>>) -> VecDeque<Drained> {
+        let mut write = Box::pin(write);
+        let mut timer = interval(ACK_WAIT / 3);
+        timer.tick().await;
+        loop {
+            let tick = Box::pin(timer.tick());
+            match future::select(write, tick).await {
+                future::Either::Left((outcomes, _)) => return outcomes.into(),
+                future::Either::Right((_, unfinished)) => write = unfinished,
+            }
+            for message in messages {
+                self.answer(message, AckKind::Progress).await;
+            }
+        }
+    }
+
+    async fn settle(&self, message: &Message, outcome: &Drained) {
+        match outcome {
+            Drained::Durable => self.answer(message, AckKind::Ack).await,
+            Drained::Failed(StoreError::Refused) if deliveries(message) >= MAX_REFUSED => {
+                self.bury(message, "refused by the database").await;
+            }
+            Drained::Failed(StoreError::Refused) => {
+                let delay = PAUSE * 2_u32.pow(u32::try_from(deliveries(message).clamp(0, MAX_REFUSED)).unwrap_or(0));
+                self.answer(message, AckKind::Nak(Some(delay))).await;
+            }
+            Drained::Failed(_) => self.answer(message, AckKind::Nak(Some(PAUSE))).await,
+            Drained::UnknownProvider => self.leave_to_other_version(message, "of an unknown provider").await,
+        }
+    }
+
+    async fn set_aside(&self, message: &Message, error: Unreadable) {
+        match error {
+            Unreadable::Newer => self.leave_to_other_version(message, "of a newer version").await,
+            Unreadable::Damaged => self.bury(message, "not a queued request").await,
+        }
+    }
+
+    /// While versions are replaced one by one, another writer may know it.
+    async fn leave_to_other_version(&self, message: &Message, reason: &'static str) {
+        if deliveries(message) >= MAX_OTHER_VERSION {
+            return self.bury(message, reason).await;
+        }
+        self.warn(reason, &format!("a message is {reason}: it is left to another writer"));
+        self.answer(message, AckKind::Nak(Some(OTHER_VERSION_DELAY))).await;
+    }
+
+    async fn bury(&self, message: &Message, reason: &str) {
+        if let Err(error) = dead::bury(&self.context, &self.options.stream, message, reason).await {
+            self.warn("dead", &format!("a message cannot be stored ({reason}) nor moved away: {error}"));
+            self.answer(message, AckKind::Nak(Some(OTHER_VERSION_DELAY))).await;
+        }
+    }
+
+    /// A message whose answer is lost is delivered again, which changes nothing.
+    async fn answer(&self, message: &Message, kind: AckKind) {
+        drop(message.ack_with(kind).await);
+    }
+}
+
+/// The number of times that a message was delivered.
+fn deliveries(message: &Message) -> i64 {
+    message.info().map(|info| info.delivered).unwrap_or_default()
+}

@@ -37,6 +37,7 @@ pub mod metrics;
 pub mod network;
 pub mod network_limiter;
 pub mod ops_token;
+mod outcomes;
 pub mod prepared;
 pub mod provider;
 pub mod providers;

@@ -5,11 +5,12 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    Durable, Queue, QueueError, QueueOptions, QueuedRequest,
+    Durable, Queue, QueueError, QueueOptions, QueuedRequest, SpoolMode,
     breaker::Breaker,
     broker::Broker,
     drain::{Drain, Parse},
     recent::RecentRequests,
+    spool::Spool,
 };
 use crate::store::{Record, Store, StoreError};
 
@@ -60,7 +61,17 @@ impl Intake {
     /// Starts the queue, if one is configured.
     pub fn start(options: &QueueOptions, store: &Arc<Store>, parse: Parse) -> Result<Self, QueueStartError> {
         match options {
-            QueueOptions::None | QueueOptions::Spool(_) => Ok(Self::direct(store)),
+            QueueOptions::None => Ok(Self::direct(store)),
+            QueueOptions::Spool(options) => {
+                let breaker = Arc::new(Breaker::default());
+                let drain = Drain::new(store, parse, &breaker);
+                let spool = Arc::new(Spool::start(options, drain).map_err(QueueStartError::Spool)?);
+                let way = match options.mode {
+                    SpoolMode::Outage => Way::Fallback(spool, breaker),
+                    SpoolMode::Always => Way::Queue(spool),
+                };
+                Ok(Self::new(store, way))
+            }
             QueueOptions::Broker(options) => {
                 let drain = Drain::new(store, parse, &Arc::default());
                 let broker = Broker::start(options, drain).map_err(QueueStartError::Broker)?;

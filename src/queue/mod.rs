@@ -10,6 +10,7 @@ mod durable;
 pub mod intake;
 pub mod recent;
 mod request;
+pub mod spool;
 
 use std::path::PathBuf;
 

@@ -76,12 +76,12 @@ use self::{
         commit::commit,
         disk::Disk,
         isolate,
-        outcomes::{LastFailure, OutcomeSender},
+        last_failure::LastFailure,
         queue::Queues,
         writer::{Job, Writer},
     },
 };
-use crate::{event::OptOutWords, metrics::StoreMetrics};
+use crate::{event::OptOutWords, metrics::StoreMetrics, outcomes::OutcomeSender};
 
 /// Settings of matching, writing and retention.
 #[derive(Clone, Debug)]

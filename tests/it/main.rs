@@ -67,6 +67,7 @@ mod secret_files;
 mod server_config;
 mod shutdown;
 mod simulate;
+mod spool;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -29,13 +29,14 @@ const RESTRICTED_TERMS: [(&str, &[&str], &str); 12] = [
 ];
 
 /// The files that may name a backend, because the two differ there.
-const BACKENDS: [&str; 31] = [
+const BACKENDS: [&str; 32] = [
     "src/build_info.rs",
     "src/cli/demo/mod.rs",
     "src/config/mod.rs",
     "src/config/spool.rs",
     "src/config/variables.rs",
     "src/ops_token.rs",
+    "src/queue/spool/file.rs",
     "src/store/correlate/link.rs",
     "src/store/db/advisory_locks.rs",
     "src/store/db/connection.rs",

@@ -8,7 +8,7 @@ pub(crate) mod committed;
 pub(crate) mod disk;
 pub(crate) mod events;
 pub(crate) mod isolate;
-pub(crate) mod outcomes;
+pub(crate) mod last_failure;
 mod postgres;
 pub(crate) mod queue;
 pub(crate) mod receipts;

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
 use super::{
-    outcomes::LastFailure,
+    last_failure::LastFailure,
     writer::{Job, WriterHandle},
 };
 use crate::store::db::error::StoreError;

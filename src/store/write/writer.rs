@@ -16,12 +16,13 @@ use super::{
     commit::{CommitOutcome, commit},
     committed::Committed,
     isolate,
-    outcomes::{self, LastFailure, OutcomeSender},
+    last_failure::LastFailure,
     queue::CAPACITY,
     record::Record,
 };
 use crate::{
     metrics::StoreMetrics,
+    outcomes::{self, OutcomeSender},
     store::{
         Options,
         db::{
@@ -40,7 +41,7 @@ pub(crate) const MAX_BATCH_BYTES: usize = 8 << 20;
 /// The writer's jobs, executed in order.
 pub(crate) enum Job {
     /// Commits a record and sends its outcome.
-    Write(Box<Record>, OutcomeSender),
+    Write(Box<Record>, OutcomeSender<Result<Committed, StoreError>>),
     /// Runs another write.
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
     /// Stops the writer after all earlier jobs.

@@ -1,0 +1,326 @@
+//! The thread that drains the spool: it reads requests back from the files, writes them to the database, and deletes segments that are
+//! drained. It also looks for segments of processes that have ended.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::setpriority_process;
+use tokio::{runtime::Runtime, sync::mpsc};
+
+use super::{
+    file::{Appender, FileError, Row},
+    folder,
+    segment::Segment,
+    shared::Shared,
+    writer::Job,
+};
+use crate::{
+    log_throttle::LogThrottle,
+    queue::{
+        QueuedRequest, SpoolMode, Unreadable,
+        drain::{Drain, Drained},
+    },
+    store::StoreError,
+    time::Clock,
+};
+
+/// Requests that are written to the database at once, and their bytes. In an outage callbacks that the database commits directly must
+/// not wait for long.
+const ALWAYS_BATCH: i64 = 4_000;
+const OUTAGE_BATCH: i64 = 200;
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Large batches need less work for each request. While requests arrive, that many are collected, or as many as arrive in that time.
+const COLLECTED: u64 = 1_000;
+const COLLECT_TIME: Duration = Duration::from_millis(20);
+
+/// Pause after a batch that the database did not take.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Pause after a segment could not be read, so that it does not block the others.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Interval of looks at the folder, and of tests of a database that is unavailable.
+const SURVEY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Attempts after which a request is set aside that alone is not stored.
+const ATTEMPTS: u32 = 3;
+
+/// Callbacks come first.
+const NICE: i32 = 10;
+
+pub(super) struct Drainer {
+    shared: Arc<Shared>,
+    drain: Drain,
+    batch: i64,
+    jobs: mpsc::Sender<Job>,
+    runtime: Runtime,
+    next_survey: Instant,
+    /// Segments that this version cannot read.
+    left_alone: BTreeSet<String>,
+    /// The segment of requests that the database has rejected.
+    refused: Option<(Arc<Segment>, Appender)>,
+    /// Failed attempts at the next request, while others were stored.
+    attempts: u32,
+    refusals: LogThrottle,
+    failures: LogThrottle,
+}
+
+/// The fate of a request after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Done,
+    SetAside,
+    Retry,
+}
+
+impl Drainer {
+    pub(super) fn new(shared: &Arc<Shared>, drain: Drain, mode: SpoolMode, jobs: mpsc::Sender<Job>) -> io::Result<Self> {
+        Ok(Self {
+            shared: Arc::clone(shared),
+            drain,
+            batch: match mode {
+                SpoolMode::Always => ALWAYS_BATCH,
+                SpoolMode::Outage => OUTAGE_BATCH,
+            },
+            jobs,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
+            next_survey: Instant::now(),
+            left_alone: BTreeSet::new(),
+            refused: None,
+            attempts: 0,
+            refusals: LogThrottle::default(),
+            failures: LogThrottle::default(),
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        if let Err(error) = setpriority_process(None, NICE) {
+            tracing::debug!("cannot lower the priority of the drainer: {error}");
+        }
+        loop {
+            if self.next_survey <= Instant::now() {
+                self.survey();
+            }
+            let segment = if self.has_database() { self.shared.next() } else { None };
+            let started = Instant::now();
+            let is_progress = segment.as_ref().is_some_and(|segment| self.drain(segment));
+            self.remove_done();
+            match self.shared.deadline() {
+                Some(deadline) if !is_progress || deadline <= Instant::now() => break,
+                Some(_) => {}
+                None if is_progress => self.wait_until(started + COLLECT_TIME, COLLECTED),
+                None if segment.is_some() => self.wait_until(started + RETRY_PAUSE, u64::MAX),
+                None => self.wait_until(self.next_survey, if self.drain.is_database_away() { u64::MAX } else { 1 }),
+            }
+        }
+        self.refused = None;
+        self.remove_done();
+    }
+
+    /// True if the database was not unavailable, or is available again.
+    fn has_database(&self) -> bool {
+        !self.drain.is_database_away() || self.runtime.block_on(self.drain.test_database())
+    }
+
+    /// Waits until a time, or until that many requests are pending, or the gateway stops.
+    fn wait_until(&self, deadline: Instant, pending: u64) {
+        self.shared.set_drainer_idle(true);
+        while self.shared.due() < pending && self.shared.deadline().is_none() {
+            let now = Instant::now();
+            if now >= deadline {
+                break;
+            }
+            thread::park_timeout(deadline - now);
+        }
+        self.shared.set_drainer_idle(false);
+    }
+
+    /// Looks at the folder: counts the room that is used, and adopts segments whose process has ended.
+    pub(super) fn survey(&mut self) {
+        self.next_survey = Instant::now() + SURVEY_INTERVAL;
+        // The queue may be full; the next look is soon.
+        drop(self.jobs.try_send(Job::Maintain));
+        let survey = match folder::survey(&self.shared.folder, &self.shared.names()) {
+            Ok(survey) => survey,
+            Err(error) => return self.report(&format!("cannot read the folder: {error}")),
+        };
+        let mut adopted = 0;
+        for paths in survey.others {
+            if self.left_alone.contains(paths.name()) {
+                continue;
+            }
+            match Segment::adopt(paths.clone()) {
+                Ok(None) => {}
+                Ok(Some(segment)) => {
+                    tracing::info!(pending = segment.pending(), "adopted the segment {} of the spool", paths.name());
+                    adopted += segment.bytes();
+                    self.shared.add(&Arc::new(segment));
+                }
+                Err(error) => self.give_up(&paths, &error),
+            }
+        }
+        let left_alone = u64::try_from(self.left_alone.len()).unwrap_or(0);
+        self.shared.set_others(survey.other_bytes.saturating_sub(adopted), survey.damaged + left_alone);
+    }
+
+    /// Leaves a segment that cannot be read to the operator, or to a later version.
+    fn give_up(&mut self, paths: &super::paths::Paths, error: &FileError) {
+        match error {
+            // Another process may have renamed it.
+            FileError::Damaged if !paths.segment().exists() => {}
+            FileError::Damaged => match paths.rename_damaged() {
+                Ok(damaged) => tracing::error!(
+                    "{} is damaged: its requests were not drained as far as they cannot be read, and are left in the file",
+                    damaged.display()
+                ),
+                Err(error) => self.report(&format!("cannot rename the damaged segment {}: {error}", paths.name())),
+            },
+            FileError::Newer => {
+                tracing::error!("the segment {} of the spool is left to a later version of Waybill", paths.name());
+                self.left_alone.insert(paths.name().to_owned());
+            }
+            FileError::Unavailable(error) => self.report(&format!("cannot read the segment {}: {error}", paths.name())),
+        }
+    }
+
+    fn report(&self, error: &str) {
+        if self.failures.count().is_some() {
+            tracing::error!("the spool cannot be drained; logged at most once a minute: {error}");
+        }
+    }
+
+    /// Deletes the segments that are drained. Has the one replaced to which requests are appended, if it holds much.
+    fn remove_done(&mut self) {
+        for segment in self.shared.done() {
+            if segment.is_damaged() {
+                self.lose(&segment, &FileError::Damaged);
+                continue;
+            }
+            match segment.paths.remove() {
+                Ok(()) => self.shared.forget(&segment),
+                Err(error) => self.report(&format!("cannot delete the segment {}: {error}", segment.paths.name())),
+            }
+        }
+    }
+
+    /// Drains the next requests of a segment. Returns true if there was progress.
+    fn drain(&mut self, segment: &Arc<Segment>) -> bool {
+        if self.refused.as_ref().is_some_and(|(refused, _)| Arc::ptr_eq(refused, segment)) {
+            // Those that are rejected again go to another one.
+            self.refused = None;
+            segment.seal();
+        }
+        let mut rows = match segment.read(self.batch, BATCH_BYTES) {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.lose(segment, &error);
+                return false;
+            }
+        };
+        let mut requests = Vec::with_capacity(rows.len());
+        for (_, row) in &rows {
+            match QueuedRequest::from_parts(row.head.as_bytes(), row.body.clone()) {
+                Err(Unreadable::Newer) => break,
+                request => requests.push(request.ok()),
+            }
+        }
+        rows.truncate(requests.len());
+        if rows.is_empty() {
+            self.lose(segment, &FileError::Newer);
+            return false;
+        }
+        let fates = self.write(requests);
+        self.advance(segment, &rows, &fates)
+    }
+
+    /// Gives up a segment that this process owns.
+    fn lose(&mut self, segment: &Segment, error: &FileError) {
+        self.give_up(&segment.paths, error);
+        if matches!(error, FileError::Unavailable(_)) {
+            segment.postpone(UNREADABLE_PAUSE);
+        } else {
+            self.shared.forget(segment);
+        }
+    }
+
+    /// Writes requests to the database; `None` for one that cannot be read.
+    fn write(&mut self, requests: Vec<Option<QueuedRequest>>) -> Vec<Fate> {
+        let is_readable: Vec<bool> = requests.iter().map(Option::is_some).collect();
+        let requests: Vec<QueuedRequest> = requests.into_iter().flatten().collect();
+        let outcomes = if requests.is_empty() { Vec::new() } else { self.runtime.block_on(self.drain.write(requests)) };
+        let are_some_stored = outcomes.iter().any(|outcome| matches!(outcome, Drained::Durable));
+        let is_first_failed = matches!(outcomes.first(), Some(Drained::Failed(_)));
+        self.attempts = if are_some_stored && is_first_failed { self.attempts + 1 } else { 0 };
+        let is_refusal_believed = are_some_stored
+            || outcomes.iter().any(|outcome| matches!(outcome, Drained::Failed(StoreError::Refused)))
+                && self.runtime.block_on(self.drain.test_database());
+        let mut outcomes = outcomes.into_iter();
+        let fate = |is_readable: bool| match is_readable.then(|| outcomes.next()) {
+            Some(Some(Drained::Durable)) => Fate::Done,
+            Some(Some(Drained::UnknownProvider)) | None => Fate::SetAside,
+            Some(Some(Drained::Failed(StoreError::Refused))) if is_refusal_believed => Fate::SetAside,
+            Some(Some(Drained::Failed(_)) | None) => Fate::Retry,
+        };
+        let mut fates: Vec<Fate> = is_readable.into_iter().map(fate).collect();
+        if let Some(first) = fates.iter_mut().find(|fate| **fate == Fate::Retry)
+            && self.attempts >= ATTEMPTS
+        {
+            *first = Fate::SetAside;
+        }
+        fates
+    }
+
+    /// Records how far a segment is drained. Requests that the database does not take are set aside first, so that they block no other.
+    fn advance(&mut self, segment: &Segment, rows: &[(i64, Row)], fates: &[Fate]) -> bool {
+        let end = fates.iter().position(|fate| *fate == Fate::Retry).unwrap_or(rows.len());
+        let mut handled: Vec<(&(i64, Row), &Fate)> = rows.iter().zip(fates).take(end).collect();
+        let is_set_aside = |fate: &Fate| *fate == Fate::SetAside;
+        let set_aside: Vec<Row> =
+            handled.iter().filter(|(_, fate)| is_set_aside(fate)).map(|((_, row), _)| row.clone()).collect();
+        if !set_aside.is_empty()
+            && let Err(error) = self.set_aside(&set_aside)
+        {
+            self.report(&format!("cannot set requests aside: {error}"));
+            let first = handled.iter().position(|(_, fate)| is_set_aside(fate)).unwrap_or(0);
+            handled.truncate(first);
+        }
+        let Some(((id, _), _)) = handled.last() else { return false };
+        segment.set_drained(*id);
+        true
+    }
+
+    /// Stores requests in a segment of their own, from which they are written to the database again later.
+    fn set_aside(&mut self, rows: &[Row]) -> Result<(), FileError> {
+        if let Some(count) = self.refusals.count() {
+            tracing::error!(
+                requests = rows.len(),
+                batches = count,
+                "the database does not take requests of the spool: they stay there and are tried again every 30 seconds; \
+                 logged at most once a minute"
+            );
+        }
+        if self.refused.is_none() {
+            let (segment, appender) = Segment::create(&self.shared.folder, Clock::System.now(), true)?;
+            let segment = Arc::new(segment);
+            self.shared.add(&segment);
+            self.refused = Some((segment, appender));
+        }
+        let Some((segment, appender)) = &mut self.refused else { return Ok(()) };
+        let appended = appender.append(segment.next(), rows).map_err(FileError::from);
+        let appended = appended.and_then(|()| segment.appended(rows).map_err(|error| FileError::Unavailable(error.to_string())));
+        if appended.is_err()
+            && let Some((segment, appender)) = self.refused.take()
+        {
+            drop(appender);
+            segment.seal();
+        }
+        self.shared.count_bytes();
+        appended
+    }
+}

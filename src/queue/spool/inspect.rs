@@ -1,0 +1,101 @@
+//! The files of a spool, seen from outside: beside a running gateway, and without changing a file.
+
+use std::{fs, io, path::Path};
+
+use super::{
+    file::{FileError, Reader},
+    lock,
+    paths::{DAMAGED, Paths, SEGMENT},
+};
+use crate::time::Timestamp;
+
+/// The owner of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileOwner {
+    /// A running process.
+    Process,
+    /// A process that has ended. A gateway with this folder adopts the file.
+    None,
+    /// It is damaged, and no process reads it.
+    Damaged,
+    /// A later version wrote it.
+    LaterVersion,
+    /// It cannot be read now, or by this user.
+    Unreadable,
+}
+
+/// A file with requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolFile {
+    pub name: String,
+    pub owner: FileOwner,
+    /// True if the database has rejected its requests.
+    pub is_refused: bool,
+    /// Requests that are not in the database yet.
+    pub pending: u64,
+    /// The times of receipt of the first and the last of them.
+    pub oldest: Option<Timestamp>,
+    pub newest: Option<Timestamp>,
+    pub bytes: u64,
+}
+
+/// The files of a spool with requests, the oldest first. Blocks.
+pub fn inspect(folder: &Path) -> io::Result<Vec<SpoolFile>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if let Some(stem) = name.strip_suffix(SEGMENT) {
+            files.push(segment(&Paths::new(folder, stem)));
+        } else if let Some(stem) = name.strip_suffix(DAMAGED) {
+            let bytes = [name.to_owned(), format!("{name}-wal")];
+            let bytes = bytes.iter().map(|name| fs::metadata(folder.join(name)).map_or(0, |file| file.len())).sum();
+            files.push(SpoolFile { bytes, owner: FileOwner::Damaged, ..SpoolFile::new(&Paths::new(folder, stem)) });
+        }
+    }
+    files.sort_unstable_by(|one, two| one.name.cmp(&two.name));
+    Ok(files)
+}
+
+impl SpoolFile {
+    fn new(paths: &Paths) -> Self {
+        Self {
+            name: paths.name().to_owned(),
+            owner: FileOwner::None,
+            is_refused: paths.is_refused(),
+            pending: 0,
+            oldest: None,
+            newest: None,
+            bytes: paths.size(),
+        }
+    }
+}
+
+fn segment(paths: &Paths) -> SpoolFile {
+    let file = SpoolFile::new(paths);
+    // A copied file has no lock.
+    let (drained, is_held) = match lock::peek(&paths.lock()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return SpoolFile { owner: FileOwner::Unreadable, ..file },
+        peeked => peeked.unwrap_or_default(),
+    };
+    let read = || -> Result<SpoolFile, FileError> {
+        let mut reader = Reader::open(&paths.segment())?;
+        let last = reader.last()?;
+        let mut time = |after: i64| Ok::<_, FileError>(reader.received_after(after)?.and_then(Timestamp::from_micros));
+        Ok(SpoolFile {
+            owner: if is_held { FileOwner::Process } else { FileOwner::None },
+            pending: u64::try_from(last - drained).unwrap_or(0),
+            oldest: time(drained)?,
+            newest: if last > drained { time(last - 1)? } else { None },
+            ..file.clone()
+        })
+    };
+    read().unwrap_or_else(|error| SpoolFile {
+        owner: match error {
+            FileError::Damaged => FileOwner::Damaged,
+            FileError::Newer => FileOwner::LaterVersion,
+            FileError::Unavailable(_) => FileOwner::Unreadable,
+        },
+        ..file
+    })
+}

@@ -1,0 +1,195 @@
+//! The thread that appends to the spool: it takes all queued requests, commits them together, and sends each outcome after the commit.
+//!
+//! After an error the segment is sealed: it is unknown which pages are on the disk, and a later sync would not report it again. What was
+//! committed before is still drained, and the next requests go to a new segment.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    file::{Appender, FileError, Row},
+    segment::Segment,
+    shared::Shared,
+};
+use crate::{
+    log_throttle::LogThrottle,
+    outcomes::{self, OutcomeSender},
+    queue::QueueError,
+    time::Clock,
+};
+
+/// Jobs that may wait.
+pub(super) const CAPACITY: usize = 1_024;
+
+/// Limits of one group.
+const MAX_GROUP: usize = 512;
+const MAX_GROUP_BYTES: usize = 8 << 20;
+
+/// The least time between two attempts to create a segment, after one that failed.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A segment that holds this share of its size and is drained is replaced, which gives its room back.
+const REPLACED_SHARE: u64 = 4;
+
+pub(super) enum Job {
+    /// Appends a request and sends its outcome.
+    Append(Row, OutcomeSender<Result<(), QueueError>>),
+    /// Has the segment deleted if it is drained and holds much; after a failure, tests if there is room again.
+    Maintain,
+    /// Stops the thread after all earlier jobs.
+    Stop,
+}
+
+/// The segment to which requests are appended.
+struct Active {
+    segment: Arc<Segment>,
+    appender: Appender,
+}
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    active: Option<Active>,
+    /// No segment is created before.
+    next_attempt: Instant,
+    failures: LogThrottle,
+}
+
+impl Writer {
+    /// Creates the first segment.
+    pub(super) fn open(shared: &Arc<Shared>) -> Result<Self, FileError> {
+        let active = create(shared)?;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            active: Some(active),
+            next_attempt: Instant::now(),
+            failures: LogThrottle::default(),
+        })
+    }
+
+    /// Executes jobs until `Stop`, or until the queue is closed.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| jobs.blocking_recv()) {
+            let (row, sender) = match job {
+                Job::Append(row, sender) => (row, sender),
+                Job::Maintain => {
+                    self.maintain();
+                    continue;
+                }
+                Job::Stop => break,
+            };
+            let mut bytes = row.body.len();
+            let (mut rows, mut senders) = (vec![row], vec![sender]);
+            while rows.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+                match jobs.try_recv() {
+                    Ok(Job::Append(row, sender)) => {
+                        bytes += row.body.len();
+                        rows.push(row);
+                        senders.push(sender);
+                    }
+                    // Executed after this group.
+                    Ok(job) => {
+                        next = Some(job);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.append(rows, senders);
+        }
+        self.seal();
+    }
+
+    /// Appends requests, as far as there is room, and sends their outcomes.
+    fn append(&mut self, mut rows: Vec<Row>, mut senders: Vec<OutcomeSender<Result<(), QueueError>>>) {
+        let room = self.shared.room();
+        let mut size = 0;
+        let fitting = rows.iter().take_while(|row| {
+            size += row.size();
+            size <= room
+        });
+        let fitting = fitting.count();
+        let without_room = senders.split_off(fitting);
+        rows.truncate(fitting);
+        outcomes::send(without_room, std::iter::repeat(Err(QueueError::Full)));
+        if rows.is_empty() {
+            return;
+        }
+        // A second attempt goes to a new segment.
+        let is_durable = self.try_append(&rows) || self.try_append(&rows);
+        self.shared.set_failing(!is_durable);
+        let result = if is_durable { Ok(()) } else { Err(QueueError::Unavailable) };
+        outcomes::send(senders, std::iter::repeat(result));
+        self.shared.wake_drainer();
+    }
+
+    fn try_append(&mut self, rows: &[Row]) -> bool {
+        let Some(Active { segment, appender }) = self.open_segment() else { return false };
+        let appended = appender.append(segment.next(), rows).map_err(|error| FileError::from(error).to_string());
+        if let Err(error) = appended.and_then(|()| segment.appended(rows).map_err(|error| error.to_string())) {
+            self.report(&error);
+            self.seal();
+            return false;
+        }
+        let is_large = segment.bytes() >= self.shared.segment_size;
+        self.shared.count_bytes();
+        if is_large {
+            self.seal();
+        }
+        true
+    }
+
+    /// The segment to which requests are appended; creates one if there is none.
+    fn open_segment(&mut self) -> Option<&mut Active> {
+        if self.active.is_none() && Instant::now() >= self.next_attempt {
+            match create(&self.shared) {
+                Ok(active) => self.active = Some(active),
+                Err(error) => {
+                    self.next_attempt = Instant::now() + RETRY_INTERVAL;
+                    self.report(&error.to_string());
+                }
+            }
+        }
+        self.active.as_mut()
+    }
+
+    fn report(&self, error: &str) {
+        if self.failures.count().is_some() {
+            tracing::error!("cannot append to the spool, callbacks are answered with 503; logged at most once a minute: {error}");
+        }
+    }
+
+    /// Nothing more is appended to the segment.
+    fn seal(&mut self) {
+        if let Some(Active { segment, appender }) = self.active.take() {
+            // Before others may delete its files.
+            drop(appender);
+            segment.seal();
+            self.shared.wake_drainer();
+        }
+    }
+
+    fn maintain(&mut self) {
+        let is_replaceable = |active: &Active| {
+            active.segment.pending() == 0 && active.segment.bytes() >= self.shared.segment_size / REPLACED_SHARE
+        };
+        if self.active.as_ref().is_some_and(is_replaceable) {
+            self.seal();
+        }
+        if self.shared.is_failing() && !self.shared.is_full() {
+            let has_room = self.open_segment().is_some();
+            self.shared.set_failing(!has_room);
+        }
+    }
+}
+
+fn create(shared: &Shared) -> Result<Active, FileError> {
+    let (segment, appender) = Segment::create(&shared.folder, Clock::System.now(), false)?;
+    let segment = Arc::new(segment);
+    shared.add(&segment);
+    Ok(Active { segment, appender })
+}

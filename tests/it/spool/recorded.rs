@@ -29,9 +29,12 @@ fn send_all(backend: Backend, variables: &[(String, String)]) -> (Vec<String>, V
     let gateway = Gateway::start(backend, now, variables);
     let mut responses = Vec::new();
     for fixture in Fixture::all().expect("fixtures").into_iter().filter(Fixture::is_sendable) {
-        let endpoint = gateway.running().gateway.endpoints().find(|endpoint| endpoint.spec.name == fixture.spec.name);
+        let router = gateway.running().gateway.router();
+        let endpoint = router.iter().find(|endpoint| endpoint.spec.name == fixture.spec.name);
         let outgoing = fixture.outgoing(endpoint.expect("an endpoint"), now);
-        for _ in 0..2 {
+        // A request with the same time of receipt would be the same one, drained again.
+        for seconds in 0..2 {
+            gateway.set_clock(Timestamp::from_seconds(now.seconds() + seconds).expect("an instant"));
             let response = gateway.send(&outgoing);
             // A queue recognizes copies of requests, but not requests of which every event is known.
             let answer = String::from_utf8_lossy(&response.body).replace(r#""duplicate":true,"#, "");

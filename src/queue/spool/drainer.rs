@@ -313,7 +313,7 @@ impl Drainer {
         }
         let Some((segment, appender)) = &mut self.refused else { return Ok(()) };
         let appended = appender.append(segment.next(), rows).map_err(FileError::from);
-        let appended = appended.and_then(|()| segment.appended(rows).map_err(|error| FileError::Unavailable(error.to_string())));
+        let appended = appended.and_then(|()| Ok(segment.appended(rows)?));
         if appended.is_err()
             && let Some((segment, appender)) = self.refused.take()
         {

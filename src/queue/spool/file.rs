@@ -110,6 +110,12 @@ impl From<Error> for FileError {
     }
 }
 
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
 impl From<ConnectionError> for FileError {
     fn from(error: ConnectionError) -> Self {
         match error {
@@ -127,16 +133,15 @@ pub(super) struct Reader(SqliteConnection);
 
 /// Creates the file of a segment, durably, and opens it.
 pub(super) fn create(paths: &Paths) -> Result<(Appender, Reader), FileError> {
-    let unavailable = |error: io::Error| FileError::Unavailable(error.to_string());
     let (new, segment) = (paths.new_segment(), paths.segment());
-    files::create(&new).map_err(unavailable)?;
+    files::create(&new)?;
     SqliteConnection::establish(&uri(&new, "rw"))?.batch_execute(CREATE)?;
     // No connection is open: closing a file releases the locks that SQLite has on it.
-    File::open(&new).and_then(|file| file.sync_all()).map_err(unavailable)?;
-    std::fs::rename(&new, &segment).map_err(unavailable)?;
+    File::open(&new).and_then(|file| file.sync_all())?;
+    std::fs::rename(&new, &segment)?;
     let appender = Appender::open(&segment)?;
     let reader = Reader::open(&segment)?;
-    sync_folder(&segment).map_err(unavailable)?;
+    sync_folder(&segment)?;
     Ok((appender, reader))
 }
 

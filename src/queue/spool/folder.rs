@@ -16,7 +16,7 @@ use super::{
 use crate::files;
 
 /// Age after which files without a segment are left over from a process that ended while it made or deleted one.
-const LEFT_OVER: Duration = Duration::from_secs(60);
+const LEFT_OVER: Duration = Duration::from_mins(1);
 
 /// Creates the folder, and checks that files can be created in it. It is accessible to its owner only.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {

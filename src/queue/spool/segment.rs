@@ -44,8 +44,8 @@ pub(super) struct Segment {
 impl Segment {
     /// Creates a segment. After an error nothing of it is left.
     pub(super) fn create(folder: &Path, now: Timestamp, is_refused: bool) -> Result<(Self, Appender), FileError> {
-        let paths = Paths::generate(folder, now, is_refused).map_err(unavailable)?;
-        let lock = Lock::create(&paths.lock()).map_err(unavailable)?;
+        let paths = Paths::generate(folder, now, is_refused)?;
+        let lock = Lock::create(&paths.lock())?;
         // Another process holds it for the moment in which it looks for files that are left.
         let lock = lock.ok_or_else(|| FileError::Unavailable("its lock is held".to_owned()))?;
         match file::create(&paths) {
@@ -65,10 +65,8 @@ impl Segment {
     pub(super) fn adopt(paths: Paths) -> Result<Option<Self>, FileError> {
         let lock = match Lock::take(&paths.lock()) {
             // A file that was copied here has no lock.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && paths.segment().exists() => {
-                Lock::create(&paths.lock()).map_err(unavailable)?
-            }
-            taken => taken.map_err(unavailable)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && paths.segment().exists() => Lock::create(&paths.lock())?,
+            taken => taken?,
         };
         let Some(lock) = lock else { return Ok(None) };
         if !paths.segment().exists() {
@@ -76,7 +74,7 @@ impl Segment {
         }
         let mut reader = Reader::open(&paths.segment())?;
         let last = reader.last()?;
-        let is_damaged = log::is_damaged(&paths.log()).map_err(unavailable)?;
+        let is_damaged = log::is_damaged(&paths.log())?;
         let segment = Self { is_damaged, ..Self::new(paths, lock, reader, last, Instant::now()) };
         segment.is_sealed.store(true, Ordering::SeqCst);
         let first = segment.reader().received_after(segment.drained.load(Ordering::SeqCst))?;
@@ -185,8 +183,4 @@ impl Segment {
         }
         self.drained.store(id, Ordering::SeqCst);
     }
-}
-
-fn unavailable(error: io::Error) -> FileError {
-    FileError::Unavailable(error.to_string())
 }

@@ -134,6 +134,8 @@ fn files_that_cannot_be_read_are_distinguished() {
     assert_eq!(owners, [FileOwner::Damaged, FileOwner::LaterVersion, FileOwner::Damaged, FileOwner::Damaged]);
 }
 
+const LOST: u64 = u64::MAX;
+
 #[test]
 fn damage_in_the_middle_of_the_log_is_found() {
     let folder = tempfile::tempdir().unwrap();
@@ -146,11 +148,8 @@ fn damage_in_the_middle_of_the_log_is_found() {
     let log = fs::read(path).unwrap();
     let frame = 24 + usize::try_from(PAGE_SIZE).unwrap();
     // A transaction of one small request is a frame.
-    let (flipped, cut): (&dyn Fn(usize) -> Vec<u8>, &dyn Fn(usize) -> Vec<u8>) =
-        (&|place| log.iter().enumerate().map(|(at, byte)| if at == place { !byte } else { *byte }).collect(), &|bytes| {
-            log[..bytes].to_vec()
-        });
-    const LOST: u64 = u64::MAX;
+    let cut = |bytes: usize| log.get(..bytes).unwrap().to_vec();
+    let flipped = |place: usize| log.iter().enumerate().map(|(at, byte)| if at == place { !byte } else { *byte }).collect();
     for (damage, bytes, pending) in [
         ("none", log.clone(), 10),
         ("torn at its end", cut(log.len() - 100), 9),

@@ -312,15 +312,15 @@ impl Drainer {
             self.refused = Some((segment, appender));
         }
         let Some((segment, appender)) = &mut self.refused else { return Ok(()) };
-        let appended = appender.append(segment.next(), rows).map_err(FileError::from);
-        let appended = appended.and_then(|()| Ok(segment.appended(rows)?));
-        if appended.is_err()
+        let outcome = appender.append(segment.next(), rows).map_err(FileError::from);
+        let outcome = outcome.and_then(|()| Ok(segment.appended(rows)?));
+        if outcome.is_err()
             && let Some((segment, appender)) = self.refused.take()
         {
             drop(appender);
             segment.seal();
         }
         self.shared.count_bytes();
-        appended
+        outcome
     }
 }

@@ -108,8 +108,8 @@ fn lost_files_make_an_append_fail() {
     append(&segment, &mut appender, 1..=1);
     segment.paths.remove().unwrap();
     let rows = [row(2)];
-    let appended = appender.append(segment.next(), &rows).map_err(FileError::from);
-    assert!(appended.is_err() || segment.appended(&rows).is_err());
+    let outcome = appender.append(segment.next(), &rows).map_err(FileError::from);
+    assert!(outcome.is_err() || segment.appended(&rows).is_err());
     assert_eq!(segment.next(), 2, "it is not counted");
 }
 

@@ -129,8 +129,8 @@ impl Writer {
 
     fn try_append(&mut self, rows: &[Row]) -> bool {
         let Some(Active { segment, appender }) = self.open_segment() else { return false };
-        let appended = appender.append(segment.next(), rows).map_err(|error| FileError::from(error).to_string());
-        if let Err(error) = appended.and_then(|()| segment.appended(rows).map_err(|error| error.to_string())) {
+        let outcome = appender.append(segment.next(), rows).map_err(|error| FileError::from(error).to_string());
+        if let Err(error) = outcome.and_then(|()| segment.appended(rows).map_err(|error| error.to_string())) {
             self.report(&error);
             self.seal();
             return false;

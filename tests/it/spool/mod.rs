@@ -148,7 +148,7 @@ crate::databases! {
         let ended = start_without_database(folder.path(), 64 * MIB);
         ended.append(0..200);
         let state = ended.wait("counted", |state| state.pending == 200 && state.oldest.is_some());
-        assert_eq!(state.oldest.map(|oldest| oldest.seconds()), Some(1_773_500_000));
+        assert_eq!(state.oldest.map(waybill::time::Timestamp::seconds), Some(1_773_500_000));
         let [file] = &files(folder.path())[..] else { panic!("one file") };
         assert_eq!((file.owner, file.pending, file.oldest), (FileOwner::Process, 200, state.oldest));
         ended.end();

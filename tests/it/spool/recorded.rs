@@ -1,7 +1,7 @@
 //! Recorded callbacks give the same rows through the spool as without it.
 
 use serde_json::Value;
-use waybill::{fixture::Fixture, queue::Queue, time::Timestamp};
+use waybill::{fixture::Fixture, time::Timestamp};
 
 use crate::{
     simulate::secrets,

@@ -35,7 +35,7 @@ const MIB: u64 = 1 << 20;
 /// A spool that is drained into a store.
 pub struct Spooled {
     pub store: Direct,
-    pub spool: Arc<Spool>,
+    pub spool: Spool,
 }
 
 /// Starts a spool in a folder, in front of a database.

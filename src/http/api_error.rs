@@ -35,7 +35,7 @@ pub(super) enum ErrorResponses {
     /// The token allows only reading, or a page of another site sent the request.
     #[response(status = 403)]
     Forbidden(ApiError),
-    /// No such id.
+    /// No such id in the tables.
     #[response(status = 404)]
     NotFound(ApiError),
     /// The path does not allow this method; `Allow` lists those it does.

@@ -17,6 +17,7 @@ mod openapi;
 mod ops;
 mod pages;
 mod query;
+mod queued;
 mod response;
 mod routes;
 mod server;

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{api, api_error::ErrorResponses, health, metrics};
+use super::{api, api_error::ErrorResponses, health, metrics, queued::Documented};
 use crate::gateway::Gateway;
 
 #[derive(OpenApi)]
@@ -21,7 +21,9 @@ use crate::gateway::Gateway;
         description = "The status of messages, the events behind it, and the requests behind those.\n\n\
             Lists are newest first; pass `next_cursor` as `cursor` to get the next page. The event feed is oldest first; pass `next` as \
             `after` to continue without skipping or repeating an event. Times are UTC; \
-            `since` includes its time and `until` excludes it, so that consecutive ranges have every row once."
+            `since` includes its time and `until` excludes it, so that consecutive ranges have every row once.\n\n\
+            With a spool or a broker, callbacks are acknowledged before they are in the tables. While some are not, responses have the \
+            header `Waybill-Queued` with their number: a message that is not found may be among them."
     ),
     paths(
         api::messages::list,
@@ -47,7 +49,7 @@ use crate::gateway::Gateway;
         described
     ),
     tags((name = "messages"), (name = "events"), (name = "requests"), (name = "inbound"), (name = "calls and rooms"), (name = "suppressions"), (name = "stats"), (name = "about")),
-    modifiers(&Tokens),
+    modifiers(&Tokens, &Documented),
     security(("bearer" = []))
 )]
 struct Document;

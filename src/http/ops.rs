@@ -12,7 +12,7 @@ use super::{
     api, api_error, base_path, connection,
     credentials::credentials,
     guess::{self, Denied},
-    health, isolation, metrics, openapi, pages,
+    health, isolation, metrics, openapi, pages, queued,
 };
 use crate::{
     gateway::{Gateway, Rights},
@@ -75,7 +75,9 @@ async fn authorize(
         }
         None => {
             connection::note_login(&request);
-            Ok(next.call(request).await?.map_into_left_body())
+            let mut response = next.call(request).await?.map_into_left_body();
+            queued::announce(&gateway, response.headers_mut());
+            Ok(response)
         }
         Some(denied) => Ok(request.into_response(denied).map_into_right_body()),
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{QueuedRequest, breaker::Breaker};
 use crate::{
+    metrics::QueueMetrics,
     providers,
     store::{RawRequest, Record, Store, StoreError},
 };
@@ -35,6 +36,11 @@ impl Drain {
         Self { store: Arc::clone(store), parse, breaker: Arc::clone(breaker) }
     }
 
+    /// The metrics of the queue.
+    pub fn metrics(&self) -> &QueueMetrics {
+        &self.store.metrics().queue
+    }
+
     /// True while the database is known to be unavailable.
     pub fn is_database_away(&self) -> bool {
         self.breaker.is_open()
@@ -56,7 +62,7 @@ impl Drain {
         let mut results = self.store.append_all(records.into_iter().flatten().collect()).await.into_iter();
         let outcome = |is_known: bool| match is_known.then(|| results.next()) {
             Some(Some(Ok(committed))) => {
-                self.store.metrics().queue.count_drained(committed.is_duplicate(), committed.is_quarantined());
+                self.metrics().count_drained(committed.is_duplicate(), committed.is_quarantined());
                 Drained::Durable
             }
             Some(Some(Err(error))) => Drained::Failed(error),

@@ -26,6 +26,11 @@ impl Queued {
         Self { response: request.response(), is_copy, is_quarantined: request.is_quarantined() }
     }
 
+    /// True if the queue knows that it had the request before.
+    pub(super) fn is_copy(self) -> bool {
+        self.is_copy
+    }
+
     #[cfg(test)]
     pub(super) fn for_test() -> Self {
         Self { response: StoredResponse::Success, is_copy: false, is_quarantined: false }

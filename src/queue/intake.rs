@@ -42,7 +42,7 @@ pub enum Way {
     /// The database commits it; while that is impossible, the queue takes it.
     Fallback(Arc<dyn Queue>, Arc<Breaker>),
     /// The queue takes it.
-    Queue(Arc<dyn Queue>),
+    Queue(Arc<dyn Queue>, Arc<Breaker>),
 }
 
 /// Makes verified callbacks durable.
@@ -68,14 +68,15 @@ impl Intake {
                 let spool = Arc::new(Spool::start(options, drain).map_err(QueueStartError::Spool)?);
                 let way = match options.mode {
                     SpoolMode::Outage => Way::Fallback(spool, breaker),
-                    SpoolMode::Always => Way::Queue(spool),
+                    SpoolMode::Always => Way::Queue(spool, breaker),
                 };
                 Ok(Self::new(store, way))
             }
             QueueOptions::Broker(options) => {
-                let drain = Drain::new(store, parse, &Arc::default());
+                let breaker = Arc::new(Breaker::default());
+                let drain = Drain::new(store, parse, &breaker);
                 let broker = Broker::start(options, drain).map_err(QueueStartError::Broker)?;
-                Ok(Self::new(store, Way::Queue(Arc::new(broker))))
+                Ok(Self::new(store, Way::Queue(Arc::new(broker), breaker)))
             }
         }
     }
@@ -96,20 +97,20 @@ impl Intake {
     pub fn queue(&self) -> Option<&dyn Queue> {
         match &self.way {
             Way::Direct => None,
-            Way::Fallback(queue, _) | Way::Queue(queue) => Some(&**queue),
+            Way::Fallback(queue, _) | Way::Queue(queue, _) => Some(&**queue),
         }
     }
 
-    /// True while the queue takes the place of the database.
+    /// True while the database is known to be unavailable, and the queue takes its place.
     pub fn is_database_away(&self) -> bool {
-        matches!(&self.way, Way::Fallback(_, breaker) if breaker.is_open())
+        matches!(&self.way, Way::Fallback(_, breaker) | Way::Queue(_, breaker) if breaker.is_open())
     }
 
     /// Makes a record durable. Once it is passed to the database or the queue, dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Durable, NotDurable> {
         let (queue, breaker) = match &self.way {
             Way::Direct => return Ok(Durable::Committed(self.store.append(record).await?)),
-            Way::Queue(queue) => return Ok(self.enqueue(&**queue, QueuedRequest::new(&record)).await?),
+            Way::Queue(queue, _) => return Ok(self.enqueue(&**queue, QueuedRequest::new(&record)).await?),
             Way::Fallback(queue, breaker) => (&**queue, breaker),
         };
         let request = QueuedRequest::new(&record);
@@ -135,7 +136,6 @@ impl Intake {
             return Ok(known.as_copy());
         }
         let durable = Durable::Queued(queue.append(request).await?);
-        self.store.metrics().queue.count_queued(1);
         let is_copy = self.recent.durable(key).is_some();
         self.recent.finish(key, durable);
         Ok(if is_copy { durable.as_copy() } else { durable })

@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 
 /// A durable queue in front of the database.
 pub trait Queue: Send + Sync {
-    /// Stores a request. Resolves once it is durable, and only then with success.
+    /// Stores a request, and counts it. Resolves once it is durable, and only then with success.
     fn append(&self, request: QueuedRequest) -> BoxFuture<'_, Result<Queued, QueueError>>;
 
     /// Its state for monitoring, at most about a second old. Does not block.

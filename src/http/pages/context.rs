@@ -10,6 +10,7 @@ use super::{
     csrf,
     error_page::{ErrorPage, PageError},
     layout::{Layout, Section, render},
+    queue::QueueView,
 };
 use crate::{
     gateway::Gateway,
@@ -58,6 +59,7 @@ impl Context {
             now: self.now,
             may_write: self.login.may_write,
             is_unverified: self.gateway.router().iter().any(|endpoint| endpoint.unverified.is_some()),
+            queue: self.gateway.queue().map(|queue| QueueView::new(&queue, self.now)),
             search: String::new(),
         }
     }

@@ -46,8 +46,12 @@ impl PageError {
         }
     }
 
-    fn explanation(self) -> &'static str {
+    /// `is_accepting` is true if callbacks are accepted without the database.
+    fn explanation(self, is_accepting: bool) -> &'static str {
         match self {
+            Self::Unavailable if is_accepting => {
+                "Callbacks that arrive now are acknowledged, and written to the tables once the database is available. Reload this page in a moment."
+            }
             Self::Unauthorized => {
                 "Enter any user name, and the ops token as the password. The token is the value of OPS_TOKEN or the content of the file waybill.ops-token beside the database."
             }
@@ -102,7 +106,8 @@ pub(super) struct ErrorPage {
 
 impl ErrorPage {
     pub(super) fn new(error: PageError, layout: Layout) -> Self {
-        Self { error, layout: Layout { section: None, ..layout }, explanation: error.explanation() }
+        let explanation = error.explanation(layout.queue.as_ref().is_some_and(|queue| queue.accepts));
+        Self { error, layout: Layout { section: None, ..layout }, explanation }
     }
 
     pub(super) fn is(&self, error: PageError) -> bool {
@@ -125,7 +130,8 @@ impl ErrorPage {
     fn anonymous(error: PageError) -> Self {
         let now: Timestamp = Clock::System.now();
         let title = error.title().to_owned();
-        let layout = Layout { title, section: None, now, may_write: true, is_unverified: false, search: String::new() };
+        let layout =
+            Layout { title, section: None, now, may_write: true, is_unverified: false, queue: None, search: String::new() };
         Self::new(error, layout)
     }
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use strum::{EnumIter, IntoEnumIterator};
 
+use super::queue::QueueView;
 use crate::time::Timestamp;
 
 /// The pages of the navigation.
@@ -73,6 +74,8 @@ pub(super) struct Layout {
     pub(super) now: Timestamp,
     pub(super) may_write: bool,
     pub(super) is_unverified: bool,
+    /// The queue in front of the database, if there is one.
+    pub(super) queue: Option<QueueView>,
     /// The text in the search field.
     pub(super) search: String,
 }

@@ -18,6 +18,7 @@ mod messages;
 mod overview;
 mod period;
 mod query;
+mod queue;
 mod reference;
 mod request;
 mod requests;

@@ -226,6 +226,7 @@ mod tests {
                 now,
                 may_write: false,
                 is_unverified: false,
+                queue: None,
                 search: String::new(),
             };
             let texts = Texts { description: "", columns: &[], empty_title: "No calls", empty_hint: "Nothing yet." };

@@ -28,6 +28,7 @@ pub use self::{
 };
 use self::{publish::Publisher, watch::Seen, writer::Writer};
 use super::{Queue, QueueError, QueueState, Queued, QueuedRequest, drain::Drain};
+use crate::metrics::QueueMetrics;
 
 /// The log of the client, which repeats what [`connect`] logs and names addresses.
 pub const CLIENT_LOG: &str = "async_nats";
@@ -36,6 +37,7 @@ pub const CLIENT_LOG: &str = "async_nats";
 pub struct Broker {
     publisher: Arc<Publisher>,
     seen: Arc<Seen>,
+    metrics: QueueMetrics,
     stop: signal::Sender<bool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -44,19 +46,26 @@ impl Broker {
     /// Connects in the background, so that the process also starts without the broker.
     pub fn start(options: &BrokerOptions, drain: Drain) -> io::Result<Self> {
         let (stop, stopped) = signal::channel(false);
-        let seen = Arc::new(Seen::default());
+        let (seen, metrics) = (Arc::new(Seen::default()), drain.metrics().clone());
         let (publisher, watcher) = start_watcher(options, &seen, stopped.clone())?;
         let mut threads = vec![watcher];
         if options.role != Role::Gateway {
             threads.push(start_writer(options, drain, stopped)?);
         }
-        Ok(Self { publisher, seen, stop, threads: Mutex::new(threads) })
+        Ok(Self { publisher, seen, metrics, stop, threads: Mutex::new(threads) })
     }
 }
 
 impl Queue for Broker {
     fn append(&self, request: QueuedRequest) -> BoxFuture<'_, Result<Queued, QueueError>> {
-        Box::pin(self.publisher.publish(request))
+        Box::pin(async move {
+            let queued = self.publisher.publish(request).await?;
+            // The stream does not store a copy.
+            if !queued.is_copy() {
+                self.metrics.count_queued(1);
+            }
+            Ok(queued)
+        })
     }
 
     fn state(&self) -> QueueState {

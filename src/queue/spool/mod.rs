@@ -66,7 +66,7 @@ impl Spool {
         folder::prepare(&options.folder)?;
         let shared = Arc::new(Shared::new(options));
         let (jobs, queue) = mpsc::channel(CAPACITY);
-        let writer = Writer::open(&shared).map_err(io::Error::other)?;
+        let writer = Writer::open(&shared, drain.metrics()).map_err(io::Error::other)?;
         let mut drainer = Drainer::new(&shared, drain, options.mode, jobs.clone())?;
         drainer.survey();
         let (ending, drainer_ended) = std_mpsc::channel();

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     log_throttle::LogThrottle,
+    metrics::QueueMetrics,
     outcomes::{self, OutcomeSender},
     queue::QueueError,
     time::Clock,
@@ -52,6 +53,7 @@ struct Active {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    metrics: QueueMetrics,
     active: Option<Active>,
     /// No segment is created before.
     next_attempt: Instant,
@@ -60,10 +62,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Creates the first segment.
-    pub(super) fn open(shared: &Arc<Shared>) -> Result<Self, FileError> {
+    pub(super) fn open(shared: &Arc<Shared>, metrics: &QueueMetrics) -> Result<Self, FileError> {
         let active = create(shared)?;
         Ok(Self {
             shared: Arc::clone(shared),
+            metrics: metrics.clone(),
             active: Some(active),
             next_attempt: Instant::now(),
             failures: LogThrottle::default(),
@@ -122,6 +125,9 @@ impl Writer {
         // A second attempt goes to a new segment.
         let is_durable = self.try_append(&rows) || self.try_append(&rows);
         self.shared.set_failing(!is_durable);
+        if is_durable {
+            self.metrics.count_queued(u64::try_from(rows.len()).unwrap_or(0));
+        }
         let result = if is_durable { Ok(()) } else { Err(QueueError::Unavailable) };
         outcomes::send(senders, std::iter::repeat(result));
         self.shared.wake_drainer();

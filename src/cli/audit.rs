@@ -16,7 +16,7 @@ pub(super) struct Arguments {
 pub(super) fn run(env: &Env, Arguments { range, page }: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
     let filter = AuditFilter { since: range.since, until: range.until, cursor: page.cursor, limit: page.limit };
-    let entries = with_store(&config.database, config.store, |store| Ok(store.audit_entries(&filter)?))?;
+    let entries = with_store(&config, |store| Ok(store.audit_entries(&filter)?))?;
     if page.json {
         return lists::show_json("entries", &entries);
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, print, print_json, table, with_store};
+use super::{CommandError, attach, print, print_json, spool, table};
 use crate::{
     build_info::{BUILD, BuildInfo},
     config::{Config, Env, Finding, Inspected, SecretFile},
@@ -91,6 +91,12 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     }
     warnings.extend(switched_off(&config));
     warnings.extend(open_files(&config));
+    let (problems, hints) = spool::findings(&config.queue);
+    if !problems.is_empty() && result.is_ok() {
+        result = Err(CommandError::Invalid);
+    }
+    errors.extend(problems);
+    warnings.extend(hints);
     // A database that cannot be read was reported above, or is empty.
     let findings = if errors.is_empty() && has_database { findings(&config).unwrap_or_default() } else { Vec::new() };
     let report = Report { build: BUILD, valid: errors.is_empty(), urls: urls(&config), errors, warnings, findings, secret_files };
@@ -121,7 +127,7 @@ fn open_files(config: &Config) -> Vec<Finding> {
 /// The findings about the newest rejected callbacks, each once. Reads only.
 fn findings(config: &Config) -> Result<Vec<Diagnosis>, CommandError> {
     let filter = RequestFilter { state: Some(RequestState::Rejected), limit: MAX_REJECTED, ..RequestFilter::default() };
-    let rejected = with_store(&config.database, config.store.clone(), |store| Ok(store.requests(&filter)?))?;
+    let rejected = attach(&config.database, config.store.clone(), |store| Ok(store.requests(&filter)?))?;
     let mut findings: Vec<Diagnosis> = Vec::new();
     for request in rejected.items {
         let Some(sentence) = request.finding else { continue };

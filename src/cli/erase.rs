@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CommandError, author, block_on, load_config, print, print_json, progress, table, with_store};
+use super::{CommandError, attach, author, block_on, load_config, print, print_error, print_json, progress, spool, table};
 use crate::{
     config::Env,
     store::{DataSubject, ErasedRows, Table},
@@ -28,14 +28,22 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let subject = DataSubject::parse(&arguments.recipient).ok_or_else(|| CommandError::Usage(invalid.to_owned()))?;
     let config = load_config(env)?;
     let counter = progress::counter();
-    let erased = with_store(&config.database, config.store, |store| {
+    // Before the erasure: a callback that arrives later can store their data again in any case.
+    let undrained = spool::undrained(&config.queue);
+    let erased = attach(&config.database, config.store, |store| {
         block_on(store.erase(&subject, arguments.dry_run, author(), |rows| counter.inc(rows)))?.map_err(CommandError::from)
     })?;
     counter.finish_and_clear();
     if arguments.json {
-        return print_json(&erased);
+        print_json(&erased)?;
+    } else {
+        show(&erased, arguments.dry_run);
     }
-    show(&erased, arguments.dry_run);
+    match undrained {
+        Some(undrained) if arguments.dry_run => print_error(&undrained),
+        Some(undrained) => return Err(CommandError::Undrained(undrained)),
+        None => {}
+    }
     Ok(())
 }
 

@@ -2,17 +2,20 @@
 
 use std::process::ExitCode;
 
+use super::spool;
 use crate::{config::Problems, http::StartError, store::StoreError};
 
 const USAGE: u8 = 2;
+const UNDRAINED: u8 = 3;
 const UNAVAILABLE: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
 /// The exit codes and their meaning, for `--help` and the manual page.
-pub(super) const EXIT_STATUS: [(u8, &str); 5] = [
+pub(super) const EXIT_STATUS: [(u8, &str); 6] = [
     (0, "done"),
     (1, "failed"),
     (USAGE, "wrong usage"),
+    (UNDRAINED, "`erase`: done in the tables, but the spool still has callbacks; run it again once they are drained"),
     (UNAVAILABLE, "the database or the broker is unavailable; try again later"),
     (CONFIGURATION, "the configuration has problems"),
 ];
@@ -36,6 +39,11 @@ pub(crate) enum CommandError {
     /// The command line names something that does not exist.
     #[error("{0}")]
     Usage(String),
+    /// The person's data may be in the spool, from which nothing can be erased.
+    #[error(
+        "{0}; erased from the tables only: these callbacks may have data of the person, so run this again once they are drained"
+    )]
+    Undrained(spool::Undrained),
     /// The broker cannot be reached, or not be used.
     #[error("{0}")]
     Broker(String),
@@ -54,6 +62,7 @@ impl CommandError {
             | Self::Configuration(_)
             | Self::Invalid => ExitCode::from(CONFIGURATION),
             Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Undrained(_) => ExitCode::from(UNDRAINED),
             Self::Start(_) | Self::Store(_) | Self::Other(_) => ExitCode::FAILURE,
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
-    let histories = with_store(&config.database, config.store, |store| Ok(store.histories(&arguments.external_id)?))?;
+    let histories = with_store(&config, |store| Ok(store.histories(&arguments.external_id)?))?;
     if histories.is_empty() {
         return Err(CommandError::Other("no message has that external id".to_owned()));
     }

@@ -42,7 +42,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         cursor: list.page.cursor,
         limit: list.page.limit,
     };
-    let page = with_store(&config.database, config.store, |store| Ok(store.messages(&filter)?))?;
+    let page = with_store(&config, |store| Ok(store.messages(&filter)?))?;
     if list.page.json {
         return lists::show_json("messages", &page);
     }

@@ -23,6 +23,7 @@ mod sender;
 mod serve;
 mod signed_copies;
 mod simulate;
+mod spool;
 mod suppressions;
 mod table;
 mod work;
@@ -34,7 +35,7 @@ use clap::{Parser, Subcommand};
 use self::{
     error::{CommandError, exit_status},
     output::{print, print_bytes, print_error, print_json},
-    work::{author, block_on, load_config, random, router, with_store},
+    work::{attach, author, block_on, load_config, random, router, with_store},
 };
 use crate::{build_info::VERSION, config::Env};
 
@@ -72,6 +73,8 @@ enum Command {
     Requests(requests::Command),
     /// Rebuild message rows from stored callbacks and events; shows the difference first.
     Rederive(rederive::Arguments),
+    /// Show the files of the spool, and the callbacks in them that are not in the tables yet.
+    Spool(spool::Arguments),
     /// Delete expired rows: raw bodies after `RETENTION_DAYS`, events after `EVENT_RETENTION_DAYS`.
     Prune(prune::Arguments),
     /// Erase a person's data from every table, by phone number or e-mail address.
@@ -115,6 +118,7 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Explain(arguments) => explain::run(env, arguments),
         Command::Requests(command) => requests::run(env, command),
         Command::Rederive(arguments) => rederive::run(env, arguments),
+        Command::Spool(arguments) => spool::run(env, arguments),
         Command::Prune(arguments) => prune::run(env, arguments),
         Command::Erase(arguments) => erase::run(env, arguments),
         Command::Audit(arguments) => audit::run(env, arguments),

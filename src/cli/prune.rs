@@ -24,7 +24,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let retention = config.store.retention;
     let counter = progress::counter();
     let show_progress = |PruneCounts { bodies, events, requests }| counter.set_position(bodies + events + requests);
-    let pruned = with_store(&config.database, config.store, |store| {
+    let pruned = with_store(&config, |store| {
         block_on(store.prune(Clock::System.now(), arguments.dry_run, show_progress))?.map_err(Into::into)
     })?;
     counter.finish_and_clear();

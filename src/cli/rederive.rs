@@ -52,10 +52,9 @@ struct Report {
 }
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
-    let config = load_config(env)?;
-    let (database, options) = (config.database.clone(), config.store.clone());
-    let router = router(config);
-    let report = with_store(&database, options, |store| {
+    let mut config = load_config(env)?;
+    let router = router(&mut config);
+    let report = with_store(&config, |store| {
         let difference = pass(store, &router, arguments, true)?;
         if arguments.yes && difference.messages + difference.events > 0 {
             Ok(Report { changes: difference.changes, ..pass(store, &router, arguments, false)? })

@@ -69,9 +69,9 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     let fixture = Fixture::find(spec.name, event).filter(Fixture::is_sendable).ok_or_else(|| {
         CommandError::Usage(format!("{provider} has no event {event:?}; see `waybill simulate --list {provider}`"))
     })?;
-    let config = Config::load(env).map_err(CommandError::Configuration)?.config;
+    let mut config = Config::load(env).map_err(CommandError::Configuration)?.config;
     let origin = origin(arguments.to.as_deref(), &config)?;
-    let router = router(config);
+    let router = router(&mut config);
     let endpoint = endpoint(&router, spec.name, &arguments.account)?;
     send(&Sender::new(&origin), &SignedCopies::new(&fixture, endpoint, Clock::System.now())?, arguments)
 }

@@ -44,7 +44,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         cursor: list.page.cursor,
         limit: list.page.limit,
     };
-    let SuppressionPage { page, unindexed } = with_store(&config.database, config.store, |store| {
+    let SuppressionPage { page, unindexed } = with_store(&config, |store| {
         // What cannot be derived now is counted as missing.
         drop(block_on(store.derive_suppressions()));
         Ok(store.suppressions(&filter)?)

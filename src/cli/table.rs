@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use super::check::EndpointUrl;
+use super::{check::EndpointUrl, spool::FileReport};
 use crate::{
     store::{AuditEntry, Message, StoredRequest, Suppression},
     time::Timestamp,
@@ -79,6 +79,17 @@ pub(super) fn suppressions(suppressions: &[Suppression]) -> Table {
             newest.and_then(|report| report.code.as_deref()).unwrap_or_default(),
             newest.and_then(|report| report.words.as_deref()).unwrap_or_default(),
         ]);
+    }
+    table
+}
+
+/// The files of a spool.
+pub(super) fn spool(files: &[FileReport]) -> Table {
+    let mut table = terminal_wide_table();
+    table.set_header(["file", "state", "callbacks", "oldest", "newest", "bytes"]);
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    for FileReport { name, state, pending, oldest, newest, bytes } in files {
+        table.add_row([name.as_str(), state, &pending.to_string(), &time(*oldest), &time(*newest), &bytes.to_string()]);
     }
     table
 }

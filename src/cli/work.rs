@@ -1,6 +1,6 @@
 //! The steps that several commands share.
 
-use super::CommandError;
+use super::{CommandError, print_error, spool};
 use crate::{
     config::{Config, DatabaseUrl, Env, Loaded},
     endpoint::EndpointConfig,
@@ -21,8 +21,16 @@ pub(super) fn load_config(env: &Env) -> Result<Config, CommandError> {
     Ok(config)
 }
 
+/// Opens the store after saying what the tables lack; see [`attach`].
+pub(super) fn with_store<T>(config: &Config, work: impl FnOnce(&Store) -> Result<T, CommandError>) -> Result<T, CommandError> {
+    if let Some(undrained) = spool::undrained(&config.queue) {
+        print_error(&undrained);
+    }
+    attach(&config.database, config.store.clone(), work)
+}
+
 /// Opens the store, also beside a running gateway, and closes it after its queue is written.
-pub(super) fn with_store<T>(
+pub(super) fn attach<T>(
     database: &DatabaseUrl,
     options: store::Options,
     work: impl FnOnce(&Store) -> Result<T, CommandError>,
@@ -34,8 +42,9 @@ pub(super) fn with_store<T>(
 }
 
 /// The router that a gateway of this configuration has.
-pub(super) fn router(config: Config) -> Router {
-    Router::new(config.endpoints.into_iter().map(EndpointConfig::build).collect(), PublicUrl::from_listener(config.listen))
+pub(super) fn router(config: &mut Config) -> Router {
+    let endpoints = std::mem::take(&mut config.endpoints);
+    Router::new(endpoints.into_iter().map(EndpointConfig::build).collect(), PublicUrl::from_listener(config.listen))
 }
 
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {

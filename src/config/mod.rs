@@ -172,6 +172,8 @@ impl Config {
         };
         let (endpoints, unknown_accounts) = endpoints::read(reader, &shared);
         warn_of_not_found(reader, shared.unknown_message, &endpoints, &queue);
+        let timeout = timeout(reader);
+        spool::warn_of_responses(reader, &queue, shared.unknown_message, timeout);
         warn_of_signed_urls(reader, listen, &public_urls, &endpoints);
         Self {
             database,
@@ -181,7 +183,7 @@ impl Config {
             ops_read_token,
             ops_base_path: base_path::read(reader),
             public_urls,
-            timeout: timeout(reader),
+            timeout,
             queue,
             store: store_options(reader, &endpoints, shared.opt_out_words),
             trusted_proxies: trusted_proxies(reader, listen, &endpoints),

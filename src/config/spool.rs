@@ -1,15 +1,19 @@
 //! The variables of the spool.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::{reader::Reader, variables};
 use crate::{
+    endpoint::UnknownMessage,
     queue::{QueueOptions, SpoolMode, SpoolOptions},
     store::DatabaseUrl,
 };
 
 /// A spool of this size holds a few hundred callbacks; a smaller one is a mistake.
 const MIN_BYTES: u64 = 1 << 20;
+
+/// The database has a second, and the spool half a second for a place in its queue and the time of a commit.
+const MIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn read(reader: &mut Reader<'_>, database: &DatabaseUrl) -> QueueOptions {
     let mode = reader.parsed(&variables::SPOOL_MODE, "`outage` or `always`");
@@ -39,4 +43,26 @@ pub(super) fn read(reader: &mut Reader<'_>, database: &DatabaseUrl) -> QueueOpti
         );
     }
     QueueOptions::Spool(SpoolOptions { folder: PathBuf::from(folder), mode, max_bytes })
+}
+
+/// Warns of responses that the spool cannot give, or not in time.
+pub(super) fn warn_of_responses(
+    reader: &mut Reader<'_>,
+    queue: &QueueOptions,
+    unknown_message: UnknownMessage,
+    timeout: Duration,
+) {
+    let QueueOptions::Spool(options) = queue else { return };
+    if options.mode == SpoolMode::Always && unknown_message == UnknownMessage::NotFound {
+        reader.warning(
+            variables::UNKNOWN_MESSAGE_RESPONSE.name,
+            "`not-found` has no effect with SPOOL_MODE=always: the spool does not know which messages are registered, and answers 200",
+        );
+    }
+    if options.mode == SpoolMode::Outage && timeout < MIN_TIMEOUT {
+        reader.warning(
+            variables::WEBHOOK_TIMEOUT.name,
+            "less than 3 seconds may pass before a callback is in the spool, if the database hangs: the first callbacks of an outage would be answered 503",
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! `waybill check`: all findings at once, the URLs to paste, and the state of the database.
 
-use std::process::Output;
+use std::{fs, process::Output};
 
 use serde_json::{Value, json};
 use waybill::build_info::BUILD;
@@ -26,8 +26,8 @@ fn report(variables: &[(&str, &str)]) -> (Value, Option<i32>) {
 fn check_shows_the_files_of_secrets() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (token, url) = (folder.path().join("token"), folder.path().join("url"));
-    std::fs::write(&token, format!("{TOKEN}\n")).expect("written");
-    std::fs::write(&url, format!("sqlite://{}\n", folder.path().join("waybill.db").display())).expect("written");
+    fs::write(&token, format!("{TOKEN}\n")).expect("written");
+    fs::write(&url, format!("sqlite://{}\n", folder.path().join("waybill.db").display())).expect("written");
     let (token, url) = (token.display().to_string(), url.display().to_string());
     let variables = [("TWILIO_AUTH_TOKEN_FILE", token.as_str()), ("DATABASE_URL_FILE", &url)];
     let (found, code) = report(&variables);
@@ -142,7 +142,7 @@ fn check_has_no_side_effects() {
     let Database::Sqlite { folder, .. } = &database else { panic!("SQLite") };
     let (_, code) = report(&[("DATABASE_URL", &database.url())]);
     assert_eq!(code, Some(0));
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
     let (report, code) = report(&[("DATABASE_URL", "sqlite:///proc/waybill.db")]);
     assert_eq!((code, &report["errors"][0]["variable"]), (Some(1), &json!("DATABASE_URL")));
 }
@@ -158,7 +158,7 @@ fn check_rejects_newer_and_foreign_databases() {
     assert_eq!(code, Some(1));
     assert!(newer["errors"][0]["sentence"].as_str().is_some_and(|sentence| sentence.contains("newer version")), "{newer}");
     let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), "not a database, but long enough to be read as one".repeat(100)).expect("written");
+    fs::write(file.path(), "not a database, but long enough to be read as one".repeat(100)).expect("written");
     assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}", file.path().display()))]).1, Some(75));
     assert_eq!(report(&[("DATABASE_URL", &format!("sqlite://{}/below/a/file.db", file.path().display()))]).1, Some(1));
 }
@@ -191,4 +191,38 @@ fn check_prints_a_table_and_sentences() {
     {
         assert!(shown.contains(part), "{part} in {shown}");
     }
+}
+
+/// The variables of a spool that is at fault, and the finding: its kind, its variable, and words of its sentence.
+type Spool<'c> = (&'c [(&'c str, &'c str)], [&'c str; 3]);
+
+#[test]
+fn check_examines_the_spool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, below) = (folder.path().join("file"), folder.path().join("file/spool"));
+    fs::write(&file, "").expect("a file");
+    let [file, below] = [file, below].map(|path| path.display().to_string());
+    let new = folder.path().join("new/spool").display().to_string();
+    let cases: [Spool<'_>; 8] = [
+        (&[("SPOOL_PATH", &file)], ["errors", "SPOOL_PATH", "is not a directory"]),
+        (&[("SPOOL_PATH", &below)], ["errors", "SPOOL_PATH", "is not a directory"]),
+        (&[("SPOOL_PATH", "/dev/shm/none/spool")], ["warnings", "SPOOL_PATH", "is in memory"]),
+        (&[("SPOOL_PATH", &new), ("SPOOL_MAX_BYTES", "999999999999999999")], ["warnings", "SPOOL_MAX_BYTES", "too few"]),
+        (&[("SPOOL_PATH", &new), ("WEBHOOK_TIMEOUT", "2")], ["warnings", "WEBHOOK_TIMEOUT", "if the database hangs"]),
+        (
+            &[("SPOOL_PATH", &new), ("SPOOL_MODE", "always"), ("UNKNOWN_MESSAGE_RESPONSE", "not-found")],
+            ["warnings", "UNKNOWN_MESSAGE_RESPONSE", "answers 200"],
+        ),
+        (&[("DATABASE_URL", "postgres://user@127.0.0.1:1/none")], ["warnings", "SPOOL_PATH", "not every provider retries"]),
+        (&[("SPOOL_MAX_BYTES", "1048576")], ["warnings", "SPOOL_MAX_BYTES", "no effect without SPOOL_PATH"]),
+    ];
+    let database = Database::ready(Backend::Sqlite);
+    let url = database.url();
+    for (variables, [kind, variable, words]) in cases {
+        let (report, code) = report(&[&[("DATABASE_URL", url.as_str()), ("TWILIO_AUTH_TOKEN", TOKEN)], variables].concat());
+        let is_expected = |finding: &Value| finding["variable"] == variable && finding["sentence"].to_string().contains(words);
+        assert!(report[kind].as_array().expect("findings").iter().any(is_expected), "{variables:?}: {report:#}");
+        assert!(kind == "warnings" || code == Some(78), "{variables:?}");
+    }
+    assert!(!folder.path().join("new").exists(), "nothing is created");
 }

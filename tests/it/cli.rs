@@ -21,7 +21,7 @@ fn commands() -> Vec<String> {
 fn help_and_manual_list_exit_codes() {
     let manual = printed(&["man"]);
     assert!(manual.contains(".SH \"EXIT STATUS\""), "{manual}");
-    for code in ["0", "1", "2", "75", "78"] {
+    for code in ["0", "1", "2", "3", "75", "78"] {
         assert!(manual.contains(&format!("\\fB{code}\\fR")), "{code}");
         assert!(printed(&["--help"]).contains(&format!(" {code}  ")), "{code}");
     }

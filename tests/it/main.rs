@@ -76,6 +76,7 @@ mod tidy;
 mod time_ranges;
 mod timestamp_matching;
 mod unconfirmed;
+mod undrained;
 mod unknown_message;
 mod unknown_paths;
 mod write_path;

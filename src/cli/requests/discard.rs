@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
     let is_pending = |request: StoredRequest| PENDING.iter().any(|state| request.state == state.as_ref());
-    with_store(&config.database, config.store, |store| {
+    with_store(&config, |store| {
         selection::process(store, arguments, "discarded", |id| {
             if arguments.dry_run {
                 let is_pending = store.request(id)?.is_some_and(is_pending);

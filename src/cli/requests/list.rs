@@ -28,7 +28,7 @@ pub(super) fn run(env: &Env, Arguments { state, list }: &Arguments) -> Result<()
         cursor: list.page.cursor,
         limit: list.page.limit,
     };
-    let page = with_store(&config.database, config.store, |store| Ok(store.requests(&filter)?))?;
+    let page = with_store(&config, |store| Ok(store.requests(&filter)?))?;
     if list.page.json {
         return lists::show_json("requests", &page);
     }

@@ -10,10 +10,9 @@ use crate::{
 };
 
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
-    let config = load_config(env)?;
-    let (database, options) = (config.database.clone(), config.store.clone());
-    let router = router(config);
-    with_store(&database, options, |store| {
+    let mut config = load_config(env)?;
+    let router = router(&mut config);
+    with_store(&config, |store| {
         selection::process(store, arguments, "replayed", |id| {
             match block_on(replay::replay(store, &router, id, arguments.dry_run, author()))? {
                 Ok(replayed) => Ok(Ok(Some(replayed))),

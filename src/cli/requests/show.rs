@@ -25,7 +25,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(env: &Env, &Arguments { id, json }: &Arguments) -> Result<(), CommandError> {
     let config = load_config(env)?;
-    let (request, body) = with_store(&config.database, config.store, |store| {
+    let (request, body) = with_store(&config, |store| {
         let request = store.request(id)?.ok_or_else(|| CommandError::Other(format!("there is no request {id}")))?;
         Ok((request, store.request_body(id)?))
     })?;

@@ -94,6 +94,8 @@ pub struct Gateway {
     pub login_link: LoginLink,
     /// The activity of the endpoints, and the time when it was read.
     pub(crate) activities: Mutex<Option<(Instant, Arc<Activities>)>>,
+    /// Held while it is read.
+    pub(crate) activities_turn: Mutex<()>,
     metrics: Metrics,
     pub rejections: Rejections,
     pub verifier: Verifier,
@@ -113,7 +115,7 @@ pub struct Gateway {
     pub streams: Arc<Semaphore>,
     pub queries: QueryLimits,
     /// Held while a check of health reads the database, so that any number of them uses one thread.
-    pub(crate) health_turn: Semaphore,
+    pub(crate) health_turn: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -121,7 +123,7 @@ impl Gateway {
     pub fn new(
         config: Config,
         ops_token: Secret,
-        store: Store,
+        store: Arc<Store>,
         clock: Clock,
         fallback: &PublicUrl,
     ) -> Result<Self, QueueStartError> {
@@ -135,7 +137,6 @@ impl Gateway {
         let router = Router::new(configured.collect(), fallback.clone()).with_unknown_accounts(unknown);
         let unknown_paths = Current::new(UnknownPaths::new(&router));
         let router = CurrentRouter::new(router);
-        let store = Arc::new(store);
         let role = config.queue.role();
         let stored_in = (role != Role::Gateway).then_some(&config.database);
         let intake = Intake::start(&config.queue, &store, parse_again(&router))?;
@@ -153,17 +154,18 @@ impl Gateway {
             is_stopping: AtomicBool::new(false),
             login_link: LoginLink::default(),
             activities: Mutex::new(None),
+            activities_turn: Mutex::new(()),
             metrics,
             store,
+            timeout: intake.limit(config.timeout),
             intake,
             queue_kind: config.queue.kind(),
             role,
             clock,
-            timeout: config.timeout,
             body_room: BodyRoom::new(config.connections.bodies),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             queries: QueryLimits::default(),
-            health_turn: Semaphore::new(1),
+            health_turn: Arc::new(Semaphore::new(1)),
         })
     }
 

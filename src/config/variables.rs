@@ -36,7 +36,7 @@ variables! {
     WEBHOOK_BASE_URL = "", "Public origin of the gateway, with the path prefix if a proxy strips one. A comma-separated list of at most 4 while a domain moves. If unset, `http://` and LISTEN.";
     VERIFY_WEBHOOK_SIGNATURES = "true", "Verify the signatures of callbacks. `false` is for development only: every provider is enabled without secrets, rows are marked `none`, LISTEN must be loopback, and the database must be SQLite.";
     WEBHOOK_ALLOW_TUNNEL = "false", "With `VERIFY_WEBHOOK_SIGNATURES=false`: accept callbacks that arrive through a proxy or tunnel.";
-    WEBHOOK_TIMEOUT = "4", "Seconds that a response may wait for its commit. A value over 4 counts as 4.";
+    WEBHOOK_TIMEOUT = "4", "Seconds that a response may wait for its commit. A value over 4 counts as 4, and without a spool one over 2.5 as 2.5.";
     WEBHOOK_KEEP_ALIVE = "5", "Seconds for which the public listener keeps a connection open between two requests, from 1. Set it higher than your proxy's idle time-out: docs/deploy.md has a table.";
     WRITERS = "2", "Number of connections that write to Postgres at the same time, 1 to 255. SQLite always uses one.";
     WEBHOOK_MAX_RETRIES = "3", "Number of retries of a transaction after a serialization failure.";

@@ -4,7 +4,7 @@ mod queue;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, TryLockError},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,9 @@ use crate::{
 
 /// The age up to which activity is not read again.
 const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Longest wait of a check for the database.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// Rejected requests of this many seconds are counted.
 const BACKLOG_SECONDS: i64 = 24 * 3_600;
@@ -102,16 +105,29 @@ pub fn summary(checks: &Checks) -> &'static str {
 }
 
 impl Gateway {
-    /// Runs the checks, on state that is at most a second old.
+    /// Runs the checks, on state that is at most a second old. A database that does not answer in time has failed.
     pub async fn check(self: Arc<Self>) -> Checks {
         if self.role == Role::Gateway {
             return self.checks_without_database();
         }
-        let gateway = Arc::clone(&self);
-        let turn = self.health_turn.acquire().await;
-        let read = tokio::task::spawn_blocking(move || (gateway.store.is_reachable(), gateway.are_endpoints_healthy()));
-        let (is_reachable, are_healthy) = read.await.unwrap_or_default();
-        drop(turn);
+        let (turn, gateway) = (Arc::clone(&self.health_turn), Arc::clone(&self));
+        let read = async {
+            let turn = turn.acquire_owned().await;
+            let read = move || {
+                let is_reachable = gateway.store.is_reachable();
+                let activities = if is_reachable { gateway.activities() } else { gateway.known_activities() };
+                let state = (is_reachable, gateway.are_healthy(&activities));
+                // Held until the database has answered, even if no check waits for it any more.
+                drop(turn);
+                state
+            };
+            tokio::task::spawn_blocking(read).await.unwrap_or_default()
+        };
+        let read = tokio::time::timeout(CHECK_TIMEOUT, read).await;
+        let (is_reachable, are_healthy) = read.unwrap_or_else(|_| {
+            self.store.note_unreachable();
+            (false, self.are_healthy(&self.known_activities()))
+        });
         let queue = self.queue();
         // Callbacks are accepted without the database while the queue takes them. A writer has nothing else to do.
         let is_accepting = self.role != Role::Writer && queue.as_ref().is_some_and(QueueHealth::accepts);
@@ -141,34 +157,50 @@ impl Gateway {
 
     /// The report with these checks. Blocks.
     pub fn health(&self, checks: Checks) -> Health {
-        // A database that does not answer would delay the report.
-        let is_readable = checks.get("database") == Some(&"ok");
+        self.report(checks, self.endpoints_health(), self.backlog().ok())
+    }
+
+    /// The report with these checks and what is known without the database.
+    pub fn known_health(&self, checks: Checks) -> Health {
+        self.report(checks, self.endpoints_health_with(&self.known_activities(), |_| None), None)
+    }
+
+    fn report(&self, checks: Checks, endpoints: Vec<EndpointHealth>, backlog: Option<Backlog>) -> Health {
         Health {
             status: summary(&checks),
             version: env!("CARGO_PKG_VERSION"),
             timestamp: self.clock.now(),
             checks,
-            endpoints: self.report_endpoints(is_readable),
+            endpoints,
             queue: self.queue(),
-            backlog: is_readable.then(|| self.backlog().ok()).flatten(),
+            backlog,
         }
     }
 
     /// The health of each endpoint, sorted by name. Blocks.
     pub fn endpoints_health(&self) -> Vec<EndpointHealth> {
-        self.report_endpoints(true)
+        self.endpoints_health_with(&self.activities(), |endpoint| self.last_rejected(endpoint))
     }
 
-    /// The same; without the rejected requests unless the database is readable.
-    fn report_endpoints(&self, is_readable: bool) -> Vec<EndpointHealth> {
-        let (router, activities) = (self.router(), self.activities());
-        let mut all: Vec<EndpointHealth> =
-            router.iter().map(|endpoint| self.endpoint_health(endpoint, activity(&activities, endpoint), is_readable)).collect();
+    fn endpoints_health_with(
+        &self,
+        activities: &Activities,
+        last_rejected: impl Fn(&Endpoint) -> Option<LastRejected>,
+    ) -> Vec<EndpointHealth> {
+        let router = self.router();
+        let health =
+            |endpoint: &Endpoint| self.endpoint_health(endpoint, activity(activities, endpoint), last_rejected(endpoint));
+        let mut all: Vec<EndpointHealth> = router.iter().map(health).collect();
         all.sort_by(|one, other| (one.service_type, &one.account).cmp(&(other.service_type, &other.account)));
         all
     }
 
-    fn endpoint_health(&self, endpoint: &Endpoint, activity: EndpointActivity, is_readable: bool) -> EndpointHealth {
+    fn endpoint_health(
+        &self,
+        endpoint: &Endpoint,
+        activity: EndpointActivity,
+        last_rejected: Option<LastRejected>,
+    ) -> EndpointHealth {
         let hour = endpoint.metrics.last_hour();
         let status = self.endpoint_status(endpoint, activity);
         EndpointHealth {
@@ -181,7 +213,7 @@ impl Gateway {
             silent_after_seconds: activity.last.map(|_| silence_threshold(activity)),
             last_hour: hour,
             share_rejected: hour.share_rejected(),
-            last_rejected: is_readable.then(|| self.last_rejected(endpoint)).flatten(),
+            last_rejected,
             unsigned: Some(endpoint.spec.unsigned).filter(|unsigned| !unsigned.is_empty()),
         }
     }
@@ -204,10 +236,9 @@ impl Gateway {
         self.store.backlog(since.unwrap_or(self.clock.now()))
     }
 
-    fn are_endpoints_healthy(&self) -> bool {
-        let activities = self.activities();
+    fn are_healthy(&self, activities: &Activities) -> bool {
         let degrades = |endpoint: &Endpoint| {
-            let activity = activity(&activities, endpoint);
+            let activity = activity(activities, endpoint);
             self.endpoint_status(endpoint, activity).degrades_health(activity, self.clock.now())
         };
         !self.router().iter().any(degrades)
@@ -219,17 +250,29 @@ impl Gateway {
 
     /// The activity of the endpoints: the last known one while the database does not answer.
     fn activities(&self) -> Arc<Activities> {
-        let mut known = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((read_at, activities)) = &*known
+        if let Some((read_at, activities)) = self.last_activities()
             && read_at.elapsed() <= MAX_AGE
         {
-            return Arc::clone(activities);
+            return activities;
         }
-        // A database that does not answer would be waited for again.
-        let read = self.store.is_reachable().then(|| self.store.activities().ok().map(Arc::new)).flatten();
-        let activities = read.or_else(|| known.take().map(|(_, activities)| activities)).unwrap_or_default();
-        *known = Some((Instant::now(), Arc::clone(&activities)));
+        let turn = self.activities_turn.try_lock();
+        if let (Err(TryLockError::WouldBlock), Some((_, activities))) = (&turn, self.last_activities()) {
+            // Another thread reads it, or waits for a database that does not answer.
+            return activities;
+        }
+        let _turn = turn.or_else(|_| self.activities_turn.lock()).unwrap_or_else(PoisonError::into_inner);
+        let activities = self.store.activities().map_or_else(|_| self.known_activities(), Arc::new);
+        *self.activities.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&activities)));
         activities
+    }
+
+    /// The activity of the endpoints when it was read last.
+    fn known_activities(&self) -> Arc<Activities> {
+        self.last_activities().map(|(_, activities)| activities).unwrap_or_default()
+    }
+
+    fn last_activities(&self) -> Option<(Instant, Arc<Activities>)> {
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

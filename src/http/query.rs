@@ -12,6 +12,11 @@ use crate::{gateway::Gateway, store::StoreError};
 /// Longest wait for other queries to end.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// Longest waits for the answer to a query, whose statements have shorter timeouts in the database. Only a database that does not answer
+/// at all exceeds them.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+const STATISTICS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Queries that share a limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Class {
@@ -36,26 +41,34 @@ pub(super) async fn run<T: Send + 'static>(
     class: Class,
     query: impl FnOnce(&Gateway) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, QueryError> {
-    let limit = match class {
-        Class::List => &gateway.queries.lists,
-        Class::Statistics => &gateway.queries.statistics,
-        Class::Stream => &gateway.queries.streams,
+    if gateway.store.is_known_unreachable() {
+        return Err(QueryError::Unavailable);
+    }
+    let (limit, patience) = match class {
+        Class::List => (&gateway.queries.lists, ANSWER_TIMEOUT),
+        Class::Statistics => (&gateway.queries.statistics, STATISTICS_TIMEOUT),
+        Class::Stream => (&gateway.queries.streams, ANSWER_TIMEOUT),
     };
     let Ok(Ok(permit)) = timeout(WAIT, Arc::clone(limit).acquire_owned()).await else { return Err(QueryError::TooMany) };
-    let gateway = gateway.clone();
+    let shared = gateway.clone();
     let answer = block(move || {
-        let answer = query(&gateway);
+        let answer = query(&shared);
         // Held until the query ends, even if the client is gone by then.
         drop(permit);
         answer
     });
-    match answer.await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(StoreError::TimedOut)) => Err(QueryError::TimedOut),
-        Ok(Err(error)) => {
+    match timeout(patience, answer).await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(StoreError::TimedOut))) => Err(QueryError::TimedOut),
+        Ok(Ok(Err(error))) => {
             tracing::error!(kind = error.kind(), "query failed");
             Err(QueryError::Unavailable)
         }
-        Err(_) => Err(QueryError::Unavailable),
+        Ok(Err(_)) => Err(QueryError::Unavailable),
+        Err(_) => {
+            gateway.store.note_unreachable();
+            tracing::error!("the database does not answer a query");
+            Err(QueryError::Unavailable)
+        }
     }
 }

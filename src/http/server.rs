@@ -24,11 +24,14 @@ use crate::{
     gateway::Gateway,
     ops_token,
     public_url::PublicUrl,
-    queue::{QueueStartError, Role},
+    queue::{QueueOptions, QueueStartError, Role},
     router::HEALTH_PATH,
     store::{PruneCounts, Store, StoreError},
     time::Clock,
 };
+
+/// Longest delay of the start by a database that a queue can replace for a while.
+const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 const DERIVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -74,10 +77,7 @@ impl Server {
     /// Opens and migrates the database, and starts both listeners. Returns once they accept connections.
     pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
         let token = ops_token::OpsToken::obtain(config.ops_token.clone(), &config.database).map_err(StartError::OpsToken)?;
-        let store = match config.queue.role() {
-            Role::Gateway => Store::absent(&config.database, config.store.clone()),
-            Role::Writer | Role::All => Store::open(&config.database, config.store.clone())?,
-        };
+        let store = open_store(&config)?;
         let public_listener = listen("LISTEN", config.listen)?;
         let ops_listener = listen("OPS_LISTEN", config.ops_listen)?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Thread);
@@ -124,6 +124,16 @@ impl Running {
         self.gateway.rejections.close();
         self.gateway.intake.close();
         self.gateway.store.close();
+    }
+}
+
+/// Opens the database, or later if a queue can take its place until then. A process that only receives callbacks for a queue never opens it.
+fn open_store(config: &Config) -> Result<Arc<Store>, StoreError> {
+    let (url, options) = (&config.database, config.store.clone());
+    match (&config.queue, config.queue.role()) {
+        (_, Role::Gateway) => Ok(Arc::new(Store::unopened(url, options))),
+        (QueueOptions::None, _) => Store::open(url, options).map(Arc::new),
+        (QueueOptions::Spool(_) | QueueOptions::Broker(_), _) => Store::open_or_later(url, options, OPEN_PATIENCE),
     }
 }
 

@@ -46,9 +46,11 @@ impl Drain {
         self.breaker.is_open()
     }
 
-    /// Tests the database after it was unavailable; returns true if requests can be drained.
+    /// Tests the database after it was unavailable, and opens it if that was impossible so far; returns true if requests can be drained.
     pub async fn test_database(&self) -> bool {
-        let is_available = self.store.accepts_writes().await;
+        let store = Arc::clone(&self.store);
+        let opened = tokio::task::spawn_blocking(move || store.try_open()).await;
+        let is_available = matches!(opened, Ok(Ok(()))) && self.store.accepts_writes().await;
         if is_available {
             self.breaker.close();
         }

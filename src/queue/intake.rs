@@ -17,6 +17,9 @@ use crate::store::{Record, Store, StoreError};
 /// Longest wait for the database before a request goes to the spool. The response may take 4 seconds in all.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Longest wait for the database if there is no queue: the provider then has its response within 3 seconds.
+const DIRECT_TIMEOUT: Duration = Duration::from_millis(2_500);
+
 /// A callback is not durable, or it is unknown whether it is.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotDurable {
@@ -98,6 +101,14 @@ impl Intake {
         match &self.way {
             Way::Direct => None,
             Way::Fallback(queue, _) | Way::Queue(queue, _) => Some(&**queue),
+        }
+    }
+
+    /// The wait of a response until its callback is durable, of which that is the configured maximum.
+    pub fn limit(&self, timeout: Duration) -> Duration {
+        match self.way {
+            Way::Direct => timeout.min(DIRECT_TIMEOUT),
+            Way::Fallback(..) | Way::Queue(_) => timeout,
         }
     }
 

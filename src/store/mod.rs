@@ -3,12 +3,13 @@
 //! A [`Record`] goes into a bounded queue, whose writer commits all queued records in one transaction. A [`Committed`] is only made after
 //! COMMIT, and no success can be returned without one.
 //!
-//! Each part imports only parts before it: `db`, `fold`, `correlate`, `write`, `query`, `reprocess`, `maintain`.
+//! Each part imports only parts before it: `db`, `fold`, `correlate`, `write`, `query`, `reprocess`, `maintain`, `opening`.
 
 mod correlate;
 mod db;
 mod fold;
 mod maintain;
+mod opening;
 mod query;
 mod reprocess;
 mod write;
@@ -20,7 +21,6 @@ use std::{
 };
 
 use diesel::QueryResult;
-use strum::VariantNames;
 use tokio::sync::oneshot;
 
 pub use self::correlate::registration::Registration;
@@ -41,6 +41,7 @@ pub use self::maintain::erase::{ErasedRows, Table};
 pub use self::maintain::prune::{PruneCounts, Retention};
 pub use self::maintain::rejected_requests::{RejectedRequest, Rejection, STORED_BODY, StoredRejection};
 pub use self::maintain::ring::RingBuffer;
+pub use self::opening::migrate;
 pub use self::query::activity::{Activities, EndpointActivity};
 pub use self::query::backlog::{Backlog, MAX_COUNT};
 pub use self::query::counts::RowCounts;
@@ -63,20 +64,16 @@ pub use self::write::record::{Record, StoredResponse, Summary};
 use self::{
     correlate::sweep,
     db::{
-        connection::{self, Connection, Patience},
-        error_kind::{ErrorKind, ErrorLabel, classify},
-        migrations,
+        connection::{Connection, Patience},
+        error_kind::{ErrorKind, classify},
         readers::Readers,
         rejected_file,
     },
-    maintain::derived::{self, Settled},
+    maintain::derived::Settled,
     query::counts,
     write::{
-        checkpoint::Checkpointer,
         commit::commit,
-        disk::Disk,
         isolate,
-        last_failure::LastFailure,
         queue::Queues,
         writer::{Job, Writer},
     },
@@ -134,72 +131,10 @@ pub struct Store {
     settled: Settled,
     /// Held while derived tables are updated, for which there is one connection.
     deriving: tokio::sync::Mutex<()>,
-}
-
-/// Applies the pending migrations and returns their names.
-pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    let (mut connection, applied) = migrations::migrate(url)?;
-    derived::index_old_inbound(&mut connection)?;
-    Ok(applied)
+    opening: opening::Turn,
 }
 
 impl Store {
-    /// Opens the database, applies the pending migrations, checks that commits are durable, and starts the writers.
-    pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
-        if let DatabaseUrl::Sqlite(path) = url {
-            Disk::new(path).make_room_to_open();
-        }
-        migrate(url)?;
-        Self::start(url, options)
-    }
-
-    /// Opens a migrated database, for a command that runs beside the gateway.
-    pub fn attach(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
-        connection::tighten(url)?;
-        if pending_migrations(url)?.is_empty() { Self::start(url, options) } else { Err(StoreError::NotMigrated) }
-    }
-
-    fn start(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
-        let metrics = StoreMetrics::new(ErrorLabel::VARIANTS);
-        let writer = || {
-            let mut connection = connection::open_writer(url)?;
-            connection.check_durability()?;
-            let writer = Writer {
-                url: url.clone(),
-                connection: Some(connection),
-                checkpointer: Checkpointer::start(url)?,
-                options: options.clone(),
-                last_failure: LastFailure::default(),
-                metrics: metrics.clone(),
-            };
-            writer.start()
-        };
-        // SQLite has one writer at a time.
-        let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { options.writers.get() };
-        let writers = (0..writers).map(|_| writer()).collect::<Result<_, StoreError>>()?;
-        Ok(Self::of(url, options, Queues::new(writers), Readers::new(url), metrics))
-    }
-
-    /// A store without a database: every use of it fails at once. For a process that never opens one.
-    pub fn absent(url: &DatabaseUrl, options: Options) -> Self {
-        let metrics = StoreMetrics::new(ErrorLabel::VARIANTS);
-        Self::of(url, options, Queues::new(Vec::new()), Readers::absent(url), metrics)
-    }
-
-    fn of(url: &DatabaseUrl, options: Options, queues: Queues, readers: Readers, metrics: StoreMetrics) -> Self {
-        Self {
-            url: url.clone(),
-            queues,
-            readers,
-            health: Mutex::new(None),
-            options,
-            metrics,
-            progress: Mutex::default(),
-            settled: Settled::default(),
-            deriving: tokio::sync::Mutex::default(),
-        }
-    }
-
     /// Commits a record. Once it is queued, dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
         let (sender, receiver) = OutcomeSender::new();
@@ -233,7 +168,11 @@ impl Store {
             })));
         };
         self.queues.send(0, Job::Task(Box::new(task))).await?;
-        receiver.await.unwrap_or(Err(StoreError::Unavailable))
+        tokio::select! {
+            outcome = receiver => outcome.unwrap_or(Err(StoreError::Unavailable)),
+            // Unknown whether it will be committed.
+            () = self.queues.stuck(0) => Err(StoreError::Unavailable),
+        }
     }
 
     /// Counts the rows of the tables. Blocks.

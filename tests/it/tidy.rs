@@ -53,6 +53,7 @@ const BACKENDS: [&str; 32] = [
     "src/store/maintain/prune.rs",
     "src/store/maintain/ring.rs",
     "src/store/mod.rs",
+    "src/store/opening.rs",
     "src/store/query/feed.rs",
     "src/store/query/feed_search.rs",
     "src/store/query/stats.rs",

@@ -23,7 +23,12 @@ impl Direct {
 
 impl From<Store> for Direct {
     fn from(store: Store) -> Self {
-        let store = Arc::new(store);
+        Arc::new(store).into()
+    }
+}
+
+impl From<Arc<Store>> for Direct {
+    fn from(store: Arc<Store>) -> Self {
         Self { intake: Intake::direct(&store), store }
     }
 }

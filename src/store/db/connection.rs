@@ -210,7 +210,7 @@ impl Connection {
 }
 
 /// The reason for a failed connection, in fixed words because libpq's message can quote the connection string.
-fn connection_failure(error: &ConnectionError) -> &'static str {
+pub(crate) fn connection_failure(error: &ConnectionError) -> &'static str {
     let text = error.to_string();
     let contains = |phrase: &str| text.contains(phrase);
     match error {

@@ -9,10 +9,21 @@ use percent_encoding::percent_decode_str;
 pub(crate) const LOCAL_EXPECTED: &str = "a Unix socket, a loopback host, or `sslmode=disable`: this binary was built without TLS \
                                          to Postgres (the cargo feature `postgres-tls`)";
 
+/// A host that vanishes is noticed within seconds: while it owes an acknowledgement, by the timeout of TCP, and while it owes a response, by
+/// keep-alive probes, which that timeout limits as well.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("connect_timeout", "2"),
+    ("tcp_user_timeout", "3000"),
+    ("keepalives_idle", "2"),
+    ("keepalives_interval", "1"),
+    ("keepalives_count", "3"),
+    ("application_name", "waybill"),
+];
+
 /// Adds missing timeouts, so that a dead peer blocks no caller, and the system's certificate roots.
 pub(crate) fn with_defaults(url: &str) -> String {
     let mut url = url.to_owned();
-    for (name, value) in [("connect_timeout", "2"), ("tcp_user_timeout", "3000"), ("application_name", "waybill")] {
+    for (name, value) in DEFAULTS {
         if parameter(&url, name).is_none() {
             append(&mut url, name, value);
         }
@@ -127,6 +138,7 @@ mod tests {
         let url = with_defaults("postgres://u:a?b@h/d?connect_timeout=9");
         assert_eq!(parameter(&url, "connect_timeout").as_deref(), Some("9"));
         assert_eq!(parameter(&url, "tcp_user_timeout").as_deref(), Some("3000"));
+        assert_eq!(parameter(&url, "keepalives_idle").as_deref(), Some("2"));
         assert!(with_defaults("postgres://u:a?b@h").contains("@h?connect_timeout=2&"));
     }
 

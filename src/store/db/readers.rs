@@ -1,6 +1,9 @@
 //! Connections that only read, in two pools: queries of clients cannot take those of monitoring and background work.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use diesel::r2d2::{Error, HandleError, ManageConnection, Pool, PooledConnection, R2D2Connection};
 
@@ -25,10 +28,10 @@ const MONITOR_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The readers of a store. Connections are opened on demand, so that a gateway starts fast.
 pub(crate) struct Readers {
+    /// False until the database is open: nothing waits for a connection.
+    is_open: AtomicBool,
     queries: Pool<ReaderManager>,
     monitors: Pool<ReaderManager>,
-    /// True without a database.
-    is_absent: bool,
 }
 
 impl Readers {
@@ -41,31 +44,35 @@ impl Readers {
                 .error_handler(Box::new(LogConnectionError))
                 .build_unchecked(ReaderManager(url.clone()))
         };
-        Self { queries: pool(MAX_QUERIES, QUERY_TIMEOUT), monitors: pool(MAX_MONITORS, MONITOR_TIMEOUT), is_absent: false }
+        Self {
+            is_open: AtomicBool::new(false),
+            queries: pool(MAX_QUERIES, QUERY_TIMEOUT),
+            monitors: pool(MAX_MONITORS, MONITOR_TIMEOUT),
+        }
     }
 
-    /// Without a database: there is never a connection.
-    pub(crate) fn absent(url: &DatabaseUrl) -> Self {
-        Self { is_absent: true, ..Self::new(url) }
-    }
-
-    fn get(&self, pool: &Pool<ReaderManager>) -> Result<PooledConnection<ReaderManager>, StoreError> {
-        if self.is_absent { Err(StoreError::Unavailable) } else { pool.get().map_err(|_| StoreError::Unavailable) }
+    /// Allows connections.
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
     }
 
     /// A connection for a client's query.
     pub(crate) fn query(&self) -> Result<PooledConnection<ReaderManager>, StoreError> {
-        self.get(&self.queries)
+        self.opened(&self.queries)?.get().map_err(|_| StoreError::Unavailable)
     }
 
     /// A connection for monitoring and background work.
     pub(crate) fn monitor(&self) -> Result<PooledConnection<ReaderManager>, StoreError> {
-        self.get(&self.monitors)
+        self.monitors()?.get().map_err(|_| StoreError::Unavailable)
     }
 
     /// The pool for monitoring and background work.
-    pub(crate) fn monitors(&self) -> Pool<ReaderManager> {
-        self.monitors.clone()
+    pub(crate) fn monitors(&self) -> Result<Pool<ReaderManager>, StoreError> {
+        self.opened(&self.monitors).cloned()
+    }
+
+    fn opened<'p>(&self, pool: &'p Pool<ReaderManager>) -> Result<&'p Pool<ReaderManager>, StoreError> {
+        if self.is_open.load(Ordering::Acquire) { Ok(pool) } else { Err(StoreError::Unavailable) }
     }
 }
 

@@ -16,21 +16,38 @@ const FAILURE_DURATION: Duration = Duration::from_secs(5);
 impl Store {
     /// Returns true if the database can be reached; at most a second old. Blocks.
     pub fn is_reachable(&self) -> bool {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        match *health {
-            Some((checked, reachable)) if checked.elapsed() < CACHE_DURATION => reachable,
-            _ => {
-                let reachable = self.readers.monitor().is_ok();
-                *health = Some((Instant::now(), reachable));
-                reachable
-            }
+        if let Some(reachable) = self.last_reachable() {
+            return reachable;
         }
+        let reachable = self.readers.monitor().is_ok();
+        self.set_reachable(reachable);
+        reachable
+    }
+
+    /// Returns true if the database could not be reached, or did not answer, within the last second.
+    pub fn is_known_unreachable(&self) -> bool {
+        !self.is_open() || self.last_reachable() == Some(false)
+    }
+
+    /// Records that the database did not answer in time.
+    pub fn note_unreachable(&self) {
+        self.set_reachable(false);
+    }
+
+    fn last_reachable(&self) -> Option<bool> {
+        let health = *self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.filter(|(checked, _)| checked.elapsed() < CACHE_DURATION).map(|(_, reachable)| reachable)
+    }
+
+    pub(crate) fn set_reachable(&self, reachable: bool) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reachable));
     }
 
     /// Returns true if the writers run and committed their last batches. A failure expires: an unhealthy gateway that receives no more requests
     /// could otherwise never show that it has recovered.
     pub fn is_writer_healthy(&self) -> bool {
-        !self.queues.is_closed() && self.queues.last_failures().all(|failed| failed.elapsed() > FAILURE_DURATION)
+        let is_running = !self.queues.is_closed() && !self.queues.is_any_stuck();
+        is_running && self.queues.last_failures().all(|failed| failed.elapsed() > FAILURE_DURATION)
     }
 
     /// Number of jobs that are waiting for a writer.

@@ -14,5 +14,6 @@ pub(crate) mod queue;
 pub(crate) mod receipts;
 pub(crate) mod record;
 pub(crate) mod rows;
+pub(crate) mod running;
 pub(crate) mod sqlite;
 pub(crate) mod writer;

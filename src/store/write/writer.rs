@@ -19,6 +19,7 @@ use super::{
     last_failure::LastFailure,
     queue::CAPACITY,
     record::Record,
+    running::Running,
 };
 use crate::{
     metrics::StoreMetrics,
@@ -52,6 +53,7 @@ pub(crate) enum Job {
 pub(crate) struct WriterHandle {
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) last_failure: LastFailure,
+    pub(crate) running: Running,
     pub(crate) thread: JoinHandle<()>,
 }
 
@@ -63,16 +65,17 @@ pub(crate) struct Writer {
     pub(crate) checkpointer: Option<Checkpointer>,
     pub(crate) options: Options,
     pub(crate) last_failure: LastFailure,
+    pub(crate) running: Running,
     pub(crate) metrics: StoreMetrics,
 }
 
 impl Writer {
     pub(crate) fn start(self) -> Result<WriterHandle, StoreError> {
         let (jobs, queue) = mpsc::channel(CAPACITY);
-        let last_failure = self.last_failure.clone();
+        let (last_failure, running) = (self.last_failure.clone(), self.running.clone());
         let thread = thread::Builder::new().name("waybill-writer".to_owned()).spawn(move || self.run(queue));
         let thread = thread.map_err(|error| StoreError::Thread(Arc::new(error)))?;
-        Ok(WriterHandle { jobs, last_failure, thread })
+        Ok(WriterHandle { jobs, last_failure, running, thread })
     }
 
     /// Executes jobs until `Stop`, or until the queue is closed.
@@ -168,6 +171,11 @@ impl Writer {
     }
 
     pub(crate) fn try_transaction<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
+        let running = self.running.clone();
+        running.watch(|| self.try_unwatched(body))
+    }
+
+    fn try_unwatched<T>(&mut self, body: impl Fn(&mut Connection) -> QueryResult<T>) -> Result<T, ErrorKind> {
         if self.connection.is_none() {
             self.connection = Connection::open_writer(&self.url).ok();
         }

@@ -102,7 +102,7 @@ impl Store {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let monitors = self.readers.monitors();
+        let monitors = self.readers.monitors()?;
         let read = move || Ok(body(&mut *monitors.get().map_err(|_| StoreError::Unavailable)?)?);
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Unavailable))
     }

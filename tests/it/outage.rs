@@ -9,6 +9,7 @@ use waybill::{
     config::{Config, Env},
     endpoint::Endpoint,
     http::Running,
+    metrics::QueueFigures,
     receive::receive,
     store::{Actor, Author, DatabaseUrl, Gauges, MessageFilter, Options, Registration, Store, StoreError},
     time::{Clock, Timestamp},
@@ -207,7 +208,8 @@ fn killed_postgres_costs_a_batch_one_attempt() {
     let outcomes = run(store.append_all((0..500).map(record).collect()));
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Unavailable))), "{outcomes:?}");
     let metrics = waybill::metrics::Metrics::new(store.metrics(), store.queue_capacity());
-    let failures = Metrics::parse(&metrics.exposition(0).expect("an exposition")).sum("database_errors_total", &[]);
+    let failures =
+        Metrics::parse(&metrics.exposition(0, QueueFigures::default()).expect("an exposition")).sum("database_errors_total", &[]);
     assert!((1.0..=2.0).contains(&failures), "{failures} transactions failed");
     assert!(!store.is_writer_healthy());
 }

@@ -36,6 +36,10 @@ const MAX_TIME: Duration = Duration::from_secs(3);
 /// The parts of a batch that are tried after a timeout: each slow record costs a timeout per level, and the others a commit per part.
 const PARTS: usize = 16;
 
+/// Attempts at a record whose connection is lost each time, before the record is held to be the cause. A failover or a restarting pooler
+/// ends connections as well, but not that many in a row at the same record, with a test that succeeds after each.
+const MAX_LOST: usize = 5;
+
 type Outcome = Result<Committed, StoreError>;
 
 /// A batch that is being written.
@@ -102,11 +106,20 @@ impl Isolation<'_> {
         if !self.is_working(kind) {
             return Err(StoreError::Unavailable);
         }
-        let outcome = match kind {
-            // The application may hold the lock for as long as it likes; a retry will find the row unlocked.
-            ErrorKind::Locked => Err(ErrorKind::Locked),
-            _ => self.writer.try_commit(std::slice::from_ref(record), Patience::Usual),
-        };
+        // The application may hold the lock for as long as it likes; a retry will find the row unlocked.
+        if kind == ErrorKind::Locked {
+            return Err(StoreError::Locked);
+        }
+        let mut outcome = self.writer.try_commit(std::slice::from_ref(record), Patience::Usual);
+        for _ in 1..MAX_LOST {
+            if !matches!(outcome, Err(ErrorKind::Unavailable)) {
+                break;
+            }
+            if !self.is_working(ErrorKind::Unavailable) {
+                return Err(StoreError::Unavailable);
+            }
+            outcome = self.writer.try_commit(std::slice::from_ref(record), Patience::Usual);
+        }
         match outcome {
             Ok(committed) => committed.into_iter().next().ok_or(StoreError::Unavailable),
             Err(ErrorKind::Locked) => Err(StoreError::Locked),

@@ -306,3 +306,20 @@ fn database_that_rejects_requests_is_unavailable() {
     database.execute("DROP TRIGGER broken");
     assert!(all_at_once(&store, &endpoint, &callbacks).iter().all(Result::is_ok), "it recovers by itself");
 }
+
+/// A failover ends connections at any moment; the record that was being written is not at fault.
+#[test]
+fn record_whose_connection_is_lost_several_times_is_stored() {
+    let database = Database::new(crate::support::database::Backend::Postgres);
+    let (store, endpoint) = (open(&database), endpoint());
+    // A sequence counts also in transactions that are lost.
+    database.execute("CREATE SEQUENCE losses");
+    database.execute(
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('losses') <= 3 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$",
+    );
+    database.execute("CREATE TRIGGER lose BEFORE INSERT ON message_external_ids FOR EACH ROW EXECUTE FUNCTION lose()");
+    let outcome = all_at_once(&store, &endpoint, &[status(&endpoint, "SM1", "sent")]).remove(0).expect("stored");
+    assert!(!outcome.is_quarantined());
+    assert_eq!(database.rows("message_external_ids").len(), 1);
+}

@@ -6,11 +6,14 @@ use crate::{
     callback::Callback,
     endpoint::Endpoint,
     provider::{Parsed, Reply},
-    queue::Durable,
+    queue::{Durable, Intake},
     signature::VerifiedCallback,
     store::{Record, Summary},
     verifier::{Effort, Unverified, Verifier},
 };
+
+/// The stages before and after parsing.
+pub type Stages<'g> = (&'g Verifier, &'g Intake);
 
 /// The record of a verified callback, and the form of the response.
 pub struct Prepared {
@@ -19,17 +22,18 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Parses a verified callback.
-    pub fn new(endpoint: &Endpoint, verified: &VerifiedCallback<'_>) -> Self {
+    /// Parses a verified callback. Without the rows of its events, if these are made later.
+    pub fn new(endpoint: &Endpoint, verified: &VerifiedCallback<'_>, has_events: bool) -> Self {
         let Parsed { reply, events } = endpoint.parse(verified);
+        let events = if has_events { events } else { events.map(|_| Vec::new()) };
         Self { record: Record::new(endpoint, verified, events), reply }
     }
 
     /// Verifies a callback with all the work that a request may cost, and parses it. Not for a serving thread.
-    pub fn with_whole_effort(limits: &Verifier, endpoint: &Endpoint, callback: &Callback) -> Result<Self, Unverified> {
+    pub fn with_whole_effort((limits, intake): Stages<'_>, endpoint: &Endpoint, callback: &Callback) -> Result<Self, Unverified> {
         let verified = limits.verify(endpoint, callback, Effort::Whole)?;
         endpoint.count_verified(&verified);
-        Ok(Self::new(endpoint, &verified))
+        Ok(Self::new(endpoint, &verified, intake.writes_events()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     callback::Callback,
     endpoint::Endpoint,
     limiter::{Budget, RateLimited},
-    prepared::{LogLine, Prepared},
+    prepared::{LogLine, Prepared, Stages},
     provider::Reply,
     queue::{Durable, Intake, NotDurable},
     store::Record,
@@ -37,7 +37,6 @@ pub struct Received {
     pub budget: Option<Budget>,
 }
 
-type Stages<'g> = (&'g Verifier, &'g Intake);
 type Outcome = Result<Received, ReceiveError>;
 type Admitted<'e> = (Prepared, Admission<'e>);
 
@@ -59,7 +58,7 @@ fn prepare<'e>((limits, intake): Stages<'e>, endpoint: &'e Endpoint, callback: &
     let verified = limits.verify(endpoint, callback, Effort::Usual)?;
     endpoint.count_verified(&verified);
     let admission = Admission::new(intake, endpoint, callback.received_at, || Record::key(endpoint, &verified))?;
-    Ok((Prepared::new(endpoint, &verified), admission))
+    Ok((Prepared::new(endpoint, &verified, intake.writes_events()), admission))
 }
 
 async fn append(endpoint: &Endpoint, (prepared, mut admission): Admitted<'_>, timeout: Duration) -> Outcome {

@@ -30,7 +30,7 @@ pub(super) async fn receive(
 async fn prepare(gateway: &Arc<Gateway>, endpoint: &Arc<Endpoint>, callback: &Arc<Callback>) -> Result<Prepared, Unverified> {
     let permit = gateway.offload.acquire(Network::from(callback.client)).await.ok_or(Unverified::Unfinished)?;
     let (gateway, endpoint, callback) = (Arc::clone(gateway), Arc::clone(endpoint), Arc::clone(callback));
-    let prepare = move || Prepared::with_whole_effort(&gateway.verifier, &endpoint, &callback);
+    let prepare = move || Prepared::with_whole_effort((&gateway.verifier, &gateway.intake), &endpoint, &callback);
     work(permit, prepare).await.unwrap_or(Err(Unverified::Unfinished))
 }
 

@@ -67,6 +67,9 @@ impl Intake {
             QueueOptions::None => Ok(Self::direct(store)),
             QueueOptions::Spool(options) => {
                 let breaker = Arc::new(Breaker::default());
+                if !store.is_open() {
+                    breaker.open();
+                }
                 let drain = Drain::new(store, parse, &breaker);
                 let spool = Arc::new(Spool::start(options, drain).map_err(QueueStartError::Spool)?);
                 let way = match options.mode {
@@ -112,6 +115,11 @@ impl Intake {
         }
     }
 
+    /// True if the rows of events are written with the callback, and not when it is drained.
+    pub fn writes_events(&self) -> bool {
+        !matches!(self.way, Way::Queue(..))
+    }
+
     /// True while the database is known to be unavailable, and the queue takes its place.
     pub fn is_database_away(&self) -> bool {
         matches!(&self.way, Way::Fallback(_, breaker) | Way::Queue(_, breaker) if breaker.is_open())
@@ -125,7 +133,8 @@ impl Intake {
             Way::Fallback(queue, breaker) => (&**queue, breaker),
         };
         let request = QueuedRequest::new(&record);
-        if !breaker.is_open() {
+        // What is in the queue is written first, so that a copy does not overtake its original.
+        if !breaker.is_open() && !queue.has_backlog() {
             match timeout(DATABASE_TIMEOUT, self.store.append(record.that_may_recur())).await {
                 Ok(Ok(committed)) => return Ok(Durable::Committed(committed)),
                 // Only this record is at fault, and the queue could not be drained past it.
@@ -140,15 +149,14 @@ impl Intake {
     /// Queues a request. A copy is recognized if the request is among the most recent ones.
     async fn enqueue(&self, queue: &dyn Queue, request: QueuedRequest) -> Result<Durable, QueueError> {
         let key = request.key();
-        if let Some(known) = self.recent.durable(key)
-            && queue.state().is_filling()
+        // No client can fill the queue with copies.
+        if queue.is_filling()
+            && let Some(known) = self.recent.durable(key)
         {
-            // No client can fill the queue with copies.
             return Ok(known.as_copy());
         }
         let durable = Durable::Queued(queue.append(request).await?);
-        let is_copy = self.recent.durable(key).is_some();
-        self.recent.finish(key, durable);
+        let is_copy = self.recent.finish(key, durable);
         Ok(if is_copy { durable.as_copy() } else { durable })
     }
 }

@@ -30,6 +30,12 @@ pub trait Queue: Send + Sync {
     /// Stores a request, and counts it. Resolves once it is durable, and only then with success.
     fn append(&self, request: QueuedRequest) -> BoxFuture<'_, Result<Queued, QueueError>>;
 
+    /// True if half of its room is used. Does not block.
+    fn is_filling(&self) -> bool;
+
+    /// True while requests wait to be drained, except those that the database has rejected. Does not block.
+    fn has_backlog(&self) -> bool;
+
     /// Its state for monitoring, at most about a second old. Does not block.
     fn state(&self) -> QueueState;
 
@@ -62,16 +68,6 @@ pub struct QueueState {
     pub max_bytes: u64,
     /// True while it accepts no request.
     pub is_failing: bool,
-}
-
-/// The share of the limit from which copies of recent requests are not queued again.
-const FILLING: u64 = 2;
-
-impl QueueState {
-    /// True if half of the room is used.
-    pub fn is_filling(&self) -> bool {
-        self.max_bytes > 0 && self.bytes >= self.max_bytes / FILLING
-    }
 }
 
 /// The queue of a gateway, and its way there.

@@ -34,9 +34,9 @@ struct Shard {
 }
 
 impl Shard {
-    fn insert(&mut self, key: StoredKey, request: Recent) {
-        if self.requests.insert(key, request).is_some() {
-            return;
+    fn insert(&mut self, key: StoredKey, request: Recent) -> Option<Recent> {
+        if let Some(before) = self.requests.insert(key, request) {
+            return Some(before);
         }
         self.order.push_back(key);
         if self.order.len() > SHARD_CAPACITY
@@ -44,6 +44,7 @@ impl Shard {
         {
             self.requests.remove(&oldest);
         }
+        None
     }
 }
 
@@ -66,11 +67,10 @@ impl RecentRequests {
         }
     }
 
-    /// Records that a request is durable.
-    pub fn finish(&self, key: StoredKey, durable: Durable) {
-        if let Some(mut shard) = self.shard(key) {
-            shard.insert(key, Recent::Durable(durable));
-        }
+    /// Records that a request is durable. Returns true if that was known.
+    pub fn finish(&self, key: StoredKey, durable: Durable) -> bool {
+        let before = self.shard(key).and_then(|mut shard| shard.insert(key, Recent::Durable(durable)));
+        matches!(before, Some(Recent::Durable(_)))
     }
 
     /// Removes a request that was not stored.

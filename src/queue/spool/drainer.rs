@@ -29,10 +29,10 @@ use crate::{
     time::Clock,
 };
 
-/// Requests that are written to the database at once, and their bytes. In an outage callbacks that the database commits directly must
-/// not wait for long.
+/// Requests that are written to the database at once, and their bytes. Where callbacks are otherwise committed directly, other writes must not
+/// wait for long.
 const ALWAYS_BATCH: i64 = 4_000;
-const OUTAGE_BATCH: i64 = 200;
+const OUTAGE_BATCH: i64 = 1_000;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Large batches need less work for each request. While requests arrive, that many are collected, or as many as arrive in that time.
@@ -111,6 +111,7 @@ impl Drainer {
             let started = Instant::now();
             let is_progress = segment.as_ref().is_some_and(|segment| self.drain(segment));
             self.remove_done();
+            self.shared.update_backlog();
             match self.shared.deadline() {
                 Some(deadline) if !is_progress || deadline <= Instant::now() => break,
                 Some(_) => {}

@@ -109,6 +109,14 @@ impl Queue for Spool {
         })
     }
 
+    fn is_filling(&self) -> bool {
+        self.shared.is_filling()
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.shared.has_backlog()
+    }
+
     fn state(&self) -> QueueState {
         self.shared.state()
     }

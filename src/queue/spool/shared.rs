@@ -34,6 +34,8 @@ pub(super) struct Shared {
     /// Files that cannot be read, and segments that are left to a later version.
     damaged: AtomicU64,
     is_failing: AtomicBool,
+    /// False only if no request waits to be drained, except those that the database has rejected.
+    has_backlog: AtomicBool,
     drainer: OnceLock<Thread>,
     /// True while the drainer waits for requests.
     is_drainer_idle: AtomicBool,
@@ -53,6 +55,7 @@ impl Shared {
             used: 0.into(),
             damaged: 0.into(),
             is_failing: false.into(),
+            has_backlog: false.into(),
             drainer: OnceLock::new(),
             is_drainer_idle: false.into(),
             stop: Mutex::default(),
@@ -70,6 +73,7 @@ impl Shared {
     pub(super) fn add(&self, segment: &Arc<Segment>) {
         self.segments().insert(segment.paths.name().to_owned(), Arc::clone(segment));
         self.count_bytes();
+        self.update_backlog();
     }
 
     /// Gives a segment up. Its lock is released with its last reference.
@@ -114,6 +118,28 @@ impl Shared {
 
     pub(super) fn is_full(&self) -> bool {
         self.room() < LEAST_ROOM
+    }
+
+    pub(super) fn is_filling(&self) -> bool {
+        self.used.load(Ordering::SeqCst) >= self.max_bytes / 2
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        self.has_backlog.load(Ordering::SeqCst)
+    }
+
+    /// Called after a request was appended and before it is acknowledged.
+    pub(super) fn set_backlog(&self) {
+        self.has_backlog.store(true, Ordering::SeqCst);
+    }
+
+    /// Called after requests were drained.
+    pub(super) fn update_backlog(&self) {
+        // In this order, so that a request that is appended meanwhile is not missed.
+        self.has_backlog.store(false, Ordering::SeqCst);
+        if self.segments().values().any(|segment| !segment.paths.is_refused() && segment.pending() > 0) {
+            self.set_backlog();
+        }
     }
 
     pub(super) fn set_failing(&self, is_failing: bool) {

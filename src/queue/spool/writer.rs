@@ -141,6 +141,7 @@ impl Writer {
             self.seal();
             return false;
         }
+        self.shared.set_backlog();
         let is_large = segment.bytes() >= self.shared.segment_size;
         self.shared.count_bytes();
         if is_large {

@@ -11,7 +11,7 @@ use crate::{
     provider::Reply,
     queue::{Durable, Intake, NotDurable},
     store::Record,
-    verifier::{Effort, Unverified, Verifier},
+    verifier::{Effort, Unverified},
 };
 
 /// A callback was not stored.

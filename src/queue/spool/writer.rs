@@ -141,8 +141,9 @@ impl Writer {
             self.seal();
             return false;
         }
+        let bytes = segment.bytes();
         self.shared.set_backlog();
-        let is_large = segment.bytes() >= self.shared.segment_size;
+        let is_large = bytes >= self.shared.segment_size;
         self.shared.count_bytes();
         if is_large {
             self.seal();

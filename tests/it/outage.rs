@@ -54,7 +54,7 @@ fn start(cluster: &Cluster) -> Running {
     gateway::start(&cluster.url(), Clock::System, &variables)
 }
 
-fn send_status(running: &Running, id: &str) -> Response {
+pub(crate) fn send_status(running: &Running, id: &str) -> Response {
     let router = running.gateway.router();
     let endpoint = router.endpoint_at(PATH).expect("an endpoint");
     let form = format!("MessageSid={id}&MessageStatus=sent");
@@ -72,7 +72,7 @@ fn within(limit: Duration, what: &str, respond: impl FnOnce() -> Response) -> Re
     response
 }
 
-fn ops(address: SocketAddr, target: &str) -> Response {
+pub(crate) fn ops(address: SocketAddr, target: &str) -> Response {
     client::get(address, target, &[("Authorization", &format!("Bearer {OPS_TOKEN}"))])
 }
 

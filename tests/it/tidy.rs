@@ -29,7 +29,7 @@ const RESTRICTED_TERMS: [(&str, &[&str], &str); 12] = [
 ];
 
 /// The files that may name a backend, because the two differ there.
-const BACKENDS: [&str; 32] = [
+const BACKENDS: [&str; 33] = [
     "src/build_info.rs",
     "src/cli/demo/mod.rs",
     "src/config/mod.rs",

@@ -1,6 +1,7 @@
 //! The spool: what it acknowledges comes back, from this process or the next one, once, and within its limit.
 
 mod limits;
+mod outage;
 mod recorded;
 
 use std::{

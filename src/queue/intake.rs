@@ -63,28 +63,25 @@ impl Intake {
 
     /// Starts the queue, if one is configured.
     pub fn start(options: &QueueOptions, store: &Arc<Store>, parse: Parse) -> Result<Self, QueueStartError> {
-        match options {
-            QueueOptions::None => Ok(Self::direct(store)),
+        let breaker = Arc::new(Breaker::default());
+        if !store.is_open() && options.role() != Role::Gateway {
+            breaker.open();
+        }
+        let drain = Drain::new(store, parse, &breaker);
+        let way = match options {
+            QueueOptions::None => Way::Direct,
             QueueOptions::Spool(options) => {
-                let breaker = Arc::new(Breaker::default());
-                if !store.is_open() {
-                    breaker.open();
-                }
-                let drain = Drain::new(store, parse, &breaker);
                 let spool = Arc::new(Spool::start(options, drain).map_err(QueueStartError::Spool)?);
-                let way = match options.mode {
+                match options.mode {
                     SpoolMode::Outage => Way::Fallback(spool, breaker),
                     SpoolMode::Always => Way::Queue(spool, breaker),
-                };
-                Ok(Self::new(store, way))
+                }
             }
             QueueOptions::Broker(options) => {
-                let breaker = Arc::new(Breaker::default());
-                let drain = Drain::new(store, parse, &breaker);
-                let broker = Broker::start(options, drain).map_err(QueueStartError::Broker)?;
-                Ok(Self::new(store, Way::Queue(Arc::new(broker), breaker)))
+                Way::Queue(Arc::new(Broker::start(options, drain).map_err(QueueStartError::Broker)?), breaker)
             }
-        }
+        };
+        Ok(Self::new(store, way))
     }
 
     /// Stops the queue. What is not drained remains in it. Blocks.

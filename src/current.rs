@@ -1,6 +1,9 @@
 //! A value that a reload of the configuration replaces while others use it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// A handle to the current value. Clones follow it; what was taken from a handle stays as it was.
 pub struct Current<T>(Arc<RwLock<Arc<T>>>);
@@ -25,6 +28,18 @@ impl<T> Current<T> {
 impl<T> Clone for Current<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Default> Default for Current<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Current<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(formatter)
     }
 }
 

@@ -100,21 +100,23 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Opt-out words of inbound messages.
     pub opt_out_words: Arc<OptOutWords>,
+    /// A hash of its settings, which tells if a reload changes them.
+    pub fingerprint: [u8; 32],
     pub provider: Box<dyn Provider>,
     /// Signs requests to it as the provider does, for `demo`, `simulate` and the tests.
     pub signer: Box<dyn Signer>,
 }
 
-/// An endpoint that receives callbacks: its configuration, and what it counts.
+/// An endpoint that receives callbacks: its configuration, and what it counts. After a reload it counts on under another configuration.
 pub struct Endpoint {
     config: EndpointConfig,
     /// Counts new requests.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Counts copies of known ones.
-    pub copy_limiter: Limiter,
+    pub copy_limiter: Arc<Limiter>,
     /// Counts wrong credentials.
-    pub guesses: FailureLimiter,
-    pub metrics: EndpointMetrics,
+    pub guesses: Arc<FailureLimiter>,
+    pub metrics: Arc<EndpointMetrics>,
 }
 
 impl Deref for Endpoint {
@@ -127,14 +129,29 @@ impl Deref for Endpoint {
 
 impl Endpoint {
     pub fn new(config: EndpointConfig, metrics: EndpointMetrics) -> Self {
-        let [limiter, copy_limiter] = [config.limits; 2].map(Limiter::new);
-        Self { config, limiter, copy_limiter, guesses: FailureLimiter::new(0), metrics }
+        let [limiter, copy_limiter] = [config.limits; 2].map(|limits| Arc::new(Limiter::new(limits)));
+        Self { config, limiter, copy_limiter, guesses: Arc::new(FailureLimiter::new(0)), metrics: Arc::new(metrics) }
+    }
+
+    /// The endpoint under another configuration, with what it has counted.
+    #[must_use]
+    pub fn reconfigured(&self, config: EndpointConfig) -> Self {
+        let limiter = |known: &Arc<Limiter>| {
+            if config.limits == self.limits { Arc::clone(known) } else { Arc::new(known.with_limits(config.limits)) }
+        };
+        Self {
+            limiter: limiter(&self.limiter),
+            copy_limiter: limiter(&self.copy_limiter),
+            guesses: Arc::clone(&self.guesses),
+            metrics: Arc::clone(&self.metrics),
+            config,
+        }
     }
 
     /// Limits the wrong credentials that a network may send in a minute; 0 = no limit, as before.
     #[must_use]
     pub fn with_guess_limit(self, per_minute: u64) -> Self {
-        Self { guesses: FailureLimiter::new(per_minute), ..self }
+        Self { guesses: Arc::new(FailureLimiter::new(per_minute)), ..self }
     }
 
     /// Completes the public URLs for which callbacks are signed: its own, else `fallback`.

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     body_room::BodyRoom,
-    config::Config,
+    config::{Config, Source},
     current::Current,
     endpoint::{Endpoint, EndpointConfig},
     fair_semaphore::FairSemaphore,
@@ -76,17 +76,20 @@ pub enum Rights {
 }
 
 /// The tokens of the ops listener.
-struct Tokens {
-    all: Secret,
-    read: Option<Secret>,
+pub(crate) struct Tokens {
+    pub(crate) all: Secret,
+    pub(crate) read: Option<Secret>,
 }
 
 /// A running gateway.
 pub struct Gateway {
-    router: CurrentRouter,
-    unknown_paths: Current<UnknownPaths>,
-    trusted_proxies: Current<TrustedProxies>,
-    tokens: Current<Tokens>,
+    pub(crate) router: CurrentRouter,
+    pub(crate) unknown_paths: Current<UnknownPaths>,
+    pub(crate) trusted_proxies: Current<TrustedProxies>,
+    pub(crate) tokens: Current<Tokens>,
+    /// The origin of the configuration. Held while it is reloaded.
+    pub(crate) source: Arc<tokio::sync::Mutex<Source>>,
+    pub(crate) guesses_per_minute: u64,
     /// The path prefix under which a proxy shows the ops listener; empty, or without a slash at its end.
     pub ops_base_path: String,
     is_stopping: AtomicBool,
@@ -96,7 +99,7 @@ pub struct Gateway {
     pub(crate) activities: Mutex<Option<(Instant, Arc<Activities>)>>,
     /// Held while it is read.
     pub(crate) activities_turn: Mutex<()>,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     pub rejections: Rejections,
     pub verifier: Verifier,
     /// The permits of callbacks that need more than the usual work.
@@ -150,6 +153,8 @@ impl Gateway {
             router,
             trusted_proxies,
             tokens: Current::new(Tokens { all: ops_token, read: config.ops_read_token }),
+            source: Arc::new(tokio::sync::Mutex::new(config.source)),
+            guesses_per_minute: config.guesses_per_minute,
             ops_base_path: config.ops_base_path,
             is_stopping: AtomicBool::new(false),
             login_link: LoginLink::default(),
@@ -255,7 +260,7 @@ fn parse_again(router: &CurrentRouter) -> Parse {
     Arc::new(move |stored| replay::parse(&router.get(), stored).ok())
 }
 
-fn labels(endpoint: &EndpointConfig) -> EndpointLabels {
+pub(crate) fn labels(endpoint: &EndpointConfig) -> EndpointLabels {
     let schemes = endpoint.spec.schemes.iter().copied().chain([&unverified::SCHEME]);
     EndpointLabels {
         provider: endpoint.spec.name,

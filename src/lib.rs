@@ -45,6 +45,7 @@ pub mod public_url;
 pub mod queue;
 pub mod receive;
 pub mod rejections;
+pub mod reload;
 pub mod replay;
 pub mod router;
 pub mod secret;

@@ -64,6 +64,13 @@ impl Limiter {
         }
     }
 
+    /// A limiter with other limits that has admitted the same callbacks. Those in progress do not count in it.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { admitted: Mutex::new(admitted), ..Self::new(limits) }
+    }
+
     /// Admits one callback at that instant, if the limits allow it.
     pub fn admit(&self, now: Timestamp) -> Result<Admitted<'_>, RateLimited> {
         let permit = match (self.limits.concurrent, self.permits.try_acquire()) {

@@ -92,6 +92,11 @@ impl Router {
         self.iter().find(|endpoint| endpoint.spec.name == provider && endpoint.account.as_str() == account)
     }
 
+    /// The endpoint that answers for unknown accounts of a provider.
+    pub fn unknown_of(&self, provider: &str) -> Option<&Endpoint> {
+        self.unknown.iter().map(AsRef::as_ref).find(|endpoint| endpoint.spec.name == provider)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Endpoint> {
         self.all.iter().map(Arc::as_ref)
     }

@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod prune;
 mod rederive;
+mod reload;
 mod requests;
 mod sender;
 mod serve;
@@ -79,8 +80,10 @@ enum Command {
     Prune(prune::Arguments),
     /// Erase a person's data from every table, by phone number or e-mail address.
     Erase(erase::Arguments),
-    /// Show the changes made by hand: replays, discards, erasures and registrations, newest first.
+    /// Show the changes made by hand: replays, discards, erasures, registrations and reloads, newest first.
     Audit(audit::Arguments),
+    /// Check the configuration, and let the running gateway read its own again: secrets, endpoints, lists of addresses, tokens.
+    Reload(reload::Arguments),
     /// Print the `OpenAPI` document of the ops API.
     Openapi,
     /// Print the completion script of a shell.
@@ -122,6 +125,7 @@ pub fn run(arguments: &Arguments, env: &Env) -> ExitCode {
         Command::Prune(arguments) => prune::run(env, arguments),
         Command::Erase(arguments) => erase::run(env, arguments),
         Command::Audit(arguments) => audit::run(env, arguments),
+        Command::Reload(arguments) => reload::run(env, arguments),
         Command::Openapi => openapi::run(),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),

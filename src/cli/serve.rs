@@ -1,15 +1,25 @@
 //! `waybill serve`: runs the gateway.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{CommandError, load_config};
 use crate::{
     config::{Env, variables},
+    gateway::Gateway,
     http::{Running, Server},
     public_url::PublicUrl,
+    reload,
+    store::Actor,
     time::Clock,
 };
 
@@ -23,13 +33,16 @@ pub(super) struct Arguments {
 pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> {
     let mut env = env.clone();
     if let Some(role) = &arguments.role {
-        env.set(variables::WAYBILL_ROLE.name, role.clone());
+        env.set_in_process(variables::WAYBILL_ROLE.name, role);
     }
     let config = load_config(&env)?;
     let delay = config.shutdown_delay;
+    let runtime = runtime()?;
+    // From now on a signal that arrives during the start waits for its end.
+    let hangup = runtime.block_on(async { Hangup::new() }).map_err(|error| failed(&error))?;
     let running = Server::start(config, Clock::System)?;
     announce(&running);
-    serve_until_signal(running, delay)
+    until_signal(runtime, running, delay, Some(hangup))
 }
 
 fn announce(running: &Running) {
@@ -50,16 +63,29 @@ fn announce(running: &Running) {
 }
 
 /// Serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once.
-pub(super) fn serve_until_signal(mut running: Running, delay: Duration) -> Result<(), CommandError> {
-    let failed = |error: io::Error| CommandError::Other(format!("the gateway stopped: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+pub(super) fn serve_until_signal(running: Running, delay: Duration) -> Result<(), CommandError> {
+    until_signal(runtime()?, running, delay, None)
+}
+
+fn failed(error: &io::Error) -> CommandError {
+    CommandError::Other(format!("the gateway stopped: {error}"))
+}
+
+fn runtime() -> Result<Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))
+}
+
+fn until_signal(runtime: Runtime, mut running: Running, delay: Duration, hangup: Option<Hangup>) -> Result<(), CommandError> {
     let stopped = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let gateway = Arc::clone(&running.gateway);
         tokio::select! {
             () = signal_received(&mut terminate, &mut interrupt) => {}
+            () = reload_at_signals(&gateway, hangup) => {}
             () = running.ended() => return Err(io::Error::other("the listeners stopped")),
         }
+        drop(gateway);
         tracing::info!("stopping after all received requests are answered; a second signal stops at once");
         running.gateway.announce_stop();
         let stop = async {
@@ -74,7 +100,32 @@ pub(super) fn serve_until_signal(mut running: Running, delay: Duration) -> Resul
         Ok(())
     });
     runtime.shutdown_background();
-    stopped.map_err(failed)
+    stopped.map_err(|error| failed(&error))
+}
+
+/// SIGHUP: a request to reload, or the end of the terminal.
+struct Hangup {
+    signal: Signal,
+    has_terminal: bool,
+}
+
+impl Hangup {
+    fn new() -> io::Result<Self> {
+        Ok(Self { signal: signal(SignalKind::hangup())?, has_terminal: io::stderr().is_terminal() })
+    }
+}
+
+/// Reloads the configuration at each SIGHUP. Returns if the terminal of the gateway was closed, which stops it.
+async fn reload_at_signals(gateway: &Arc<Gateway>, hangup: Option<Hangup>) {
+    let Some(Hangup { mut signal, has_terminal }) = hangup else { return std::future::pending().await };
+    while signal.recv().await.is_some() {
+        if has_terminal && !io::stderr().is_terminal() {
+            return;
+        }
+        // Both outcomes are logged.
+        drop(reload::reload(gateway, false, Actor::Cli).await);
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn signal_received(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
+use sha2::{Digest, Sha256};
+
 use super::{MAX_PUBLIC_URLS, PUBLIC_URL_EXPECTED, TOO_MANY_PUBLIC_URLS, reader::Reader};
 use crate::{
     endpoint::{Account, EndpointConfig, UnknownMessage},
@@ -171,9 +173,12 @@ fn connect(
     let base_path = base_path(reader, spec, &settings);
     let invalid_payload = invalid_payload(reader, spec, &settings);
     let matches_unscoped = account.is_unnamed() || matches_unscoped(reader, &settings);
-    let public_urls = own_public_urls(reader, given).unwrap_or_else(|| shared.public_urls.clone()).into();
+    let public_urls: Arc<[PublicUrl]> = own_public_urls(reader, given).unwrap_or_else(|| shared.public_urls.clone()).into();
     let Shared { unknown_message, unverified, per_minute, .. } = *shared;
-    let Some(provider) = (spec.connect)(&mut Settings::new(spec, &settings, unverified.is_some(), &mut reader.findings)) else {
+    let mut read = Settings::new(spec, &settings, unverified.is_some(), &mut reader.findings);
+    let connected = (spec.connect)(&mut read);
+    let fingerprint = fingerprint(read.hash(), shared, &public_urls);
+    let Some(provider) = connected else {
         if let (false, Some((variable, _))) = (account.is_unnamed(), given.values().next()) {
             reader.warning(variable, &format!("the account {} has no proof of its own, so it is off", account.as_str()));
         }
@@ -194,9 +199,17 @@ fn connect(
         unverified,
         limits,
         opt_out_words: Arc::clone(&shared.opt_out_words),
+        fingerprint,
         provider,
         signer,
     })
+}
+
+/// A hash of all that a reload may change in an endpoint.
+fn fingerprint(settings: Sha256, shared: &Shared, public_urls: &[PublicUrl]) -> [u8; 32] {
+    let urls: Vec<String> = public_urls.iter().map(ToString::to_string).collect();
+    let of_all = format!("{:?} {} {}", shared.unknown_message, shared.per_minute, urls.join(" "));
+    settings.chain_update(of_all).finalize().into()
 }
 
 fn base_path(reader: &mut Reader<'_>, spec: &Spec, settings: &Given) -> String {

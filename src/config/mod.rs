@@ -8,6 +8,7 @@ mod connections;
 mod endpoints;
 mod opt_out;
 mod reader;
+mod reload;
 mod secret_files;
 mod spool;
 pub mod variables;
@@ -17,6 +18,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use connections::{BodyLimits, ConnectionLimits, Connections};
 use ipnet::IpNet;
 use reader::Reader;
+pub use reload::{RELOADED, Reread, Source};
 pub use secret_files::SecretFile;
 
 use crate::{
@@ -84,6 +86,8 @@ pub struct Config {
     pub endpoints: Vec<EndpointConfig>,
     /// One for each provider with named accounts; see [`crate::router::Router`].
     pub unknown_accounts: Vec<EndpointConfig>,
+    /// From where it can be read again.
+    pub source: Source,
 }
 
 /// The log's level and format.
@@ -121,8 +125,15 @@ impl Config {
     /// Reads the environment and returns all findings.
     pub fn inspect(env: &Env) -> Inspected {
         let mut findings = Findings::default();
-        let (env, secret_files) = secret_files::read(env, &mut findings);
-        let mut reader = Reader { env: &env, findings };
+        let (values, secret_files) = secret_files::read(env, &mut findings);
+        let mut inspected = Self::inspect_values(&values, findings, secret_files);
+        inspected.config.source = Source::new(env, &values);
+        inspected
+    }
+
+    /// Reads an environment with the secrets of its files in place of their paths.
+    fn inspect_values(values: &Env, findings: Findings, secret_files: Vec<SecretFile>) -> Inspected {
+        let mut reader = Reader { env: values, findings };
         let config = Self::read(&mut reader);
         let Findings { mut problems, mut warnings } = reader.findings;
         for finding in problems.iter_mut().chain(&mut warnings) {
@@ -195,6 +206,7 @@ impl Config {
             log: LogConfig { level: log_level(reader), json: reader.one_of(&variables::LOG_FORMAT, &["text", "json"]) == "json" },
             endpoints,
             unknown_accounts,
+            source: Source::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A finding about one variable. Never contains the value of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Finding {
     pub variable: String,
     /// The expected value, or what is unusual about the given one.

@@ -3,7 +3,12 @@
 mod findings;
 pub mod values;
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use findings::{Finding, Findings};
 
@@ -15,6 +20,15 @@ pub struct Env {
     variables: BTreeMap<String, String>,
     /// The file from which some were read, if all users of the machine can read it.
     public_file: Option<String>,
+    /// From where it was read, so that it can be read again.
+    origin: Option<Arc<Origin>>,
+}
+
+#[derive(Clone)]
+struct Origin {
+    file: PathBuf,
+    is_file_there: bool,
+    process: Vec<(String, String)>,
 }
 
 /// A `.env` file that cannot be read.
@@ -26,11 +40,22 @@ pub struct EnvError {
     cause: String,
 }
 
+impl EnvError {
+    /// The file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+}
+
 impl Env {
     /// Reads a `.env` file, if it exists. The process's variables take precedence.
     pub fn read(file: &Path, process: impl IntoIterator<Item = (String, String)>) -> Result<Self, EnvError> {
         let unreadable = |cause: String| EnvError { path: file.display().to_string(), cause };
-        let mut variables = BTreeMap::new();
+        let (mut variables, mut is_file_there) = (BTreeMap::new(), true);
         match dotenvy::from_path_iter(file) {
             Ok(entries) => {
                 for entry in entries {
@@ -38,12 +63,25 @@ impl Env {
                     variables.insert(name, value);
                 }
             }
-            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => is_file_there = false,
             Err(error) => return Err(unreadable(describe(&error))),
         }
-        variables.extend(process);
+        let process: Vec<_> = process.into_iter().collect();
+        variables.extend(process.iter().cloned());
         let public_file = files::is_public(file).then(|| file.display().to_string());
-        Ok(Self { variables, public_file })
+        let origin = Origin { file: file.to_owned(), is_file_there, process };
+        Ok(Self { variables, public_file, origin: Some(Arc::new(origin)) })
+    }
+
+    /// Reads the `.env` file again; the process's variables are those of its start. A file that has gone is an error.
+    pub fn read_again(&self) -> Result<Self, EnvError> {
+        let Some(Origin { file, is_file_there, process }) = self.origin.as_deref() else { return Ok(self.clone()) };
+        let env = Self::read(file, process.iter().cloned())?;
+        let is_gone = *is_file_there && env.origin.as_ref().is_some_and(|origin| !origin.is_file_there);
+        if is_gone {
+            return Err(EnvError { path: file.display().to_string(), cause: "it was there at the start".to_owned() });
+        }
+        Ok(env)
     }
 
     /// The value of a variable; an empty one counts as unset (see [`Env::is_set`]).
@@ -58,6 +96,14 @@ impl Env {
 
     pub(crate) fn set(&mut self, name: &str, value: String) {
         drop(self.variables.insert(name.to_owned(), value));
+    }
+
+    /// Sets a variable as if the process had it, so that it stays when the file is read again.
+    pub(crate) fn set_in_process(&mut self, name: &str, value: &str) {
+        if let Some(origin) = &mut self.origin {
+            Arc::make_mut(origin).process.push((name.to_owned(), value.to_owned()));
+        }
+        self.set(name, value.to_owned());
     }
 
     /// Removes a variable, and returns its value without the blanks around it.
@@ -86,6 +132,6 @@ fn describe(error: &dotenvy::Error) -> String {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, public_file: None }
+        Self { variables, public_file: None, origin: None }
     }
 }

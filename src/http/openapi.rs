@@ -43,6 +43,7 @@ use crate::gateway::Gateway;
         api::stats::stats,
         api::audit::list,
         api::health::health,
+        api::reload::reload,
         health::live,
         health::ready,
         metrics::exposition,

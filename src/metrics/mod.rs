@@ -22,7 +22,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::{labels::ByVersion, queue::QueueGauges, request::Requests, state::State};
+use self::{
+    labels::{ByResult, ByVersion},
+    queue::QueueGauges,
+    request::Requests,
+    state::State,
+};
 pub use self::{
     labels::EndpointLabels,
     last_hour::Hour,
@@ -33,6 +38,7 @@ pub use self::{
     state::TableFigures,
     store::{StoreMetrics, Unmapped},
 };
+
 /// A histogram for each set of labels, with buckets of its own.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -44,6 +50,7 @@ pub struct Metrics {
     queue_depth: Gauge,
     queue: QueueGauges,
     unknown_paths: Counter,
+    reloads: Family<ByResult, Counter>,
 }
 
 impl Metrics {
@@ -65,8 +72,9 @@ impl Metrics {
         let help =
             "Requests to paths of the public listener that no endpoint has; the log names the path that was probably meant";
         registry.register("unknown_paths", help, unknown_paths.clone());
+        let reloads = counters(&mut registry, "reloads", "Reloads of the configuration, by result: applied or refused");
         let state = State::register(&mut registry);
-        Self { registry, requests: Arc::new(requests), state, queue_depth, queue, unknown_paths }
+        Self { registry, requests: Arc::new(requests), state, queue_depth, queue, unknown_paths, reloads }
     }
 
     /// The counters of one endpoint, beginning at zero.
@@ -77,6 +85,12 @@ impl Metrics {
     /// Counts a request to a path that no endpoint has.
     pub fn count_unknown_path(&self) {
         self.unknown_paths.inc();
+    }
+
+    /// Counts a reload of the configuration.
+    pub fn count_reload(&self, is_applied: bool) {
+        let result = if is_applied { "applied" } else { "refused" };
+        self.reloads.get_or_create(&ByResult { result }).inc();
     }
 
     /// Sets the gauges of the tables.

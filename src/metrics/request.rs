@@ -161,6 +161,11 @@ impl EndpointMetrics {
         gauge.inner().fetch_max(at.seconds(), Ordering::Relaxed);
     }
 
+    /// Ends the series of the time of the last verified request, once the endpoint is removed: it would look silent for ever.
+    pub fn forget_last_verified(&self) {
+        self.requests.last_verified.remove(&self.labels);
+    }
+
     /// Counts a stored request for messages that are not registered. When a log line is due: the count since the last one, of all
     /// endpoints.
     pub fn count_unmatched(&self) -> Option<u64> {

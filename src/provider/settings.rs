@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 
 use super::{Provider, Spec};
 use crate::{
@@ -33,6 +34,8 @@ pub struct Settings<'s> {
     given: &'s BTreeMap<String, (String, String)>,
     is_unverified: bool,
     findings: &'s mut Findings,
+    /// The hash of the settings, and of the files that were read.
+    hash: Sha256,
 }
 
 impl<'s> Settings<'s> {
@@ -42,7 +45,16 @@ impl<'s> Settings<'s> {
         is_unverified: bool,
         findings: &'s mut Findings,
     ) -> Self {
-        Self { spec, given, is_unverified, findings }
+        let mut hash = Sha256::new();
+        for (name, (_, value)) in given {
+            hash.update(format!("{name} {} {value} ", value.len()));
+        }
+        Self { spec, given, is_unverified, findings, hash }
+    }
+
+    /// The hash of the settings, and of the files that were read so far. It tells if something changed.
+    pub fn hash(self) -> Sha256 {
+        self.hash
     }
 
     /// The provider, if it is enabled: by a configured proof, or in development without one.
@@ -145,6 +157,7 @@ impl<'s> Settings<'s> {
         if text.is_none() {
             self.problem(name, "expected the path of a readable text file of at most 64 KiB");
         }
+        self.hash.update(text.as_deref().unwrap_or_default());
         text
     }
 

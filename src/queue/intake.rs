@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    Durable, Queue, QueueError, QueueOptions, QueuedRequest, SpoolMode,
+    Durable, Queue, QueueError, QueueOptions, QueuedRequest, Role, SpoolMode,
     breaker::Breaker,
     broker::Broker,
     drain::{Drain, Parse},

@@ -135,6 +135,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// The named accounts that also match messages without an account; a reload changes them.
+    pub(crate) fn unscoped_accounts(&self) -> &UnscopedAccounts {
+        &self.options.unscoped_accounts
+    }
+
     /// Commits a record. Once it is queued, dropping the future does not cancel the write.
     pub async fn append(&self, record: Record) -> Result<Committed, StoreError> {
         let (sender, receiver) = OutcomeSender::new();

@@ -62,6 +62,8 @@ mod parts;
 mod privacy;
 mod prune;
 mod rejected;
+mod reload;
+mod reload_process;
 mod replay;
 mod secret_files;
 mod server_config;

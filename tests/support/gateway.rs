@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, LazyLock},
 };
 
@@ -66,6 +67,15 @@ impl Gateway {
     pub fn configured(now: Timestamp, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Self {
         let database = Database::new(Backend::Sqlite);
         let running = start_changed(&database.url(), Clock::Manual(ManualClock::new(now)), variables, change);
+        Self::of(running, database)
+    }
+
+    /// Starts a gateway with the configuration of a file, without limits of rejected requests and guesses.
+    pub fn from_file(database: Database, now: Timestamp, file: &Path) -> Self {
+        let env = Env::read(file, addresses(&database.url())).expect("a file");
+        let running = start_env(&env, Clock::Manual(ManualClock::new(now)), |config| {
+            (config.rejections_per_minute, config.guesses_per_minute) = (0, 0);
+        });
         Self::of(running, database)
     }
 
@@ -177,19 +187,21 @@ pub fn start_limited(database_url: &str, clock: Clock, variables: &[(String, Str
 }
 
 fn start_changed(database_url: &str, clock: Clock, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Running {
+    let own =
+        [("OPS_TOKEN", OPS_TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let all = addresses(database_url).into_iter().chain(own).chain(variables.iter().cloned());
+    start_env(&all.collect(), clock, change)
+}
+
+/// The database and free ports.
+fn addresses(database_url: &str) -> Vec<(String, String)> {
+    let addresses = [("DATABASE_URL", database_url), ("LISTEN", "127.0.0.1:0"), ("OPS_LISTEN", "127.0.0.1:0")];
+    addresses.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+fn start_env(env: &Env, clock: Clock, change: impl FnOnce(&mut Config)) -> Running {
     super::timing::start();
-    let mut all: Vec<(String, String)> = [
-        ("DATABASE_URL", database_url),
-        ("LISTEN", "127.0.0.1:0"),
-        ("OPS_LISTEN", "127.0.0.1:0"),
-        ("OPS_TOKEN", OPS_TOKEN),
-        ("WEBHOOK_BASE_URL", PUBLIC_URL),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec();
-    all.extend(variables.iter().cloned());
-    let env: Env = all.into_iter().collect();
-    let mut config = Config::load(&env).unwrap_or_else(|problems| panic!("{problems}")).config;
+    let mut config = Config::load(env).unwrap_or_else(|problems| panic!("{problems}")).config;
     change(&mut config);
     Server::start(config, clock).unwrap_or_else(|error| panic!("{error}"))
 }

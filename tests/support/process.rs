@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
 };
@@ -14,29 +15,48 @@ pub struct Process {
     pub child: Child,
     pub log: mpsc::Receiver<String>,
     pub public: SocketAddr,
+    /// Address of the operations listener.
+    pub ops: SocketAddr,
 }
 
 impl Process {
     pub fn start(database: &Database, more: &[(&str, &str)]) -> Self {
-        let mut child = command()
-            .arg("serve")
-            .env("DATABASE_URL", database.url())
-            .env("LISTEN", "127.0.0.1:0")
-            .env("OPS_LISTEN", "127.0.0.1:0")
-            .env("OPS_TOKEN", gateway::OPS_TOKEN)
-            .env("WEBHOOK_BASE_URL", gateway::PUBLIC_URL)
-            .env("TWILIO_AUTH_TOKEN", twilio::TOKEN)
-            .env("SHUTDOWN_DELAY", "0")
-            .envs(more.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary");
+        let mut command = command();
+        command.env("OPS_TOKEN", gateway::OPS_TOKEN).env("TWILIO_AUTH_TOKEN", twilio::TOKEN).envs(more.iter().copied());
+        Self::spawn(command, database)
+    }
+
+    /// Starts it in a folder with a `.env`, which has its secrets.
+    pub fn start_in(folder: &Path, database: &Database) -> Self {
+        let mut command = command();
+        command.current_dir(folder);
+        Self::spawn(command, database)
+    }
+
+    fn spawn(mut command: Command, database: &Database) -> Self {
+        let url = database.url();
+        let own = [
+            ("DATABASE_URL", url.as_str()),
+            ("LISTEN", "127.0.0.1:0"),
+            ("OPS_LISTEN", "127.0.0.1:0"),
+            ("WEBHOOK_BASE_URL", gateway::PUBLIC_URL),
+            ("SHUTDOWN_DELAY", "0"),
+        ];
+        for (name, value) in own {
+            if !command.get_envs().any(|(given, _)| given == name) {
+                command.env(name, value);
+            }
+        }
+        let mut child = command.arg("serve").stderr(Stdio::piped()).spawn().expect("the binary");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, log) = mpsc::channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let ready = log.iter().find(|line| line.contains("callbacks: http://")).expect("the line with its addresses");
-        let address = ready.split("callbacks: http://").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
-        Self { public: address.parse().expect("an address"), child, log }
+        let address = |name: &str| {
+            let text = ready.split(name).nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+            text.parse().expect("an address")
+        };
+        Self { public: address("callbacks: http://"), ops: address("operations: http://"), child, log }
     }
 
     /// The most memory that the process has used, in MiB.

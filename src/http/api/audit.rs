@@ -43,7 +43,7 @@ pub(in crate::http) struct AuditQuery {
 
 list_body!(AuditLog, entries: AuditEntry);
 
-/// Replays, discards, erasures and registrations, newest first: when, with which kind of credential, and of what.
+/// Replays, discards, erasures, registrations and reloads, newest first: when, with which kind of credential, and of what.
 #[utoipa::path(get, path = "/api/audit", operation_id = "list_audit", tag = "about", params(AuditQuery),
     responses((status = 200, description = "One page", body = AuditLog), ErrorResponses))]
 pub(in crate::http) async fn list(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {

@@ -10,6 +10,7 @@ mod list;
 pub(super) mod messages;
 mod parameters;
 pub(super) mod registrations;
+pub(super) mod reload;
 pub(super) mod replays;
 pub(super) mod requests;
 pub(super) mod rooms;
@@ -37,6 +38,7 @@ routes! {
     "/stats": get stats::stats;
     "/audit": get audit::list;
     "/health": get health::health;
+    "/reload": post reload::reload;
 }
 
 routes! {

@@ -3,7 +3,7 @@
 
 #![expect(unused_qualifications, reason = "inside utoipa's macro")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
@@ -21,7 +21,7 @@ use super::{
     store_query,
 };
 use crate::{
-    gateway::Gateway,
+    gateway::{Gateway, Tokens},
     http::{
         api_error::{self, ErrorResponses},
         query::{self, Class},
@@ -69,15 +69,24 @@ pub(in crate::http) async fn stream(request: HttpRequest, gateway: Data<Gateway>
     if request.method() == Method::HEAD {
         return HttpResponse::Ok().content_type(EVENT_STREAM).finish();
     }
-    let Ok(permit) = std::sync::Arc::clone(&gateway.streams).try_acquire_owned() else {
+    let tokens = gateway.tokens.get();
+    let Ok(permit) = Arc::clone(&gateway.streams).try_acquire_owned() else {
         return api_error::too_many_streams();
     };
     let cursor = match store_query::run(&gateway, Class::List, move |gateway| start.cursor(&gateway.store)).await {
         Ok(cursor) => cursor,
         Err(error) => return error,
     };
-    let feed =
-        Feed { gateway, cursor, has_more: false, empty_polls: 0, is_new: true, timer: interval(POLL_INTERVAL), _permit: permit };
+    let feed = Feed {
+        gateway,
+        cursor,
+        has_more: false,
+        empty_polls: 0,
+        is_new: true,
+        timer: interval(POLL_INTERVAL),
+        tokens,
+        _permit: permit,
+    };
     HttpResponse::Ok()
         .content_type(EVENT_STREAM)
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -93,12 +102,14 @@ struct Feed {
     empty_polls: u32,
     is_new: bool,
     timer: Interval,
+    /// The tokens that allowed the stream.
+    tokens: Arc<Tokens>,
     /// Counts against the limit of open streams.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Feed {
-    /// The next chunk to send; `None` once the gateway stops.
+    /// The next chunk to send; `None` once the gateway stops, or another token is required.
     async fn next(mut self) -> Option<(Result<Bytes, Error>, Self)> {
         if self.is_new {
             self.is_new = false;
@@ -109,7 +120,8 @@ impl Feed {
             if !self.has_more {
                 self.timer.tick().await;
             }
-            if self.gateway.is_stopping() {
+            // Whoever has the new token connects again, and resumes.
+            if self.gateway.is_stopping() || !Arc::ptr_eq(&self.tokens, &self.gateway.tokens.get()) {
                 return None;
             }
             let cursor = self.cursor;

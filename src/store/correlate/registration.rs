@@ -108,7 +108,12 @@ fn register(
             if options.matches_embedded {
                 let Registration { reference, service_type, account, .. } = registration;
                 let accounts = options.unscoped_accounts.referring_to(service_type, account);
-                let carrying = link::link_rows_of_accounts(connection, reference, service_type, &accounts)?;
+                let carrying = link::link_rows_of_accounts(
+                    connection,
+                    reference,
+                    service_type,
+                    &accounts.iter().map(String::as_str).collect::<Vec<_>>(),
+                )?;
                 matches.extend(carrying.into_iter().map(|row| (row, (id, EMBEDDED))));
             }
             mappings.extend(registration.key().map(|key| (key, id)));

@@ -1,24 +1,29 @@
 //! The scope of the application's messages: callbacks of one account never refer to a message of another.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use crate::endpoint::Account;
+use crate::{current::Current, endpoint::Account};
 
 /// The named accounts, each with its provider, whose callbacks may also refer to messages that were registered without an account.
 #[derive(Clone, Debug, Default)]
-pub struct UnscopedAccounts(Arc<BTreeSet<(&'static str, String)>>);
+pub struct UnscopedAccounts(Current<BTreeSet<(&'static str, String)>>);
 
 impl FromIterator<(&'static str, String)> for UnscopedAccounts {
     fn from_iter<I: IntoIterator<Item = (&'static str, String)>>(accounts: I) -> Self {
-        Self(Arc::new(accounts.into_iter().collect()))
+        Self(Current::new(accounts.into_iter().collect()))
     }
 }
 
 impl UnscopedAccounts {
+    /// Takes the accounts of another list, for all clones.
+    pub(crate) fn follow(&self, other: &Self) {
+        self.0.replace((*other.0.get()).clone());
+    }
+
     /// Returns true if callbacks of that account may refer to messages that were registered without an account, and to any message in
     /// their scope by its row's id.
     fn contains(&self, service_type: &str, account: &str) -> bool {
-        account == Account::UNNAMED || self.0.iter().any(|(provider, name)| *provider == service_type && name == account)
+        account == Account::UNNAMED || self.0.get().iter().any(|(provider, name)| *provider == service_type && name == account)
     }
 
     /// The accounts of messages to which callbacks of that account may refer.
@@ -28,9 +33,10 @@ impl UnscopedAccounts {
     }
 
     /// The accounts whose callbacks may refer to a message of that account by its reference.
-    pub(super) fn referring_to<'a>(&'a self, service_type: &str, account: &'a str) -> Vec<&'a str> {
-        let unscoped = self.0.iter().filter(|(provider, _)| *provider == service_type && account == Account::UNNAMED);
-        unscoped.map(|(_, name)| name.as_str()).chain([account]).collect()
+    pub(super) fn referring_to(&self, service_type: &str, account: &str) -> Vec<String> {
+        let accounts = self.0.get();
+        let unscoped = accounts.iter().filter(|(provider, _)| *provider == service_type && account == Account::UNNAMED);
+        unscoped.map(|(_, name)| name.clone()).chain([account.to_owned()]).collect()
     }
 }
 

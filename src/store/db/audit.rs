@@ -36,6 +36,7 @@ pub(crate) enum Action {
     Replay,
     Discard,
     Erase,
+    Reload,
 }
 
 /// A change that is recorded.
@@ -45,7 +46,7 @@ pub(crate) struct AuditRecord {
     pub(crate) action: Action,
     /// The request, or a short hash of the erased person.
     pub(crate) target: Option<String>,
-    /// Messages, events or rows.
+    /// Messages, events, rows or settings.
     pub(crate) items: usize,
 }
 
@@ -69,7 +70,9 @@ impl AuditRecord {
         match self.action {
             // As frequent as the application's messages.
             Action::Register => tracing::debug!(actor, action, items, "audit"),
-            Action::Replay | Action::Discard | Action::Erase => tracing::info!(actor, action, target, items, "audit"),
+            Action::Replay | Action::Discard | Action::Erase | Action::Reload => {
+                tracing::info!(actor, action, target, items, "audit")
+            }
         }
     }
 }

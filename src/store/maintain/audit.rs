@@ -41,6 +41,11 @@ impl Store {
         self.record(AuditRecord { author, action: Action::Discard, target: Some(id.to_string()), items: 1 }).await
     }
 
+    /// Records that the configuration was reloaded, with the number of changes.
+    pub(crate) async fn record_reload(&self, items: usize, author: Author) -> Result<(), StoreError> {
+        self.record(AuditRecord { author, action: Action::Reload, target: None, items }).await
+    }
+
     /// Deletes entries that are too old or too many.
     pub(crate) async fn prune_audit_log(&self, now: Timestamp) -> Result<(), StoreError> {
         let cutoff = now.micros().saturating_sub(i64::try_from(MAX_AGE.as_micros()).unwrap_or(i64::MAX));

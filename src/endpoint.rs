@@ -100,7 +100,7 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Opt-out words of inbound messages.
     pub opt_out_words: Arc<OptOutWords>,
-    /// A hash of its settings, which tells if a reload changes them.
+    /// A hash of its settings, by which a reload detects changes.
     pub fingerprint: [u8; 32],
     pub provider: Box<dyn Provider>,
     /// Signs requests to it as the provider does, for `demo`, `simulate` and the tests.

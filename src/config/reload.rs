@@ -40,7 +40,7 @@ pub struct Source {
 
 /// A changed configuration that the gateway can take over.
 pub struct Reread {
-    /// What needs a restart is as it was at the start.
+    /// With the running values of all that needs a restart.
     pub config: Config,
     pub warnings: Vec<Finding>,
     /// The variables of the gateway that have another value and are taken over.

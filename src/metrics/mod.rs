@@ -42,6 +42,9 @@ pub use self::{
 /// A histogram for each set of labels, with buckets of its own.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
+/// The results of a reload.
+const RELOAD_RESULTS: [&str; 2] = ["applied", "refused"];
+
 /// The metrics of one gateway.
 pub struct Metrics {
     registry: Registry,
@@ -73,6 +76,9 @@ impl Metrics {
             "Requests to paths of the public listener that no endpoint has; the log names the path that was probably meant";
         registry.register("unknown_paths", help, unknown_paths.clone());
         let reloads = counters(&mut registry, "reloads", "Reloads of the configuration, by result: applied or refused");
+        for result in RELOAD_RESULTS {
+            drop(reloads.get_or_create(&ByResult { result }));
+        }
         let state = State::register(&mut registry);
         Self { registry, requests: Arc::new(requests), state, queue_depth, queue, unknown_paths, reloads }
     }
@@ -89,7 +95,8 @@ impl Metrics {
 
     /// Counts a reload of the configuration.
     pub fn count_reload(&self, is_applied: bool) {
-        let result = if is_applied { "applied" } else { "refused" };
+        let [applied, refused] = RELOAD_RESULTS;
+        let result = if is_applied { applied } else { refused };
         self.reloads.get_or_create(&ByResult { result }).inc();
     }
 

@@ -52,7 +52,7 @@ impl<'s> Settings<'s> {
         Self { spec, given, is_unverified, findings, hash }
     }
 
-    /// The hash of the settings, and of the files that were read so far. It tells if something changed.
+    /// The hash of the settings, and of the files that were read so far, by which changes are detected.
     pub fn hash(self) -> Sha256 {
         self.hash
     }

@@ -22,12 +22,6 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::{
-    labels::{ByResult, ByVersion},
-    queue::QueueGauges,
-    request::Requests,
-    state::State,
-};
 pub use self::{
     labels::EndpointLabels,
     last_hour::Hour,
@@ -37,6 +31,12 @@ pub use self::{
     request_guard::RequestGuard,
     state::TableFigures,
     store::{StoreMetrics, Unmapped},
+};
+use self::{
+    labels::{ByResult, ByVersion},
+    queue::QueueGauges,
+    request::Requests,
+    state::State,
 };
 
 /// A histogram for each set of labels, with buckets of its own.

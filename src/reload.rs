@@ -1,7 +1,7 @@
 //! A reload: the running gateway takes over a changed configuration, without closing a connection. A request in progress ends with the
 //! endpoint with which it began. What an endpoint has counted is kept.
 
-use std::{panic::resume_unwind, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -66,7 +66,9 @@ pub async fn reload(gateway: &Arc<Gateway>, dry_run: bool, actor: Actor) -> Resu
     let mut source = Arc::clone(&gateway.source).lock_owned().await;
     let shared = Arc::clone(gateway);
     let work = tokio::task::spawn_blocking(move || shared.reload(&mut source, dry_run));
-    let result = work.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    // A bug in it must not end the gateway.
+    let result =
+        work.await.unwrap_or_else(|_| Err(problem("the configuration", "could not be taken over; the log says why".to_owned())));
     if dry_run {
         return result;
     }
@@ -95,6 +97,10 @@ pub async fn reload(gateway: &Arc<Gateway>, dry_run: bool, actor: Actor) -> Resu
     }
 }
 
+fn problem(variable: &str, sentence: String) -> Problems {
+    Problems(vec![Finding { variable: variable.to_owned(), sentence }])
+}
+
 fn log(reloaded: &Reloaded) {
     for warning in &reloaded.warnings {
         tracing::warn!("{warning}");
@@ -118,10 +124,8 @@ impl Gateway {
         let reread = source.read_again(self.router().iter().next().is_some())?;
         let endpoints = changes(&self.router(), &reread.config);
         if !dry_run {
-            let token = OpsToken::obtain(reread.config.ops_token.clone(), &reread.config.database).map_err(|error| {
-                let sentence = format!("cannot read or write the file of the token: {error}");
-                Problems(vec![Finding { variable: "OPS_TOKEN".to_owned(), sentence }])
-            })?;
+            let token = OpsToken::obtain(reread.config.ops_token.clone(), &reread.config.database)
+                .map_err(|error| problem("OPS_TOKEN", format!("cannot read or write the file of the token: {error}")))?;
             source.note_taken(&reread);
             let Reread { config, warnings, variables, needs_restart, .. } = reread;
             self.take_over(config, token.secret);

@@ -251,6 +251,37 @@ fn lists_of_addresses_are_taken_over() {
 }
 
 #[test]
+fn documents_and_public_urls_are_taken_over() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (document, token) = (folder.path().join("swml.json"), "vurl-0123456789abcdef0123456789abcdef");
+    let say = |words: &str| {
+        fs::write(&document, json!({ "version": "1.0.0", "sections": { "main": [{ "play": words }] } }).to_string())
+    };
+    say("say:first").expect("written");
+    let path = document.display().to_string();
+    let mut variables = vec![("SIGNALWIRE_URL_TOKEN", token), ("SIGNALWIRE_SWML", &path), ("TWILIO_AUTH_TOKEN", FIRST)];
+    let one = Reloadable::sqlite(&variables);
+    let fetched = || {
+        let target = format!("/webhooks/signalwire/swml/t/{token}");
+        let response = one.gateway.post(
+            &target,
+            &[("Content-Type".to_owned(), "application/json".to_owned())],
+            br#"{"call":{"call_id":"c"}}"#,
+        );
+        String::from_utf8(response.body).expect("UTF-8")
+    };
+    assert!(fetched().contains("say:first"), "{}", fetched());
+    say("say:second").expect("written");
+    assert_eq!(names(&one.reload(&variables), "changed"), ["signalwire/default"]);
+    assert!(fetched().contains("say:second"));
+    assert_eq!(one.send(FIRST, 1), 200);
+    variables.push(("WEBHOOK_BASE_URL", "https://other.example.com"));
+    let moved = one.reload(&variables);
+    assert_eq!((names(&moved, "changed").len(), &moved["variables"]), (2, &json!(["WEBHOOK_BASE_URL"])));
+    assert_eq!(one.send(FIRST, 2), 401, "signed for the URL of before");
+}
+
+#[test]
 fn tokens_are_replaced_and_open_streams_end_with_them() {
     let variables =
         |all: &'static str, read: &'static str| [("TWILIO_AUTH_TOKEN", FIRST), ("OPS_TOKEN", all), ("OPS_READ_TOKEN", read)];

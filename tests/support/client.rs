@@ -1,7 +1,7 @@
 //! A raw HTTP/1.1 client, which sends exactly the bytes it is given.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{IpAddr, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -68,17 +68,23 @@ pub fn connect_from(source: impl Into<IpAddr>, address: SocketAddr) -> TcpStream
 
 /// Reads one response.
 pub fn read(stream: &mut TcpStream) -> Response {
+    try_read(stream).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Reads one response, unless the connection breaks before its end.
+pub fn try_read(stream: &mut TcpStream) -> io::Result<Response> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
+    let after = |error: String, bytes: &[u8]| io::Error::other(format!("{error} after {:?}", String::from_utf8_lossy(bytes)));
     loop {
         if let Some(response) = parse(&bytes, false) {
-            return response;
+            return Ok(response);
         }
         match stream.read(&mut chunk) {
             // The response to a HEAD request ends with its head.
-            Ok(0) => return parse(&bytes, true).unwrap_or_else(|| panic!("closed after {:?}", String::from_utf8_lossy(&bytes))),
+            Ok(0) => return parse(&bytes, true).ok_or_else(|| after("closed".to_owned(), &bytes)),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
+            Err(error) => return Err(after(error.to_string(), &bytes)),
         }
     }
 }

@@ -120,7 +120,7 @@ impl Feed {
             if !self.has_more {
                 self.timer.tick().await;
             }
-            // Whoever has the new token connects again, and resumes.
+            // A client with the new token connects again, and resumes.
             if self.gateway.is_stopping() || !Arc::ptr_eq(&self.tokens, &self.gateway.tokens.get()) {
                 return None;
             }

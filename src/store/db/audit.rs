@@ -71,7 +71,7 @@ impl AuditRecord {
             // As frequent as the application's messages.
             Action::Register => tracing::debug!(actor, action, items, "audit"),
             Action::Replay | Action::Discard | Action::Erase | Action::Reload => {
-                tracing::info!(actor, action, target, items, "audit")
+                tracing::info!(actor, action, target, items, "audit");
             }
         }
     }

@@ -108,7 +108,7 @@ impl Intake {
     pub fn limit(&self, timeout: Duration) -> Duration {
         match self.way {
             Way::Direct => timeout.min(DIRECT_TIMEOUT),
-            Way::Fallback(..) | Way::Queue(_) => timeout,
+            Way::Fallback(..) | Way::Queue(..) => timeout,
         }
     }
 

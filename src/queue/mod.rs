@@ -31,10 +31,15 @@ pub trait Queue: Send + Sync {
     fn append(&self, request: QueuedRequest) -> BoxFuture<'_, Result<Queued, QueueError>>;
 
     /// True if half of its room is used. Does not block.
-    fn is_filling(&self) -> bool;
+    fn is_filling(&self) -> bool {
+        let state = self.state();
+        state.max_bytes > 0 && state.bytes >= state.max_bytes / 2
+    }
 
     /// True while requests wait to be drained, except those that the database has rejected. Does not block.
-    fn has_backlog(&self) -> bool;
+    fn has_backlog(&self) -> bool {
+        self.state().pending > 0
+    }
 
     /// Its state for monitoring, at most about a second old. Does not block.
     fn state(&self) -> QueueState;

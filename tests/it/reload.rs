@@ -75,7 +75,7 @@ fn write(folder: &TempDir, variables: &[(&str, &str)]) {
     let base = [("OPS_TOKEN", OPS_TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)];
     let is_given = |name: &str| variables.iter().any(|(given, _)| *given == name);
     let base = base.iter().filter(|(name, _)| !is_given(name));
-    let text: String = base.chain(variables).map(|(name, value)| format!("{name}='{value}'\n")).collect();
+    let text: String = base.chain(variables).flat_map(|(name, value)| [name, "='", value, "'\n"]).collect();
     let new = folder.path().join("new");
     fs::write(&new, text).expect("written");
     fs::rename(new, folder.path().join(".env")).expect("renamed");
@@ -121,7 +121,7 @@ fn request_in_progress_ends_with_the_endpoint_with_which_it_began() {
     let one = Reloadable::sqlite(&[("TWILIO_AUTH_TOKEN", FIRST)]);
     let Outgoing { headers, body, .. } = signed(PATH, FIRST, 1);
     let mut stream = client::connect(one.gateway.address());
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
     let length = body.len();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: h\r\n{headers}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
@@ -196,7 +196,7 @@ fn invalid_configuration_is_refused_as_a_whole() {
     assert!(document["problems"][0]["sentence"].as_str().is_some_and(|text| text.starts_with("none is set")), "{document}");
     fs::remove_file(one.folder.path().join(".env")).expect("removed");
     let document = one.post("/api/reload", OPS_TOKEN).json();
-    assert!(document["problems"][0]["variable"].as_str().is_some_and(|name| name.ends_with(".env")), "{document}");
+    assert!(document["problems"][0]["variable"].as_str().is_some_and(|name| name.contains(".env")), "{document}");
     assert_eq!(one.send(FIRST, 3), 200);
     assert!(one.gateway.metrics().sum("reloads_total", &[("result", "refused")]) > 2.5);
 }

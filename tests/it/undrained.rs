@@ -153,7 +153,7 @@ fn abandon(database: &Database, spool: &Spool) {
     let process = Process::start(database, &[("SPOOL_PATH", &spool.path()), ("SPOOL_MODE", "always")]);
     let lock = database.lock();
     let signer = twilio::gateway(Database::new(Backend::Sqlite), NOW, &[]);
-    assert_eq!(send(process.public, &signer.endpoint(twilio::PATH), FIRST).status, 200);
+    assert_eq!(send(process.public, signer.endpoint(twilio::PATH), FIRST).status, 200);
     process.signal("KILL");
     drop(process);
     lock.release();

@@ -120,7 +120,7 @@ fn show(report: &Report) {
         None if *pending == 0 => print("Every callback is in the tables."),
         None => print(format_args!("{} not in the tables yet.", are(*pending))),
         Some(oldest) => {
-            print(format_args!("{} not in the tables yet, the oldest since {oldest} ({lag_seconds} s).", are(*pending)))
+            print(format_args!("{} not in the tables yet, the oldest since {oldest} ({lag_seconds} s).", are(*pending)));
         }
     }
     let count = |state: &str| files.iter().filter(|file| file.state == state).count();

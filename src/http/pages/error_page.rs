@@ -100,14 +100,14 @@ impl PageError {
 #[template(path = "error.html")]
 pub(super) struct ErrorPage {
     error: PageError,
-    layout: Layout,
+    layout: Box<Layout>,
     explanation: &'static str,
 }
 
 impl ErrorPage {
     pub(super) fn new(error: PageError, layout: Layout) -> Self {
         let explanation = error.explanation(layout.queue.as_ref().is_some_and(|queue| queue.accepts));
-        Self { error, layout: Layout { section: None, ..layout }, explanation }
+        Self { error, layout: Box::new(Layout { section: None, ..layout }), explanation }
     }
 
     pub(super) fn is(&self, error: PageError) -> bool {

@@ -50,11 +50,14 @@ fn requests(cluster: &Cluster) -> Vec<String> {
     )
 }
 
+/// An outage, and its cause and end.
+type Kind = (&'static str, fn(&Cluster), fn(&Cluster));
+
 #[test]
 fn outages_of_every_kind_are_invisible_to_providers() {
     let (cluster, spool) = (Cluster::start(), tempfile::tempdir().expect("a folder"));
     let running = start(&cluster, spool.path());
-    let kinds: [(&str, fn(&Cluster), fn(&Cluster)); 3] = [
+    let kinds: [Kind; 3] = [
         ("kill", Cluster::kill, Cluster::run),
         ("freeze", Cluster::freeze, Cluster::thaw),
         ("stop", Cluster::stop, Cluster::run),

@@ -52,6 +52,11 @@ impl Image {
         self.folder().join("waybill.db")
     }
 
+    /// The folder of a spool.
+    pub fn spool(&self) -> PathBuf {
+        self.folder().join("spool")
+    }
+
     pub fn database_url(&self) -> String {
         format!("sqlite://{}", self.file().display())
     }

@@ -1,7 +1,7 @@
 //! Acknowledged callbacks are stored after the process was killed (SQLite and Postgres) and after a power cut (SQLite).
 //!
 //! `CRASH_CYCLES=200 POWERLOSS_CYCLES=50 ./test --test crash -- --nocapture` is the long form. `CRASH_SEED` repeats the
-//! random times of a run, but not the scheduling of its threads.
+//! random times of a run, but not the scheduling of its threads. `SPOOL_FAULTS=1` adds runs in which syncs fail, by strace.
 
 #![expect(
     clippy::expect_used,
@@ -24,6 +24,7 @@ mod power_loss;
 mod process;
 mod random;
 mod sigkill;
+mod spool;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -42,6 +43,14 @@ fn main() -> ExitCode {
     // One at a time: concurrent tests would share the disk's syncs, and one could get the port of the other's killed gateway.
     arguments.test_threads = Some(1);
     let mut trials: Vec<Trial> = BACKENDS.into_iter().map(sigkill::trial).collect();
+    trials.extend(BACKENDS.into_iter().map(spool::trial));
+    trials.push(timing::trial("spool: failed syncs lose nothing", spool::failed_syncs_lose_nothing));
+    trials.push(timing::trial("spool: missing sync is detected", spool::missing_sync_is_detected));
+    trials.push(timing::trial("spool: lost segment is detected", spool::lost_segment_is_detected));
+    trials.push(timing::trial(
+        "power loss: acknowledged callbacks survive in the spool",
+        spool::acknowledged_callbacks_survive_power_loss,
+    ));
     trials.push(timing::trial("sigkill checker detects damage", sigkill::checker_detects_damage));
     trials
         .push(timing::trial("power loss: acknowledged callbacks survive", power_loss::acknowledged_callbacks_survive_power_loss));

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -24,7 +25,28 @@ pub struct Process {
 impl Process {
     /// A gateway on that database.
     pub fn gateway(database_url: &str) -> Self {
-        let mut child = command("serve", database_url).stderr(Stdio::piped()).spawn().expect("the binary");
+        Self::serve(command("serve", database_url))
+    }
+
+    /// A gateway that acknowledges callbacks from a spool in that folder.
+    pub fn spooling_gateway(database_url: &str, folder: &Path) -> Self {
+        Self::serve(command_with_spool(database_url, folder))
+    }
+
+    /// A gateway with a spool whose system calls strace changes as these arguments say.
+    pub fn spooling_gateway_with_faults(database_url: &str, folder: &Path, faults: &[&str]) -> Self {
+        // With -D the tracer is a grandchild, so that a signal reaches the gateway.
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "-o", "/dev/null"]).args(faults);
+        let gateway = command_with_spool(database_url, folder);
+        command.arg(gateway.get_program()).args(gateway.get_args());
+        command.env_clear().current_dir(std::env::temp_dir()).stdout(Stdio::null());
+        command.envs(gateway.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::serve(command)
+    }
+
+    fn serve(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary");
         let log = child.stderr.take().expect("a pipe");
         Self { child, lines: lines(log) }
     }
@@ -91,6 +113,12 @@ pub fn command(subcommand: &str, database_url: &str) -> Command {
         .env("TWILIO_AUTH_TOKEN", TOKEN)
         .env("SHUTDOWN_DELAY", "0")
         .stdout(Stdio::null());
+    command
+}
+
+fn command_with_spool(database_url: &str, folder: &Path) -> Command {
+    let mut command = command("serve", database_url);
+    command.env("SPOOL_PATH", folder).env("SPOOL_MODE", "always");
     command
 }
 

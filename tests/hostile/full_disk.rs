@@ -20,12 +20,12 @@ use crate::support::{
 const BYTES: u64 = 16 << 20;
 
 /// A small file system in memory, unmounted when it is dropped.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(pub tempfile::TempDir);
 
 impl SmallDisk {
     /// `None` if this user cannot mount.
     #[expect(clippy::print_stderr, reason = "a test that was not run is named")]
-    fn mount() -> Option<Self> {
+    pub fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = format!("size={BYTES}");
         let reason = match Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output() {
@@ -38,7 +38,7 @@ impl SmallDisk {
     }
 
     /// Takes all room that is left; returns the file that has it.
-    fn fill(&self) -> PathBuf {
+    pub fn fill(&self) -> PathBuf {
         let path = self.0.path().join("ballast");
         let mut file = File::create(&path).expect("a file");
         while file.write_all(&[0; 4 << 10]).is_ok() {}
@@ -57,7 +57,7 @@ fn size(file: &Path) -> u64 {
 }
 
 /// Sends callbacks until one is not taken, or the number is reached; returns the number that were taken.
-fn taken(gateway: &Gateway, first: usize, most: usize, bytes: usize) -> usize {
+pub fn taken(gateway: &Gateway, first: usize, most: usize, bytes: usize) -> usize {
     let send = |number: usize| {
         let body = format!("MessageSid=SM{number:032}&MessageStatus=sent&X={}", "y".repeat(bytes));
         let status = twilio::form(gateway, &body).status;

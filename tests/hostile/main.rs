@@ -17,6 +17,7 @@ mod guesses;
 mod operations;
 mod readiness;
 mod rejected;
+mod spool_disk;
 #[path = "../support/mod.rs"]
 mod support;
 mod verification;

@@ -127,7 +127,7 @@ impl Running {
     }
 }
 
-/// Opens the database, or later if a queue can take its place until then. A process that only receives callbacks for a queue never opens it.
+/// Opens the database, or later if a queue can take its place until then. A process of the role `gateway` never opens it.
 fn open_store(config: &Config) -> Result<Arc<Store>, StoreError> {
     let (url, options) = (&config.database, config.store.clone());
     match (&config.queue, config.queue.role()) {

@@ -38,7 +38,7 @@ impl Nats {
     /// With more lines of configuration.
     pub fn configured(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let free = free_address();
         let store = folder.path().join("store");
         let configuration = format!(
             "listen: {free}\njetstream {{ store_dir: {}, max_file_store: 256M, max_memory_store: 64M }}\n{more}\n",
@@ -46,6 +46,16 @@ impl Nats {
         );
         fs::write(folder.path().join("nats.conf"), configuration).expect("a file");
         Self { child: launch(folder.path(), free), folder, address: free }
+    }
+
+    /// Three servers of one cluster.
+    pub fn cluster() -> [Self; 3] {
+        let routes = [(); 3].map(|()| free_address());
+        let list = routes.map(|route| format!("nats://{route}")).join(", ");
+        routes.map(|route| {
+            let name = route.port();
+            Self::configured(&format!("server_name: s{name}\ncluster {{ name: test, listen: {route}, routes: [{list}] }}"))
+        })
     }
 
     pub fn url(&self) -> String {
@@ -77,6 +87,10 @@ impl Drop for Nats {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address")
 }
 
 fn launch(folder: &Path, address: SocketAddr) -> Child {

@@ -112,16 +112,21 @@ impl Writer {
     async fn consume(&mut self, consumer: &PullConsumer) {
         let mut batch = Batch::new();
         loop {
-            if !self.is_database_available().await {
-                self.release(batch).await;
-                return;
+            if self.drain.is_database_away() {
+                self.release(std::mem::take(&mut batch)).await;
+                if !self.is_database_back().await {
+                    return;
+                }
             }
             let is_stopping = self.is_stopping();
             let next = async { if is_stopping { Ok(Batch::new()) } else { self.read(consumer).await } };
             let (next, ()) = future::join(next, self.write(batch)).await;
             batch = match next {
                 Ok(batch) => batch,
-                Err(error) => return self.warn("read", &error),
+                Err(error) => {
+                    self.warn("read", &error);
+                    return self.pause().await;
+                }
             };
             if is_stopping {
                 return;
@@ -129,9 +134,9 @@ impl Writer {
         }
     }
 
-    /// Waits for the database while it is known to be unavailable; false if the process stops meanwhile.
-    async fn is_database_available(&mut self) -> bool {
-        while self.drain.is_database_away() && !self.drain.test_database().await {
+    /// Waits for the database; false if the process stops meanwhile.
+    async fn is_database_back(&mut self) -> bool {
+        while !self.drain.test_database().await {
             self.pause().await;
             if self.is_stopping() {
                 return false;
@@ -142,6 +147,10 @@ impl Writer {
 
     /// The messages that are there, or the first that arrives within a second.
     async fn read(&self, consumer: &PullConsumer) -> Result<Batch, String> {
+        // The client would keep the request, and send it when it is too late.
+        if !connect::is_connected(&self.client) {
+            return Err("not connected".to_owned());
+        }
         let batch = self.collect(consumer, MAX_BATCH).await?;
         if !batch.is_empty() {
             return Ok(batch);

@@ -14,6 +14,28 @@ fn start(url: &str, more: &[(&str, &str)]) -> Part {
     Part::start("gateway", &Database::placeholder(), url, more)
 }
 
+/// A file of the tests' authority, which expires in a hundred years.
+fn tls(file: &str) -> String {
+    format!("{}/tests/it/broker/tls/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn certificates_are_verified_by_both_sides() {
+    let (authority, certificate, key) = (tls("authority.pem"), tls("server.pem"), tls("server.key"));
+    let files = format!("cert_file: \"{certificate}\", key_file: \"{key}\"");
+    let trusted = ("QUEUE_TLS_CA", authority.as_str());
+    let nats = Nats::configured(&format!("tls {{ {files} }}"));
+    let url = nats.url().replace("nats://", "tls://");
+    start(&url, &[trusted]).send_until_acknowledged(1, "sent");
+    // Its authority is not one of the system's.
+    assert_eq!(start(&url, &[]).send(2, "sent").status, 503);
+    let nats = Nats::configured(&format!("tls {{ {files}, ca_file: \"{authority}\", verify: true }}"));
+    let url = nats.url().replace("nats://", "tls://");
+    let client = [trusted, ("QUEUE_TLS_CERT", certificate.as_str()), ("QUEUE_TLS_KEY", key.as_str())];
+    start(&url, &client).send_until_acknowledged(1, "sent");
+    assert_eq!(start(&url, &[trusted]).send(2, "sent").status, 503);
+}
+
 #[test]
 fn passwords_tokens_and_keys_are_accepted() {
     let file = tempfile::NamedTempFile::new().expect("a file");

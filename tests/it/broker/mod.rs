@@ -1,8 +1,10 @@
 //! Gateways, a private nats-server and writers.
 
+mod cluster;
 mod credentials;
 mod delivery;
 mod outages;
+mod recorded;
 mod roles;
 mod unreadable;
 
@@ -25,12 +27,16 @@ struct Part(Option<Running>);
 
 impl Part {
     fn start(role: &str, database: &Database, url: &str, more: &[(&str, &str)]) -> Self {
+        Self::start_on(role, &database.url(), url, more)
+    }
+
+    fn start_on(role: &str, database_url: &str, url: &str, more: &[(&str, &str)]) -> Self {
         let variables =
             [("QUEUE_URL", url), ("WAYBILL_ROLE", role), ("TWILIO_AUTH_TOKEN", TOKEN), ("QUEUE_MAX_BYTES", "67108864")];
         let variables: Vec<(String, String)> =
             variables.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let now = Timestamp::from_seconds(1_800_000_000).expect("an instant");
-        Self(Some(gateway::start(&database.url(), Clock::Manual(ManualClock::new(now)), &variables)))
+        Self(Some(gateway::start(database_url, Clock::Manual(ManualClock::new(now)), &variables)))
     }
 
     fn running(&self) -> &Running {

@@ -7,6 +7,7 @@ use async_nats::jetstream::{self, consumer::pull};
 use super::{Nats, Part, count, wait_for_rows};
 use crate::support::{
     callback, client,
+    cluster::Cluster,
     database::{Backend, Database},
     nats::eventually,
     process::Process,
@@ -117,6 +118,27 @@ fn prepare_consumer(nats: &Nats, ack_wait: Duration) {
         let consumer = pull::Config { durable_name: Some("waybill-writers".to_owned()), ack_wait, ..Default::default() };
         stream.create_consumer(consumer).await.expect("a consumer");
     });
+}
+
+/// Callbacks are accepted while the database is unavailable, and written once it is back.
+#[test]
+fn outage_of_the_database_stops_no_callback() {
+    let (nats, cluster) = (Nats::start(), Cluster::start());
+    let part = Part::start_on("all", &cluster.url(), &nats.url(), &[]);
+    part.send_until_acknowledged(0, "sent");
+    let stored = || cluster.query("SELECT CAST(count(*) AS TEXT) AS row FROM message_external_ids")[0].clone();
+    eventually("the first row", || (stored() == "1").then_some(()));
+    cluster.kill();
+    for message in 1..40 {
+        assert_eq!(part.send(message, "sent").status, 200);
+    }
+    assert_eq!(part.ops("/readyz").status, 200);
+    part.wait_for("the lag", |state| state.pending == 39);
+    cluster.run();
+    eventually("the other rows", || (stored() == "40").then_some(()));
+    part.wait_for("an empty stream", |state| state.pending == 0);
+    let doubled = cluster.query("SELECT CAST(sum(duplicate_count) AS TEXT) AS row FROM webhook_requests");
+    assert_eq!(doubled, ["0"]);
 }
 
 /// A full stream refuses callbacks until a writer has made room.

@@ -45,7 +45,8 @@ fn writer_accepts_no_callback_and_serves_operations() {
     let writer = Part::start("writer", &database, &nats.url(), &[]);
     let refused = writer.send(1, "sent");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    assert_eq!(client::get(writer.running().public, "/webhooks/health", &[]).status, 200);
+    let health = || client::get(writer.running().public, "/webhooks/health", &[]).status;
+    eventually("health", || (health() == 200).then_some(()));
     assert_eq!(writer.ops("/api/messages").status, 200);
     let gateway = Part::start("gateway", &Database::placeholder(), &nats.url(), &[]);
     gateway.send_until_acknowledged(1, "sent");

@@ -77,7 +77,7 @@ pub async fn reload(gateway: &Arc<Gateway>, dry_run: bool, actor: Actor) -> Resu
         Ok(mut reloaded) => {
             log(&reloaded);
             let items = reloaded.endpoints.count() + reloaded.variables.len();
-            // A secret must be replaceable while the database is away. The log has the entry as well.
+            // A secret must be replaceable while the database is unavailable. The log has the entry as well.
             if let Err(error) = gateway.store.record_reload(items, gateway.author(actor)).await {
                 tracing::warn!(kind = error.kind(), "the reload has no entry in audit_log");
                 let sentence = "the database is unavailable, so audit_log has no entry of this reload".to_owned();

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub fn trial(backend: Backend) -> Trial {
     timing::trial(format!("spool: sigkill {}", backend.name()), move || acknowledged_callbacks_survive_sigkill(backend))

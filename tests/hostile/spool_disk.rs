@@ -39,7 +39,8 @@ fn full_disk_of_the_spool_heals_itself() {
         let more = taken(&gateway, number, 1_000, 40 << 10);
         assert!(more < 1_000, "filling {filling}: nothing is rejected");
         number += more;
-        let rejected = twilio::form(&gateway, &format!("MessageSid=SM{number:032}&MessageStatus=sent&X={}", "y".repeat(40 << 10)));
+        let rejected =
+            twilio::form(&gateway, &format!("MessageSid=SM{number:032}&MessageStatus=sent&X={}", "y".repeat(40 << 10)));
         assert_eq!((rejected.status, rejected.header("retry-after").is_some()), (503, true));
         assert!(gateway.running().gateway.intake.queue().expect("a spool").state().is_failing);
         fs::remove_file(ballast).expect("the ballast");

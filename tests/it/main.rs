@@ -61,6 +61,7 @@ mod pages;
 mod parts;
 mod privacy;
 mod prune;
+mod queued;
 mod rejected;
 mod reload;
 mod reload_process;

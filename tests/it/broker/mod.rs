@@ -4,7 +4,6 @@ mod cluster;
 mod credentials;
 mod delivery;
 mod outages;
-mod recorded;
 mod roles;
 mod unreadable;
 

@@ -2,7 +2,6 @@
 
 mod limits;
 mod outage;
-mod recorded;
 
 use std::{
     fs,

@@ -24,7 +24,7 @@ const TABLES: [&str; 8] = [
     "rooms",
 ];
 
-/// What depends on the order of the rows, or on the time of the write.
+/// Columns that depend on the order of the rows, or on the time of the write.
 const NOT_COMPARED: [&str; 7] = ["id", "request_id", "events_at", "mapping_id", "message_row_id", "created_at", "updated_at"];
 
 #[derive(Debug, PartialEq)]

@@ -34,6 +34,8 @@ pub struct QueueHealth {
     pub max_bytes: u64,
     /// True while it accepts no request, because it is full or unavailable.
     pub is_failing: bool,
+    /// Files of the spool that hold acknowledged requests and cannot be read.
+    pub unreadable_files: u64,
     /// True while the database is known to be unavailable.
     pub is_database_away: bool,
 }
@@ -54,7 +56,7 @@ impl QueueHealth {
         match (self.is_failing, is_needed) {
             (true, true) => "fail",
             (true, false) => "warn",
-            (false, _) if is_behind => "warn",
+            (false, _) if is_behind || self.unreadable_files > 0 => "warn",
             (false, _) => "ok",
         }
     }
@@ -74,7 +76,7 @@ impl QueueHealth {
 impl Gateway {
     /// The queue in front of the database, if there is one. Does not block.
     pub fn queue(&self) -> Option<QueueHealth> {
-        let QueueState { pending, oldest, bytes, max_bytes, is_failing } = self.intake.queue()?.state();
+        let QueueState { pending, oldest, bytes, max_bytes, is_failing, unreadable_files } = self.intake.queue()?.state();
         let kind = self.queue_kind?;
         let age = |oldest: Timestamp| self.clock.now().seconds().saturating_sub(oldest.seconds());
         Some(QueueHealth {
@@ -87,6 +89,7 @@ impl Gateway {
             bytes,
             max_bytes,
             is_failing,
+            unreadable_files,
             is_database_away: self.intake.is_database_away(),
         })
     }
@@ -141,6 +144,7 @@ mod tests {
                 bytes,
                 max_bytes,
                 is_failing,
+                unreadable_files: 0,
                 is_database_away,
             };
             assert_eq!(queue.check(is_database_healthy), expected, "{kind:?} {state:?}");

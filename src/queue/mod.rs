@@ -73,6 +73,8 @@ pub struct QueueState {
     pub max_bytes: u64,
     /// True while it accepts no request.
     pub is_failing: bool,
+    /// Files that hold acknowledged requests and cannot be read.
+    pub unreadable_files: u64,
 }
 
 /// The queue of a gateway, and its way there.

@@ -106,7 +106,7 @@ async fn read(context: &Context, options: &StreamOptions) -> Result<(Info, Queue
     };
     let oldest = oldest.and_then(|micros| Timestamp::from_micros(i64::try_from(micros).ok()?));
     let max_bytes = u64::try_from(info.config.max_bytes).unwrap_or(0);
-    let state = QueueState { pending, oldest, bytes: info.state.bytes, max_bytes, is_failing: false };
+    let state = QueueState { pending, oldest, bytes: info.state.bytes, max_bytes, is_failing: false, unreadable_files: 0 };
     Ok((info, state))
 }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -13,8 +14,10 @@ use rustix::process::setpriority_process;
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{
-    file::{Appender, FileError, Row},
+    file::{FileError, Row},
     folder,
+    paths::Paths,
+    refused::Refused,
     segment::Segment,
     shared::Shared,
     writer::Job,
@@ -26,7 +29,6 @@ use crate::{
         drain::{Drain, Drained},
     },
     store::StoreError,
-    time::Clock,
 };
 
 /// Requests that are written to the database at once, and their bytes. Where callbacks are otherwise committed directly, other writes must not
@@ -38,6 +40,9 @@ const BATCH_BYTES: usize = 8 << 20;
 /// Large batches need less work for each request. While requests arrive, that many are collected, or as many as arrive in that time.
 const COLLECTED: u64 = 1_000;
 const COLLECT_TIME: Duration = Duration::from_millis(20);
+
+/// After a panic the number of requests is divided by this.
+const LIMIT_DIVISOR: i64 = 16;
 
 /// Pause after a batch that the database did not take.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -58,16 +63,18 @@ pub(super) struct Drainer {
     shared: Arc<Shared>,
     drain: Drain,
     batch: i64,
+    /// Requests that are read at once: fewer after a panic.
+    limit: i64,
     jobs: mpsc::Sender<Job>,
     runtime: Runtime,
     next_survey: Instant,
     /// Segments that this version cannot read.
     left_alone: BTreeSet<String>,
-    /// The segment of requests that the database has rejected.
-    refused: Option<(Arc<Segment>, Appender)>,
+    /// Names that were logged because they cannot be read.
+    named: BTreeSet<String>,
+    refused: Refused,
     /// Failed attempts at the next request, while others were stored.
     attempts: u32,
-    refusals: LogThrottle,
     failures: LogThrottle,
 }
 
@@ -81,20 +88,22 @@ enum Fate {
 
 impl Drainer {
     pub(super) fn new(shared: &Arc<Shared>, drain: Drain, mode: SpoolMode, jobs: mpsc::Sender<Job>) -> io::Result<Self> {
+        let batch = match mode {
+            SpoolMode::Always => ALWAYS_BATCH,
+            SpoolMode::Outage => OUTAGE_BATCH,
+        };
         Ok(Self {
             shared: Arc::clone(shared),
             drain,
-            batch: match mode {
-                SpoolMode::Always => ALWAYS_BATCH,
-                SpoolMode::Outage => OUTAGE_BATCH,
-            },
+            batch,
+            limit: batch,
             jobs,
             runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
             next_survey: Instant::now(),
             left_alone: BTreeSet::new(),
-            refused: None,
+            named: BTreeSet::new(),
+            refused: Refused::new(shared),
             attempts: 0,
-            refusals: LogThrottle::default(),
             failures: LogThrottle::default(),
         })
     }
@@ -109,7 +118,7 @@ impl Drainer {
             }
             let segment = if self.has_database() { self.shared.next() } else { None };
             let started = Instant::now();
-            let is_progress = segment.as_ref().is_some_and(|segment| self.drain(segment));
+            let is_progress = segment.as_ref().is_some_and(|segment| self.drain_some(segment));
             self.remove_done();
             self.shared.update_backlog();
             match self.shared.deadline() {
@@ -120,7 +129,7 @@ impl Drainer {
                 None => self.wait_until(self.next_survey, if self.drain.is_database_away() { u64::MAX } else { 1 }),
             }
         }
-        self.refused = None;
+        self.refused.seal(None);
         self.remove_done();
     }
 
@@ -151,9 +160,14 @@ impl Drainer {
             Ok(survey) => survey,
             Err(error) => return self.report(&format!("cannot read the folder: {error}")),
         };
-        let mut adopted = 0;
+        let (mut adopted, mut unreadable) = (0, survey.damaged);
+        for name in survey.logs {
+            self.name(&name, "only its log is left");
+            unreadable.insert(name);
+        }
         for paths in survey.others {
             if self.left_alone.contains(paths.name()) {
+                unreadable.insert(paths.name().to_owned());
                 continue;
             }
             match Segment::adopt(paths.clone()) {
@@ -163,15 +177,25 @@ impl Drainer {
                     adopted += segment.bytes();
                     self.shared.add(&Arc::new(segment));
                 }
-                Err(error) => self.give_up(&paths, &error),
+                Err(error) => {
+                    unreadable.insert(paths.name().to_owned());
+                    self.give_up(&paths, &error);
+                }
             }
         }
-        let left_alone = u64::try_from(self.left_alone.len()).unwrap_or(0);
-        self.shared.set_others(survey.other_bytes.saturating_sub(adopted), survey.damaged + left_alone);
+        let unreadable = u64::try_from(unreadable.len()).unwrap_or(0);
+        self.shared.set_others(survey.other_bytes.saturating_sub(adopted), unreadable);
+    }
+
+    /// Logs once that a segment cannot be read.
+    fn name(&mut self, name: &str, error: &str) {
+        if self.named.insert(name.to_owned()) {
+            tracing::error!("the segment {name} of the spool cannot be read: {error}");
+        }
     }
 
     /// Leaves a segment that cannot be read to the operator, or to a later version.
-    fn give_up(&mut self, paths: &super::paths::Paths, error: &FileError) {
+    fn give_up(&mut self, paths: &Paths, error: &FileError) {
         match error {
             // Another process may have renamed it.
             FileError::Damaged if !paths.segment().exists() => {}
@@ -186,7 +210,7 @@ impl Drainer {
                 tracing::error!("the segment {} of the spool is left to a later version of Waybill", paths.name());
                 self.left_alone.insert(paths.name().to_owned());
             }
-            FileError::Unavailable(error) => self.report(&format!("cannot read the segment {}: {error}", paths.name())),
+            FileError::Unavailable(error) => self.name(paths.name(), error),
         }
     }
 
@@ -210,14 +234,33 @@ impl Drainer {
         }
     }
 
+    /// Drains the next requests of a segment. Returns true if there was progress. A panic is a bug that one of them triggers: fewer are
+    /// tried, and finally that one is set aside.
+    fn drain_some(&mut self, segment: &Arc<Segment>) -> bool {
+        match catch_unwind(AssertUnwindSafe(|| self.drain(segment))) {
+            Ok(is_progress) => {
+                if is_progress {
+                    self.limit = (self.limit * 2).min(self.batch);
+                }
+                is_progress
+            }
+            Err(_) if self.limit > 1 => {
+                tracing::error!("the drainer thread panicked");
+                self.limit = (self.limit / LIMIT_DIVISOR).max(1);
+                true
+            }
+            Err(_) => {
+                tracing::error!("the drainer thread panicked over one request");
+                segment.read(1, BATCH_BYTES).is_ok_and(|rows| self.advance(segment, &rows, &[Fate::SetAside]))
+            }
+        }
+    }
+
     /// Drains the next requests of a segment. Returns true if there was progress.
     fn drain(&mut self, segment: &Arc<Segment>) -> bool {
-        if self.refused.as_ref().is_some_and(|(refused, _)| Arc::ptr_eq(refused, segment)) {
-            // Those that are rejected again go to another one.
-            self.refused = None;
-            segment.seal();
-        }
-        let mut rows = match segment.read(self.batch, BATCH_BYTES) {
+        // Those that are rejected again go to another one.
+        self.refused.seal(Some(segment));
+        let mut rows = match segment.read(self.limit, BATCH_BYTES) {
             Ok(rows) => rows,
             Err(error) => {
                 self.lose(segment, &error);
@@ -285,7 +328,7 @@ impl Drainer {
         let set_aside: Vec<Row> =
             handled.iter().filter(|(_, fate)| is_set_aside(fate)).map(|((_, row), _)| row.clone()).collect();
         if !set_aside.is_empty()
-            && let Err(error) = self.set_aside(&set_aside)
+            && let Err(error) = self.refused.append(&set_aside)
         {
             self.report(&format!("cannot set requests aside: {error}"));
             let first = handled.iter().position(|(_, fate)| is_set_aside(fate)).unwrap_or(0);
@@ -294,34 +337,5 @@ impl Drainer {
         let Some(((id, _), _)) = handled.last() else { return false };
         segment.set_drained(*id);
         true
-    }
-
-    /// Stores requests in a segment of their own, from which they are written to the database again later.
-    fn set_aside(&mut self, rows: &[Row]) -> Result<(), FileError> {
-        if let Some(count) = self.refusals.count() {
-            tracing::error!(
-                requests = rows.len(),
-                batches = count,
-                "the database does not take requests of the spool: they stay there and are tried again every 30 seconds; \
-                 logged at most once a minute"
-            );
-        }
-        if self.refused.is_none() {
-            let (segment, appender) = Segment::create(&self.shared.folder, Clock::System.now(), true)?;
-            let segment = Arc::new(segment);
-            self.shared.add(&segment);
-            self.refused = Some((segment, appender));
-        }
-        let Some((segment, appender)) = &mut self.refused else { return Ok(()) };
-        let outcome = appender.append(segment.next(), rows).map_err(FileError::from);
-        let outcome = outcome.and_then(|()| Ok(segment.appended(rows)?));
-        if outcome.is_err()
-            && let Some((segment, appender)) = self.refused.take()
-        {
-            drop(appender);
-            segment.seal();
-        }
-        self.shared.count_bytes();
-        outcome
     }
 }

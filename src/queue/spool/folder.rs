@@ -5,18 +5,23 @@ use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
+use rustix::fs::statvfs;
+
 use super::{
     lock::Lock,
-    paths::{DAMAGED, LOCK, Paths, SEGMENT},
+    paths::{DAMAGED, DRAINED, LOCK, LOG, Paths, SEGMENT},
 };
 use crate::files;
 
 /// Age after which files without a segment are left over from a process that ended while it made or deleted one.
 const LEFT_OVER: Duration = Duration::from_mins(1);
+
+/// With less than this no segment can be created.
+const FULL: u64 = 1 << 20;
 
 /// Creates the folder, and checks that files can be created in it. It is accessible to its owner only.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {
@@ -25,7 +30,15 @@ pub(super) fn prepare(folder: &Path) -> io::Result<()> {
     if files::tighten(folder)? {
         tracing::warn!("{} was open to other users; it is now accessible to its owner only", folder.display());
     }
+    // TMPFS_MAGIC of statfs(2).
+    if rustix::fs::statfs(folder).is_ok_and(|disk| disk.f_type == 0x0102_1994) {
+        tracing::warn!("{} is in memory: a restart of this machine loses what waits there", folder.display());
+    }
     tempfile::tempfile_in(folder).map(drop).map_err(named)
+}
+
+pub(super) fn is_disk_full(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
 }
 
 /// Findings of a look at the folder.
@@ -35,12 +48,14 @@ pub(super) struct Survey {
     pub(super) others: Vec<Paths>,
     /// The size of all files but those of this process's segments.
     pub(super) other_bytes: u64,
-    pub(super) damaged: u64,
+    /// The names of damaged segments, and of those of which only the log is left.
+    pub(super) damaged: BTreeSet<String>,
+    pub(super) logs: BTreeSet<String>,
 }
 
 /// Looks at all files, except those of the segments with these names. Deletes those that belong to no segment.
 pub(super) fn survey(folder: &Path, own: &BTreeSet<String>) -> io::Result<Survey> {
-    let (mut survey, mut locks) = (Survey::default(), Vec::new());
+    let (mut survey, mut left_over) = (Survey::default(), BTreeSet::new());
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -52,28 +67,38 @@ pub(super) fn survey(folder: &Path, own: &BTreeSet<String>) -> io::Result<Survey
         survey.other_bytes += entry.metadata().map_or(0, |file| file.len());
         match ending {
             SEGMENT => survey.others.push(Paths::new(folder, stem)),
-            DAMAGED => survey.damaged += 1,
-            LOCK => locks.push(Paths::new(folder, stem)),
+            DAMAGED => drop(survey.damaged.insert(stem.to_owned())),
+            LOG => drop(survey.logs.insert(stem.to_owned())),
+            LOCK | DRAINED => drop(left_over.insert(stem.to_owned())),
             _ => {}
         }
     }
     survey.others.sort_unstable_by(|one, two| one.name().cmp(two.name()));
-    locks.iter().for_each(remove_left_over);
+    left_over.iter().for_each(|name| remove_left_over(&Paths::new(folder, name)));
+    survey.logs.retain(|name| is_log_alone(&Paths::new(folder, name)));
     Ok(survey)
 }
 
-/// Deletes the files of a lock without a segment, unless its process may still be at work.
+/// True if the log of a segment is left, but not the segment.
+fn is_log_alone(paths: &Paths) -> bool {
+    !paths.segment().exists() && is_old(&paths.log())
+}
+
+/// True if it was changed long ago, so that no process is creating or deleting it.
+fn is_old(path: &Path) -> bool {
+    let changed = fs::metadata(path).and_then(|file| file.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > LEFT_OVER))
+}
+
+/// Deletes what a process left that ended while it created or deleted a segment.
 fn remove_left_over(paths: &Paths) {
-    let is_old = |path: PathBuf| {
-        let changed = fs::metadata(path).and_then(|file| file.modified());
-        changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > LEFT_OVER))
-    };
-    if paths.segment().exists() || !is_old(paths.lock()) {
+    let is_left_over = || !paths.segment().exists() && (paths.drained().exists() || !paths.log().exists());
+    if !is_left_over() || !(is_old(&paths.lock()) || is_old(&paths.drained())) {
         return;
     }
-    if let Ok(Some(_lock)) = Lock::take(&paths.lock())
-        && !paths.segment().exists()
-    {
+    // Its process may still be at work.
+    let lock = Lock::take(&paths.lock());
+    if !matches!(lock, Ok(None)) && is_left_over() {
         drop(paths.remove());
     }
 }

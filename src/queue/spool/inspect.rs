@@ -73,6 +73,9 @@ impl SpoolFile {
 
 fn segment(paths: &Paths) -> SpoolFile {
     let file = SpoolFile::new(paths);
+    if paths.check().is_err() {
+        return SpoolFile { owner: FileOwner::Unreadable, ..file };
+    }
     // A copied file has no lock.
     let (drained, is_held) = match lock::peek(&paths.lock()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return SpoolFile { owner: FileOwner::Unreadable, ..file },

@@ -11,6 +11,7 @@ mod inspect;
 mod lock;
 mod log;
 mod paths;
+mod refused;
 mod segment;
 mod shared;
 #[cfg(test)]

@@ -1,22 +1,25 @@
 //! The names of a segment's files.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use crate::time::Timestamp;
 
-/// Ends of file names: a segment, its lock, one that is being made, and one that cannot be read.
+/// Ends of file names: a segment, its lock, one that is being created, one that is damaged, one that is being deleted; the log of one.
 pub(super) const SEGMENT: &str = ".spool";
 pub(super) const LOCK: &str = ".lock";
 pub(super) const NEW: &str = ".new";
 pub(super) const DAMAGED: &str = ".damaged";
+pub(super) const DRAINED: &str = ".drained";
+pub(super) const LOG: &str = ".spool-wal";
 
-/// Ends of the names of the files that SQLite keeps beside a database.
-const LOG: &str = "-wal";
-const LOG_INDEX: &str = "-shm";
+/// The end of the name of a damaged segment's log, by which SQLite's tools find it.
+const DAMAGED_LOG: &str = ".damaged-wal";
+
+/// The end of the name of the index that SQLite keeps of a log.
+const LOG_INDEX: &str = ".spool-shm";
 
 /// The end of the name of a segment whose requests the database has rejected.
 const REFUSED: &str = "-refused";
@@ -66,35 +69,47 @@ impl Paths {
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        beside(&self.segment(), LOG)
+        self.with(LOG)
     }
 
     fn log_index(&self) -> PathBuf {
-        beside(&self.segment(), LOG_INDEX)
+        self.with(LOG_INDEX)
+    }
+
+    fn files(&self) -> [PathBuf; 4] {
+        [self.segment(), self.log(), self.log_index(), self.lock()]
     }
 
     /// The size of all files.
     pub(super) fn size(&self) -> u64 {
-        let files = [self.segment(), self.log(), self.log_index(), self.lock()];
-        files.iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum()
+        self.files().iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum()
     }
 
-    /// Deletes all files. The lock is last: until then no other process touches them.
+    /// Fails if one of them is no regular file. Opening a named pipe would never return, and a link leads out of the folder.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let is_other = |file: &PathBuf| fs::symlink_metadata(file).is_ok_and(|file| !file.is_file());
+        match self.files().into_iter().find(is_other) {
+            Some(file) => Err(io::Error::other(format!("{} is no regular file", file.display()))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn drained(&self) -> PathBuf {
+        self.with(DRAINED)
+    }
+
+    /// Deletes all files. With its first step no process reads the segment any more, and each can finish this. The lock is last: until
+    /// then no other process does.
     pub(super) fn remove(&self) -> io::Result<()> {
-        let files = [self.new_segment(), self.segment(), self.log(), self.log_index(), self.lock()];
-        files.iter().try_for_each(|file| match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
+        unless_missing(fs::rename(self.segment(), self.drained()))?;
+        let files = [self.new_segment(), self.log(), self.log_index(), self.drained(), self.lock()];
+        files.iter().try_for_each(|file| unless_missing(fs::remove_file(file)))
     }
 
-    /// Renames the files of a damaged segment, so that no process reads them again. SQLite's tools find the log by its name.
+    /// Renames the files of a damaged segment, so that no process reads them again.
     pub(super) fn rename_damaged(&self) -> io::Result<PathBuf> {
         let damaged = self.with(DAMAGED);
-        match fs::rename(self.log(), beside(&damaged, LOG)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        unless_missing(fs::rename(self.log(), self.with(DAMAGED_LOG)))?;
         fs::rename(self.segment(), &damaged)?;
         for file in [self.log_index(), self.lock()] {
             // Neither holds a request.
@@ -104,8 +119,9 @@ impl Paths {
     }
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name: OsString = file.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
+fn unless_missing(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
 }

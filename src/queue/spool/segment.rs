@@ -45,7 +45,7 @@ impl Segment {
     /// Creates a segment. After an error nothing of it is left.
     pub(super) fn create(folder: &Path, now: Timestamp, is_refused: bool) -> Result<(Self, Appender), FileError> {
         let paths = Paths::generate(folder, now, is_refused)?;
-        let lock = Lock::create(&paths.lock())?;
+        let lock = Lock::create(&paths.lock()).inspect_err(|_| drop(paths.remove()))?;
         // Another process holds it for the moment in which it looks for files that are left.
         let lock = lock.ok_or_else(|| FileError::Unavailable("its lock is held".to_owned()))?;
         match file::create(&paths) {
@@ -63,6 +63,7 @@ impl Segment {
 
     /// Takes over the segment of a process that has ended; `None` if one still owns it.
     pub(super) fn adopt(paths: Paths) -> Result<Option<Self>, FileError> {
+        paths.check()?;
         let lock = match Lock::take(&paths.lock()) {
             // A file that was copied here has no lock.
             Err(error) if error.kind() == io::ErrorKind::NotFound && paths.segment().exists() => Lock::create(&paths.lock())?,

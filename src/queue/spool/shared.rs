@@ -31,8 +31,8 @@ pub(super) struct Shared {
     /// The size of all files that do not belong to them, and of all files.
     other_bytes: AtomicU64,
     used: AtomicU64,
-    /// Files that cannot be read, and segments that are left to a later version.
-    damaged: AtomicU64,
+    /// Segments that cannot be read.
+    unreadable: AtomicU64,
     is_failing: AtomicBool,
     /// False only if no request waits to be drained, except those that the database has rejected.
     has_backlog: AtomicBool,
@@ -53,7 +53,7 @@ impl Shared {
             segments: Mutex::default(),
             other_bytes: 0.into(),
             used: 0.into(),
-            damaged: 0.into(),
+            unreadable: 0.into(),
             is_failing: false.into(),
             has_backlog: false.into(),
             drainer: OnceLock::new(),
@@ -105,9 +105,9 @@ impl Shared {
         self.used.store(own + self.other_bytes.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    pub(super) fn set_others(&self, bytes: u64, damaged: u64) {
+    pub(super) fn set_others(&self, bytes: u64, unreadable: u64) {
         self.other_bytes.store(bytes, Ordering::SeqCst);
-        self.damaged.store(damaged, Ordering::SeqCst);
+        self.unreadable.store(unreadable, Ordering::SeqCst);
         self.count_bytes();
     }
 
@@ -188,6 +188,7 @@ impl Shared {
             bytes: self.used.load(Ordering::SeqCst),
             max_bytes: self.max_bytes,
             is_failing: self.is_failing() || self.is_full(),
+            unreadable_files: self.unreadable.load(Ordering::SeqCst),
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     file::{Appender, FileError, Row},
+    folder,
     segment::Segment,
     shared::Shared,
 };
@@ -61,13 +62,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Creates the first segment.
+    /// Creates the first segment, unless the disk is full: what waits in the folder is drained, and callbacks are taken once there is room.
     pub(super) fn open(shared: &Arc<Shared>, metrics: &QueueMetrics) -> Result<Self, FileError> {
-        let active = create(shared)?;
+        let active = match create(shared) {
+            Err(error) if folder::is_disk_full(&shared.folder) => {
+                tracing::error!("the disk of the spool is full: {error}");
+                None
+            }
+            created => Some(created?),
+        };
+        shared.set_failing(active.is_none());
         Ok(Self {
             shared: Arc::clone(shared),
             metrics: metrics.clone(),
-            active: Some(active),
+            active,
             next_attempt: Instant::now(),
             failures: LogThrottle::default(),
         })

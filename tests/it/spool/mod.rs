@@ -1,5 +1,6 @@
 //! The spool: what it acknowledges comes back, from this process or the next one, once, and within its limit.
 
+mod foreign;
 mod limits;
 mod outage;
 
@@ -22,7 +23,7 @@ use waybill::{
     },
     replay,
     router::Router,
-    store::Record,
+    store::{RawRequest, Record},
 };
 
 use crate::{
@@ -51,9 +52,17 @@ pub fn start_without_database(folder: &Path, max_bytes: u64) -> Spooled {
 }
 
 fn start_in_front_of(store: Direct, folder: &Path, max_bytes: u64) -> Spooled {
+    start_with(store, folder, max_bytes, |_| ())
+}
+
+/// Starts a spool that looks at each request before it parses it.
+fn start_with(store: Direct, folder: &Path, max_bytes: u64, look: impl Fn(&RawRequest) + Send + Sync + 'static) -> Spooled {
     let listener: PublicUrl = "https://hooks.example.com".parse().expect("a URL");
     let router = Router::new(vec![endpoint()], listener);
-    let parse: Parse = Arc::new(move |raw| replay::parse(&router, raw).ok());
+    let parse: Parse = Arc::new(move |raw| {
+        look(raw);
+        replay::parse(&router, raw).ok()
+    });
     let drain = Drain::new(&store.store, parse, &Arc::new(Breaker::default()));
     let options = SpoolOptions { folder: folder.to_owned(), mode: SpoolMode::Always, max_bytes };
     let spool = Spool::start(&options, drain).expect("a spool");

@@ -74,7 +74,9 @@ pub(super) fn survey(folder: &Path, own: &BTreeSet<String>) -> io::Result<Survey
         }
     }
     survey.others.sort_unstable_by(|one, two| one.name().cmp(two.name()));
-    left_over.iter().for_each(|name| remove_left_over(&Paths::new(folder, name)));
+    for name in left_over {
+        remove_left_over(&Paths::new(folder, &name));
+    }
     survey.logs.retain(|name| is_log_alone(&Paths::new(folder, name)));
     Ok(survey)
 }

@@ -130,16 +130,16 @@ impl Shared {
 
     /// Called after a request was appended and before it is acknowledged.
     pub(super) fn set_backlog(&self) {
+        let _segments = self.segments();
         self.has_backlog.store(true, Ordering::SeqCst);
     }
 
     /// Called after requests were drained.
     pub(super) fn update_backlog(&self) {
-        // In this order, so that a request that is appended meanwhile is not missed.
-        self.has_backlog.store(false, Ordering::SeqCst);
-        if self.segments().values().any(|segment| !segment.paths.is_refused() && segment.pending() > 0) {
-            self.set_backlog();
-        }
+        // While the segments are locked, so that a request that is appended meanwhile is not missed.
+        let segments = self.segments();
+        let has_backlog = segments.values().any(|segment| !segment.paths.is_refused() && segment.pending() > 0);
+        self.has_backlog.store(has_backlog, Ordering::SeqCst);
     }
 
     pub(super) fn set_failing(&self, is_failing: bool) {

@@ -26,18 +26,26 @@ pub struct Requests {
 }
 
 impl Requests {
+    /// The requests after the first `count`.
+    pub fn after(count: u64) -> Self {
+        Self { next: AtomicU64::new(count), ..Self::default() }
+    }
+
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// The next request, as sent over the connection.
-    fn next(&self, endpoint: &Endpoint) -> Vec<u8> {
+    /// The next request, as sent over the connection; `None` at the end.
+    fn next(&self, endpoint: &Endpoint, end: u64) -> Option<Vec<u8>> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        if number >= end {
+            return None;
+        }
         let (message, status) = match number.checked_sub(DISTANCE) {
             Some(known) if number % 2 == 1 => (known, "delivered"),
             _ => (number, "sent"),
         };
-        signed::request_bytes(endpoint, &signed::status_form(message, status))
+        Some(signed::request_bytes(endpoint, &signed::status_form(message, status)))
     }
 }
 
@@ -50,31 +58,52 @@ pub struct Load {
 
 /// Sends requests over several connections for the length of a round.
 pub fn run(address: SocketAddr, connections: usize, round: Duration, requests: &Requests) -> Load {
-    let (stop, all) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-    let endpoint = servers::endpoint();
-    let started = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..connections {
-            scope.spawn(|| {
-                let latencies = connection(address, &endpoint, requests, &stop);
-                all.lock().expect("no panic").extend(latencies);
-            });
-        }
+    let stop = AtomicBool::new(false);
+    let until = Until { stop: &stop, end: u64::MAX };
+    send(&[address], connections, requests, &until, || {
         let (_sender, timer) = mpsc::channel::<()>();
         assert!(timer.recv_timeout(round).is_err(), "the round has ended");
         stop.store(true, Ordering::Relaxed);
+    })
+}
+
+/// Sends that many requests as fast as they are answered, over connections to several servers.
+pub fn burst(addresses: &[SocketAddr], connections: usize, count: u64, requests: &Requests) -> Load {
+    let stop = AtomicBool::new(false);
+    send(addresses, connections, requests, &Until { stop: &stop, end: count }, || {})
+}
+
+/// The end of a load: a flag, or a number of requests.
+struct Until<'l> {
+    stop: &'l AtomicBool,
+    end: u64,
+}
+
+fn send(addresses: &[SocketAddr], connections: usize, requests: &Requests, until: &Until<'_>, meanwhile: impl FnOnce()) -> Load {
+    let all = Mutex::new(Vec::new());
+    let endpoint = servers::endpoint();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for address in addresses.iter().cycle().take(connections) {
+            let (all, endpoint) = (&all, &endpoint);
+            scope.spawn(move || {
+                let latencies = connection(*address, endpoint, requests, until);
+                all.lock().expect("no panic").extend(latencies);
+            });
+        }
+        meanwhile();
     });
     let latencies = all.into_inner().expect("no panic");
     let responses = u32::try_from(latencies.len()).expect("fewer than 2^32");
     Load { per_second: f64::from(responses) / started.elapsed().as_secs_f64(), latencies }
 }
 
-fn connection(address: SocketAddr, endpoint: &Endpoint, requests: &Requests, stop: &AtomicBool) -> Vec<u32> {
+fn connection(address: SocketAddr, endpoint: &Endpoint, requests: &Requests, until: &Until<'_>) -> Vec<u32> {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_nodelay(true).expect("a socket option");
     let (mut response, mut latencies) = ([0; 1024], Vec::new());
-    while !stop.load(Ordering::Relaxed) {
-        let request = requests.next(endpoint);
+    while !until.stop.load(Ordering::Relaxed) {
+        let Some(request) = requests.next(endpoint, until.end) else { break };
         let sent = Instant::now();
         stream.write_all(&request).expect("a sent request");
         let length = stream.read(&mut response).expect("a response");

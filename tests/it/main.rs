@@ -66,6 +66,7 @@ mod rejected;
 mod reload;
 mod reload_process;
 mod replay;
+mod rolling;
 mod secret_files;
 mod server_config;
 mod shutdown;

@@ -16,6 +16,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use super::{
     file::{FileError, Row},
     folder,
+    pace::Pace,
     paths::Paths,
     refused::Refused,
     segment::Segment,
@@ -43,6 +44,9 @@ const COLLECT_TIME: Duration = Duration::from_millis(20);
 
 /// After a panic the number of requests is divided by this.
 const LIMIT_DIVISOR: i64 = 16;
+
+/// Pause of draining in a burst.
+const BURST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Pause after a batch that the database did not take.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -73,6 +77,7 @@ pub(super) struct Drainer {
     /// Names that were logged because they cannot be read.
     named: BTreeSet<String>,
     refused: Refused,
+    pace: Pace,
     /// Failed attempts at the next request, while others were stored.
     attempts: u32,
     failures: LogThrottle,
@@ -103,6 +108,7 @@ impl Drainer {
             left_alone: BTreeSet::new(),
             named: BTreeSet::new(),
             refused: Refused::new(shared),
+            pace: Pace::new(Instant::now()),
             attempts: 0,
             failures: LogThrottle::default(),
         })
@@ -115,6 +121,10 @@ impl Drainer {
         loop {
             if self.next_survey <= Instant::now() {
                 self.survey();
+            }
+            if self.is_burst() {
+                thread::park_timeout(BURST_PAUSE);
+                continue;
             }
             let segment = if self.has_database() { self.shared.next() } else { None };
             let started = Instant::now();
@@ -131,6 +141,11 @@ impl Drainer {
         }
         self.refused.seal(None);
         self.remove_done();
+    }
+
+    /// True if callbacks arrive so fast that draining is to wait.
+    fn is_burst(&mut self) -> bool {
+        self.shared.deadline().is_none() && self.pace.is_burst(self.shared.appended(), self.shared.due(), Instant::now())
     }
 
     /// True if the database was not unavailable, or is available again.
@@ -279,7 +294,9 @@ impl Drainer {
             self.lose(segment, &FileError::Newer);
             return false;
         }
+        let (started, count) = (Instant::now(), requests.len());
         let fates = self.write(requests);
+        self.pace.drained(count, started.elapsed());
         self.advance(segment, &rows, &fates)
     }
 

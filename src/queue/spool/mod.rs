@@ -10,6 +10,7 @@ mod folder;
 mod inspect;
 mod lock;
 mod log;
+mod pace;
 mod paths;
 mod refused;
 mod segment;

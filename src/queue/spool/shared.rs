@@ -36,6 +36,8 @@ pub(super) struct Shared {
     is_failing: AtomicBool,
     /// False only if no request waits to be drained, except those that the database has rejected.
     has_backlog: AtomicBool,
+    /// Requests that were appended since the start.
+    appended: AtomicU64,
     drainer: OnceLock<Thread>,
     /// True while the drainer waits for requests.
     is_drainer_idle: AtomicBool,
@@ -56,6 +58,7 @@ impl Shared {
             unreadable: 0.into(),
             is_failing: false.into(),
             has_backlog: false.into(),
+            appended: 0.into(),
             drainer: OnceLock::new(),
             is_drainer_idle: false.into(),
             stop: Mutex::default(),
@@ -128,10 +131,15 @@ impl Shared {
         self.has_backlog.load(Ordering::SeqCst)
     }
 
-    /// Called after a request was appended and before it is acknowledged.
-    pub(super) fn set_backlog(&self) {
+    /// Called after requests were appended and before they are acknowledged.
+    pub(super) fn count_appended(&self, requests: usize) {
+        self.appended.fetch_add(u64::try_from(requests).unwrap_or(0), Ordering::SeqCst);
         let _segments = self.segments();
         self.has_backlog.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn appended(&self) -> u64 {
+        self.appended.load(Ordering::SeqCst)
     }
 
     /// Called after requests were drained.

@@ -150,7 +150,7 @@ impl Writer {
             return false;
         }
         let bytes = segment.bytes();
-        self.shared.set_backlog();
+        self.shared.count_appended(rows.len());
         let is_large = bytes >= self.shared.segment_size;
         self.shared.count_bytes();
         if is_large {

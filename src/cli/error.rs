@@ -57,6 +57,7 @@ impl CommandError {
             Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) | Self::Broker(_) => {
                 ExitCode::from(UNAVAILABLE)
             }
+            Self::Start(StartError::Queue(error)) if error.is_of_configuration() => ExitCode::from(CONFIGURATION),
             Self::Store(StoreError::Permissions(_))
             | Self::Start(StartError::Store(StoreError::Permissions(_)))
             | Self::Configuration(_)

@@ -38,6 +38,22 @@ pub enum QueueStartError {
     Broker(io::Error),
 }
 
+impl QueueStartError {
+    /// True if the same configuration fails again: the folder of the spool cannot be one, or not be written to by this user.
+    pub fn is_of_configuration(&self) -> bool {
+        use io::ErrorKind::{
+            AlreadyExists, InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+        };
+        match self {
+            Self::Spool(error) => matches!(
+                error.kind(),
+                AlreadyExists | InvalidFilename | InvalidInput | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+            ),
+            Self::Broker(_) => false,
+        }
+    }
+}
+
 /// The way of a verified callback into the database.
 pub enum Way {
     /// The database commits it, or it is not durable.

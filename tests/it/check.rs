@@ -203,7 +203,8 @@ fn check_examines_the_spool() {
     fs::write(&file, "").expect("a file");
     let [file, below] = [file, below].map(|path| path.display().to_string());
     let new = folder.path().join("new/spool").display().to_string();
-    let cases: [Spool<'_>; 8] = [
+    let cases: [Spool<'_>; 9] = [
+        (&[("SPOOL_PATH", "/proc/spool")], ["errors", "SPOOL_PATH", "/proc"]),
         (&[("SPOOL_PATH", &file)], ["errors", "SPOOL_PATH", "is not a directory"]),
         (&[("SPOOL_PATH", &below)], ["errors", "SPOOL_PATH", "is not a directory"]),
         (&[("SPOOL_PATH", "/dev/shm/none/spool")], ["warnings", "SPOOL_PATH", "is in memory"]),
@@ -223,6 +224,11 @@ fn check_examines_the_spool() {
         let is_expected = |finding: &Value| finding["variable"] == variable && finding["sentence"].to_string().contains(words);
         assert!(report[kind].as_array().expect("findings").iter().any(is_expected), "{variables:?}: {report:#}");
         assert!(kind == "warnings" || code == Some(78), "{variables:?}");
+        if kind == "errors" {
+            let mut serve = command();
+            serve.arg("serve").env("DATABASE_URL", &url).env("TWILIO_AUTH_TOKEN", TOKEN).envs(variables.iter().copied());
+            assert_eq!(serve.output().expect("the binary").status.code(), Some(78), "{variables:?}");
+        }
     }
     assert!(!folder.path().join("new").exists(), "nothing is created");
 }

@@ -19,12 +19,18 @@ pub(in crate::cli) fn findings(queue: &QueueOptions) -> (Vec<Finding>, Vec<Findi
     let finding = |variable: &str, sentence: String| Finding { variable: variable.to_owned(), sentence };
     let (folder, shown) = (&options.folder, options.folder.display());
     // The folder is created at the start.
-    let Some(existing) = folder.ancestors().map(nonempty).find(|folder| folder.exists()) else { return (Vec::new(), Vec::new()) };
+    let Some(existing) = folder.ancestors().map(nonempty).find(|folder| folder.symlink_metadata().is_ok()) else {
+        return (Vec::new(), Vec::new());
+    };
     if !existing.is_dir() {
         return (vec![finding(PATH, format!("{} is not a directory", existing.display()))], Vec::new());
     }
     if access(existing, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         return (vec![finding(PATH, format!("this user cannot write to {}", existing.display()))], Vec::new());
+    }
+    // Also in a folder that takes no files, as below `/proc`. Where the file system allows, the file never has a name.
+    if let Err(error) = tempfile::tempfile_in(existing) {
+        return (vec![finding(PATH, format!("cannot create a file in {}: {error}", existing.display()))], Vec::new());
     }
     let mut warnings: Vec<Finding> =
         volume::risk(existing).map(|risk| finding(PATH, format!("{shown} {risk}"))).into_iter().collect();

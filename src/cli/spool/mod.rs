@@ -59,7 +59,7 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
         print("SPOOL_PATH is not set: there is no spool.");
         return Ok(());
     };
-    let files = files(&options.folder).map_err(|error| CommandError::Other(unreadable(&options.folder, &error)))?;
+    let files = spool::inspect(&options.folder).map_err(|error| CommandError::Other(unreadable(&options.folder, &error)))?;
     let report = Report::new(options, files, Clock::System.now());
     if arguments.json {
         return print_json(&report);
@@ -77,7 +77,13 @@ fn files(folder: &Path) -> io::Result<Vec<SpoolFile>> {
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> String {
-    format!("the spool cannot be read: {}: {error}", folder.display())
+    let shown = folder.display();
+    if error.kind() == io::ErrorKind::NotFound {
+        return format!(
+            "SPOOL_PATH: the folder {shown} does not exist: no gateway has started with it, or its volume is not mounted"
+        );
+    }
+    format!("the spool cannot be read: {shown}: {error}")
 }
 
 impl Report {

@@ -133,6 +133,7 @@ fn is_stopped(process: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("/proc");
     tasks.map(|task| fs::read_to_string(task.expect("a task").path().join("stat"))).all(|stat| {
         // The state follows the name, which is in parentheses and may contain any character.
-        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+        // `t` if strace traces it.
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't'])))
     })
 }

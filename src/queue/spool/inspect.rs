@@ -46,7 +46,12 @@ pub fn inspect(folder: &Path) -> io::Result<Vec<SpoolFile>> {
         let name = entry?.file_name();
         let Some(name) = name.to_str() else { continue };
         if let Some(stem) = name.strip_suffix(SEGMENT) {
-            files.push(segment(&Paths::new(folder, stem)));
+            let paths = Paths::new(folder, stem);
+            let file = segment(&paths);
+            // A gateway may have deleted it meanwhile.
+            if file.owner != FileOwner::Unreadable || fs::symlink_metadata(paths.segment()).is_ok() {
+                files.push(file);
+            }
         } else if let Some(stem) = name.strip_suffix(DAMAGED) {
             let bytes = [name.to_owned(), format!("{name}-wal")];
             let bytes = bytes.iter().map(|name| fs::metadata(folder.join(name)).map_or(0, |file| file.len())).sum();

@@ -33,7 +33,7 @@ pub fn trial(backend: Backend) -> Trial {
 }
 
 fn acknowledged_callbacks_survive_sigkill(backend: Backend) {
-    let (cycles, latest) = random::cycles("CRASH_CYCLES", 4);
+    let (cycles, latest) = random::cycles("CRASH_CYCLES", 2);
     let (mut random, seed) = Random::seeded();
     let (database, folder) = (Database::new(backend), tempfile::tempdir().expect("a folder"));
     let ledger = Mutex::new(Ledger::of_queue(random.fork()));

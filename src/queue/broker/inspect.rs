@@ -7,7 +7,6 @@ use async_nats::{
     jetstream::{
         self,
         consumer::{FromConsumer, PullConsumer},
-        context::GetStreamErrorKind,
     },
 };
 
@@ -46,8 +45,8 @@ async fn look(options: &BrokerOptions) -> io::Result<Inspection> {
     let mut found = Inspection::default();
     look_at_server(&client, &mut found);
     let context = jetstream::new(client);
-    let replicas = match context.get_stream(&options.stream.name).await {
-        Ok(stream) => {
+    let replicas = match stream::find(&context, &options.stream).await {
+        Ok(Some(stream)) => {
             let config = &stream.cached_info().config;
             found.warnings.extend(stream::shortcomings(config, &options.stream));
             let consumer: Result<PullConsumer, _> = stream.get_consumer(CONSUMER).await;
@@ -57,14 +56,13 @@ async fn look(options: &BrokerOptions) -> io::Result<Inspection> {
             }
             config.num_replicas
         }
+        // It is created by the first process that starts.
+        Ok(None) => {
+            found.warnings.extend(stream::shortcomings(&stream::wanted(&options.stream), &options.stream));
+            options.stream.replicas
+        }
         Err(error) => {
-            match error.kind() {
-                // It is created by the first process that starts.
-                GetStreamErrorKind::JetStream(refused) if refused.code() == 404 => {
-                    found.warnings.extend(stream::shortcomings(&stream::wanted(&options.stream), &options.stream));
-                }
-                _ => found.problems.push(format!("cannot read the stream {}: {error}", options.stream.name)),
-            }
+            found.problems.push(error);
             options.stream.replicas
         }
     };

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::{
     Context,
     consumer::{AckPolicy, pull},
-    stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
+    context::GetStreamErrorKind,
+    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
 };
 
 use super::{message, options::StreamOptions};
@@ -57,10 +58,21 @@ pub(super) fn wanted_consumer() -> pull::Config {
     }
 }
 
-/// The stream's state; creates it if it is missing.
-pub(super) async fn ensure(context: &Context, options: &StreamOptions) -> Result<Info, String> {
+/// The stream; `None` if there is none of that name.
+pub(super) async fn find(context: &Context, options: &StreamOptions) -> Result<Option<Stream>, String> {
+    match context.get_stream(&options.name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(refused) if refused.code() == 404 => Ok(None),
+            _ => Err(format!("cannot read the stream {}: {error}", options.name)),
+        },
+    }
+}
+
+/// Creates the stream, unless another process was faster.
+pub(super) async fn create(context: &Context, options: &StreamOptions) -> Result<Stream, String> {
     let stream = context.get_or_create_stream(wanted(options)).await;
-    Ok(stream.map_err(|error| format!("the stream {} cannot be read or created: {error}", options.name))?.cached_info().clone())
+    stream.map_err(|error| format!("the stream {} cannot be created: {error}", options.name))
 }
 
 /// The ways in which this stream may lose or refuse callbacks, in sentences.

@@ -8,7 +8,7 @@ use std::{
 use async_nats::jetstream::{
     Context,
     consumer::{Consumer, pull},
-    stream::{Info, RetentionPolicy},
+    stream::{DiscardPolicy, Info, RetentionPolicy, Stream},
 };
 use tokio::{sync::watch::Receiver, time::timeout};
 
@@ -23,6 +23,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The age from which a state is not believed any more.
 const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// Pause before a stream that was deleted is created again. A server of NATS 2.9 deletes files in the background, also those of a new
+/// stream with the same name: it would confirm messages that it then has no file of.
+const RECREATE_PAUSE: Duration = Duration::from_secs(10);
 
 /// The last known state of the stream.
 #[derive(Default)]
@@ -40,7 +44,7 @@ impl Seen {
     pub(super) fn state(&self) -> QueueState {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = last.read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
-        QueueState { is_failing: !is_current || is_full(&last.state), ..last.state }
+        QueueState { is_failing: !is_current || last.state.is_failing || is_full(&last.state), ..last.state }
     }
 
     fn set(&self, state: QueueState) {
@@ -68,14 +72,37 @@ fn is_full(state: &QueueState) -> bool {
     state.max_bytes > 0 && state.bytes.saturating_add(room) > state.max_bytes
 }
 
+/// Creates the stream if it is missing.
+#[derive(Default)]
+struct Keeper {
+    was_there: bool,
+    missing_since: Option<Instant>,
+}
+
+impl Keeper {
+    /// The stream. One that was deleted is created again after a pause.
+    async fn stream(&mut self, context: &Context, options: &StreamOptions) -> Result<Stream, String> {
+        if let Some(stream) = stream::find(context, options).await? {
+            *self = Self { was_there: true, missing_since: None };
+            return Ok(stream);
+        }
+        let missing_since = *self.missing_since.get_or_insert_with(Instant::now);
+        if self.was_there && missing_since.elapsed() < RECREATE_PAUSE {
+            let seconds = RECREATE_PAUSE.as_secs();
+            return Err(format!("the stream {} was deleted: it is created again after {seconds} seconds", options.name));
+        }
+        stream::create(context, options).await
+    }
+}
+
 /// Creates the stream if it is missing, and reads its state until the process stops.
 pub(super) async fn run(context: &Context, options: &StreamOptions, seen: &Seen, mut stop: Receiver<bool>) {
-    let throttle = LogThrottle::default();
+    let (throttle, mut keeper) = (LogThrottle::default(), Keeper::default());
     let mut timer = tokio::time::interval(INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !*stop.borrow_and_update() {
         if connect::is_connected(&context.client()) {
-            match read(context, options).await {
+            match read(context, options, &mut keeper).await {
                 Ok((info, state)) => {
                     seen.set(state);
                     seen.note(stream::shortcomings(&info.config, options));
@@ -96,8 +123,8 @@ pub(super) async fn run(context: &Context, options: &StreamOptions, seen: &Seen,
     }
 }
 
-async fn read(context: &Context, options: &StreamOptions) -> Result<(Info, QueueState), String> {
-    let info = stream::ensure(context, options).await?;
+async fn read(context: &Context, options: &StreamOptions, keeper: &mut Keeper) -> Result<(Info, QueueState), String> {
+    let info = keeper.stream(context, options).await?.cached_info().clone();
     let (pending, oldest) = if info.config.retention == RetentionPolicy::WorkQueue {
         let first = info.state.first_timestamp.unix_timestamp_nanos() / 1_000;
         (info.state.messages, (info.state.messages > 0).then_some(first))
@@ -106,7 +133,10 @@ async fn read(context: &Context, options: &StreamOptions) -> Result<(Info, Queue
     };
     let oldest = oldest.and_then(|micros| Timestamp::from_micros(i64::try_from(micros).ok()?));
     let max_bytes = u64::try_from(info.config.max_bytes).unwrap_or(0);
-    let state = QueueState { pending, oldest, bytes: info.state.bytes, max_bytes, is_failing: false, unreadable_files: 0 };
+    // A limit on the number of messages is none of ours, but a stream that was there may have one.
+    let is_failing = u64::try_from(info.config.max_messages).is_ok_and(|max| max > 0 && info.state.messages >= max)
+        && info.config.discard == DiscardPolicy::New;
+    let state = QueueState { pending, oldest, bytes: info.state.bytes, max_bytes, is_failing, unreadable_files: 0 };
     Ok((info, state))
 }
 

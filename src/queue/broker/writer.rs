@@ -95,7 +95,6 @@ impl Writer {
     }
 
     async fn consumer(&self) -> Result<PullConsumer, String> {
-        stream::ensure(&self.context, &self.options.stream).await?;
         let stream =
             self.context.get_stream_no_info(&self.options.stream.name).await.map_err(|error| format!("the stream: {error}"))?;
         let consumer = stream.get_or_create_consumer(stream::CONSUMER, stream::wanted_consumer()).await;

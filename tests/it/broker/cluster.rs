@@ -3,7 +3,7 @@
 use super::{Nats, Part, wait_for_rows};
 use crate::support::{
     database::{Backend, Database},
-    nats::eventually,
+    poll::eventually,
 };
 
 #[test]

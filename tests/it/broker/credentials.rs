@@ -51,8 +51,8 @@ fn passwords_tokens_and_keys_are_accepted() {
         let nats = Nats::configured(configuration);
         let url = |login: &str| nats.url().replace("nats://", &format!("nats://{login}"));
         start(&url(login), more).send_until_acknowledged(1, "sent");
-        let stranger = start(&url("waybill:wrong@"), &[]);
-        assert_eq!(stranger.send(2, "sent").status, 503);
-        assert!(stranger.running().gateway.intake.queue().expect("a queue").state().is_failing);
+        let wrong_password = start(&url("waybill:wrong@"), &[]);
+        assert_eq!(wrong_password.send(2, "sent").status, 503);
+        assert!(wrong_password.running().gateway.intake.queue().expect("a queue").state().is_failing);
     }
 }

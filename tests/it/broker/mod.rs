@@ -17,7 +17,8 @@ use crate::support::{
     client::{self, Response},
     database::Database,
     gateway,
-    nats::{Nats, eventually},
+    nats::Nats,
+    poll::eventually,
     twilio::TOKEN,
 };
 

@@ -9,7 +9,7 @@ use crate::support::{
     callback, client,
     cluster::Cluster,
     database::{Backend, Database},
-    nats::eventually,
+    poll::eventually,
     process::Process,
 };
 
@@ -103,18 +103,21 @@ fn count_if_migrated(database: &Database) -> usize {
     if database.columns("webhook_requests").is_empty() { 0 } else { count(database, "webhook_requests") }
 }
 
+fn work_queue() -> jetstream::stream::Config {
+    jetstream::stream::Config {
+        name: "WAYBILL".to_owned(),
+        subjects: vec!["waybill.>".to_owned()],
+        retention: jetstream::stream::RetentionPolicy::WorkQueue,
+        discard: jetstream::stream::DiscardPolicy::New,
+        ..Default::default()
+    }
+}
+
 /// Creates the stream, and the consumer with a shorter time until a message is delivered again, so that the test is short.
 fn prepare_consumer(nats: &Nats, ack_wait: Duration) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    crate::store::run(async {
         let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a connection"));
-        let config = jetstream::stream::Config {
-            name: "WAYBILL".to_owned(),
-            subjects: vec!["waybill.>".to_owned()],
-            retention: jetstream::stream::RetentionPolicy::WorkQueue,
-            ..Default::default()
-        };
-        let stream = context.create_stream(config).await.expect("a stream");
+        let stream = context.create_stream(work_queue()).await.expect("a stream");
         let consumer = pull::Config { durable_name: Some("waybill-writers".to_owned()), ack_wait, ..Default::default() };
         stream.create_consumer(consumer).await.expect("a consumer");
     });
@@ -163,6 +166,38 @@ fn full_stream_refuses_and_recovers() {
     gateway.wait_for("room", |state| !state.is_failing);
     assert_eq!(large(50).status, 200);
     wait_for_rows(&database, "webhook_requests", accepted + 2);
+}
+
+/// Callbacks that were in the deleted stream are lost with it; those acknowledged afterwards are not.
+#[test]
+fn deleted_stream_is_created_again_and_read() {
+    let (nats, database) = (Nats::start(), Database::new(Backend::Sqlite));
+    let part = Part::start("all", &database, &nats.url(), &[]);
+    part.send_until_acknowledged(0, "sent");
+    wait_for_rows(&database, "webhook_requests", 1);
+    crate::store::run(async {
+        let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a connection"));
+        context.delete_stream("WAYBILL").await.expect("deleted");
+    });
+    assert_unavailable(&part, 1);
+    part.send_until_acknowledged(1, "sent");
+    wait_for_rows(&database, "webhook_requests", 2);
+}
+
+/// A limit on the number of messages, of a stream that an operator made.
+#[test]
+fn stream_with_its_most_messages_is_unhealthy() {
+    let nats = Nats::start();
+    let config = jetstream::stream::Config { max_messages: 2, ..work_queue() };
+    crate::store::run(async {
+        let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a connection"));
+        context.create_stream(config).await.expect("a stream");
+    });
+    let gateway = Part::start("gateway", &Database::placeholder(), &nats.url(), &[]);
+    (0..2).for_each(|message| gateway.send_until_acknowledged(message, "sent"));
+    assert_unavailable(&gateway, 2);
+    gateway.wait_for("a full stream", |state| state.is_failing);
+    assert_eq!(gateway.ops("/readyz").status, 503);
 }
 
 /// A process of any role stops at once, although it reads the stream.

@@ -8,7 +8,7 @@ use super::{Nats, Part, count, wait_for_rows};
 use crate::support::{
     client,
     database::{Backend, Database},
-    nats::eventually,
+    poll::eventually,
     process::command,
 };
 

@@ -5,7 +5,7 @@ use async_nats::jetstream;
 use super::{Nats, Part, wait_for_rows};
 use crate::support::{
     database::{Backend, Database},
-    nats::eventually,
+    poll::eventually,
 };
 
 #[test]

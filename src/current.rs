@@ -18,7 +18,7 @@ impl<T> Current<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the value for everyone who takes it from now on.
+    /// Replaces the value. What was taken before stays as it was.
     pub fn replace(&self, value: T) {
         let value = Arc::new(value);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = value;

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::{Mode, statvfs},
+    process::umask,
+};
 
 /// The permissions of the group and of all other users.
 const OTHERS: u32 = 0o077;
@@ -20,6 +23,12 @@ pub fn restrict_new_files() {
 /// Creates an empty file for the process's own user, unless it exists.
 pub(crate) fn create(path: &Path) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
+/// Bytes that this user may still store on the disk of a folder; `None` if that is unknown.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Removes the access of other users. Returns true if they had any; a file that does not exist has none.

@@ -115,7 +115,7 @@ fn copy(variable: &Variable, from: &Env, to: &mut Env) {
     }
 }
 
-/// Nothing: it has secrets.
+/// Shows no value, because some are secrets.
 impl fmt::Debug for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Source").finish_non_exhaustive()

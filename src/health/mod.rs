@@ -104,6 +104,10 @@ pub fn summary(checks: &Checks) -> &'static str {
     }
 }
 
+fn check(is_ok: bool, otherwise: &'static str) -> &'static str {
+    if is_ok { "ok" } else { otherwise }
+}
+
 impl Gateway {
     /// Runs the checks, on state that is at most a second old. A database that does not answer in time has failed.
     pub async fn check(self: Arc<Self>) -> Checks {
@@ -132,12 +136,11 @@ impl Gateway {
         // Callbacks are accepted without the database while the queue takes them. A writer has nothing else to do.
         let is_accepting = self.role != Role::Writer && queue.as_ref().is_some_and(QueueHealth::accepts);
         let without_database = if is_accepting { "warn" } else { "fail" };
-        let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
         let database = check(is_reachable && !self.intake.is_database_away(), without_database);
         let writer = check(self.store.is_writer_healthy(), without_database);
         let mut checks = Checks::from([
             ("database", database),
-            ("verification", check(self.router().iter().all(|endpoint| endpoint.unverified.is_none()), "warn")),
+            ("verification", self.verification_check()),
             ("endpoints", check(are_healthy, "warn")),
             ("queue", check(self.store.has_room(), "warn")),
             ("writer", writer),
@@ -148,11 +151,13 @@ impl Gateway {
 
     /// The checks of a process that has no database.
     fn checks_without_database(&self) -> Checks {
-        let check = |is_ok: bool, otherwise: &'static str| if is_ok { "ok" } else { otherwise };
-        let mut checks =
-            Checks::from([("verification", check(self.router().iter().all(|endpoint| endpoint.unverified.is_none()), "warn"))]);
+        let mut checks = Checks::from([("verification", self.verification_check())]);
         checks.extend(self.queue().map(|queue| (queue.kind.name(), queue.check(true))));
         checks
+    }
+
+    fn verification_check(&self) -> &'static str {
+        check(self.router().iter().all(|endpoint| endpoint.unverified.is_none()), "warn")
     }
 
     /// The report with these checks. Blocks.

@@ -120,7 +120,7 @@ impl Intake {
         }
     }
 
-    /// The wait of a response until its callback is durable, of which that is the configured maximum.
+    /// Longest wait of a response until its callback is durable, at most the configured one.
     pub fn limit(&self, timeout: Duration) -> Duration {
         match self.way {
             Way::Direct => timeout.min(DIRECT_TIMEOUT),

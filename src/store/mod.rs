@@ -27,6 +27,7 @@ pub use self::correlate::registration::Registration;
 pub use self::correlate::scope::UnscopedAccounts;
 pub use self::db::audit::{Actor, Author};
 pub use self::db::connection::probe;
+pub(crate) use self::db::connection::{SQLITE_DURABILITY, is_durable};
 pub use self::db::error::StoreError;
 pub use self::db::migrations::pending_migrations;
 pub(crate) use self::db::postgres_url::LOCAL_EXPECTED;
@@ -64,7 +65,7 @@ pub use self::write::record::{Record, StoredResponse, Summary};
 use self::{
     correlate::sweep,
     db::{
-        connection::{Connection, Patience},
+        connection::Connection,
         error_kind::{ErrorKind, classify},
         readers::Readers,
         rejected_file,
@@ -72,7 +73,6 @@ use self::{
     maintain::derived::Settled,
     query::counts,
     write::{
-        commit::commit,
         isolate,
         queue::Queues,
         writer::{Job, Writer},
@@ -150,13 +150,6 @@ impl Store {
     /// Tests if the database accepts a write. Changes nothing.
     pub async fn accepts_writes(&self) -> bool {
         self.write(isolate::store_and_roll_back).await.is_ok()
-    }
-
-    /// Commits exactly these records in one transaction; measured by `benches/pieces.rs`.
-    #[doc(hidden)]
-    pub async fn append_batch(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let options = self.options.clone();
-        self.write(move |connection| commit(connection, &records, &options, Patience::Usual).map(drop)).await
     }
 
     /// Runs a transaction on a writer, after all jobs in its queue.

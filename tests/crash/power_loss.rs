@@ -12,30 +12,36 @@ use crate::{
 };
 
 pub fn acknowledged_callbacks_survive_power_loss() {
+    survive("power loss", Ledger::new, |image| Process::gateway(&image.database_url()), |_| ());
+}
+
+/// Cuts the power of a gateway's disk again and again. `recover` makes the database hold what the disk does.
+pub fn survive(name: &str, ledger: fn(Random) -> Ledger, start: impl Fn(&Image) -> Process, recover: impl Fn(&Image)) {
     if !image::is_available() {
         return;
     }
     let (cycles, latest) = random::cycles("POWERLOSS_CYCLES", 2);
     let (mut random, seed) = Random::seeded();
     println!("CRASH_SEED={seed}");
-    let ledger = Mutex::new(Ledger::new(random.fork()));
+    let ledger = Mutex::new(ledger(random.fork()));
     let mut image = Image::make().expect("an image");
     for cycle in 1..=cycles {
         let mut after = None;
-        load::cycle(Process::gateway(&image.database_url()), &ledger, random.moment(latest), |gateway| {
+        load::cycle(start(&image), &ledger, random.moment(latest), |gateway| {
             gateway.freeze();
-            // The frozen gateway has sent only responses to committed callbacks. The clients read them until it is killed, so
-            // all of them count.
+            // The frozen gateway has sent only responses to durable callbacks. The clients read them until it is killed, so all of
+            // them count.
             after = Some(image.after_power_cut());
             gateway.kill();
         });
         // The next cycle continues on the copied disk, so that its log grows until it is written back.
         image = after.expect("a disk");
+        recover(&image);
         let database = image.database();
         checker::store_acknowledged(&database, &ledger.lock().expect("not poisoned").acknowledged);
         let findings = checker::check(&database);
         let unseen = findings.stored - findings.present();
-        println!("power loss: cycle {cycle} of {cycles}, {findings}, {unseen} stored but unacknowledged");
+        println!("{name}: cycle {cycle} of {cycles}, {findings}, {unseen} stored but unacknowledged");
         findings.assert_sound();
     }
     assert!(!ledger.lock().expect("not poisoned").acknowledged.is_empty(), "nothing was acknowledged, so nothing was tested");

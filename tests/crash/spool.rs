@@ -16,7 +16,7 @@ use crate::{
     checker,
     image::{self, Image},
     ledger::Ledger,
-    load,
+    load, power_loss,
     process::Process,
     random::{self, Random},
     support::{
@@ -104,32 +104,12 @@ pub fn lost_segment_is_detected() {
 }
 
 pub fn acknowledged_callbacks_survive_power_loss() {
-    if !image::is_available() {
-        return;
-    }
-    let (cycles, latest) = random::cycles("POWERLOSS_CYCLES", 2);
-    let (mut random, seed) = Random::seeded();
-    println!("CRASH_SEED={seed}");
-    let ledger = Mutex::new(Ledger::of_queue(random.fork()));
-    let mut image = Image::make().expect("an image");
-    for cycle in 1..=cycles {
-        let mut after = None;
-        let gateway = Process::spooling_gateway(&image.database_url(), &image.spool());
-        load::cycle(gateway, &ledger, random.moment(latest), |gateway| {
-            gateway.freeze();
-            after = Some(image.after_power_cut());
-            gateway.kill();
-        });
-        image = after.expect("a disk");
-        let left = pending(&image.spool());
+    let start = |image: &Image| Process::spooling_gateway(&image.database_url(), &image.spool());
+    let recover = |image: &Image| {
+        println!("spool: {} left to the next process", pending(&image.spool()));
         drain(&image.database_url(), &image.spool());
-        let database = image.database();
-        checker::store_acknowledged(&database, &ledger.lock().expect("not poisoned").acknowledged);
-        let findings = checker::check(&database);
-        println!("spool: power loss: cycle {cycle} of {cycles}, {findings}, {left} left to the next process");
-        findings.assert_sound();
-    }
-    assert!(!ledger.lock().expect("not poisoned").acknowledged.is_empty(), "nothing was acknowledged, so nothing was tested");
+    };
+    power_loss::survive("spool: power loss", Ledger::of_queue, start, recover);
 }
 
 /// True if system calls can be made to fail, and that was asked for; otherwise prints the reason.

@@ -153,7 +153,7 @@ fn send_all(gateway: &Gateway) -> Vec<(&'static Person, BTreeSet<String>)> {
 
 fn derive(gateway: &Gateway) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    crate::write_path::wait_until("the derived table", || {
+    crate::support::poll::wait_until("the derived table", || {
         runtime.block_on(gateway.running().gateway.store.derive()).expect("derived") == 0
     });
 }

@@ -23,9 +23,9 @@ use crate::{
         direct::Direct,
         gateway::{self, OPS_TOKEN, verifier},
         metrics::Metrics,
+        poll::wait_until,
         twilio::{PATH, TOKEN},
     },
-    write_path::wait_until,
 };
 
 /// Longest response to a callback, and longest answer of a health check.

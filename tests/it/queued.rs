@@ -7,22 +7,11 @@ use crate::{
     simulate::secrets,
     support::{
         database::{Backend, Database},
-        gateway::Gateway,
-        nats::{Nats, eventually},
+        gateway::{Gateway, TABLES},
+        nats::Nats,
+        poll::eventually,
     },
 };
-
-/// The tables that callbacks change.
-const TABLES: [&str; 8] = [
-    "webhook_requests",
-    "webhook_bodies",
-    "webhook_events",
-    "message_external_ids",
-    "inbound_messages",
-    "inbound_parts",
-    "calls",
-    "rooms",
-];
 
 /// Columns that depend on the order of the rows, or on the time of the write.
 const NOT_COMPARED: [&str; 7] = ["id", "request_id", "events_at", "mapping_id", "message_row_id", "created_at", "updated_at"];

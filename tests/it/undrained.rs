@@ -1,10 +1,6 @@
 //! Callbacks that wait in the spool are shown wherever tables are read, so that no table is taken for all that is known.
 
-use std::{
-    net::SocketAddr,
-    process::Output,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, process::Output};
 
 use serde_json::{Value, json};
 use waybill::{
@@ -17,6 +13,7 @@ use crate::support::{
     cluster::Cluster,
     database::{Backend, Database},
     gateway::{self, Gateway, OPS_TOKEN},
+    poll::wait_until,
     process::{self, Process},
     twilio::{self, form},
 };
@@ -52,14 +49,6 @@ fn api(gateway: &Gateway, target: &str) -> Response {
 fn check_of_spool(gateway: &Gateway) -> (u16, Value) {
     let response = client::get(gateway.address(), "/webhooks/health", &[]);
     (response.status, response.json()["checks"]["spool"].clone())
-}
-
-fn wait_until(what: &str, is_done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_done() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -8,13 +8,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
-    time::{Duration, Instant},
 };
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_types::Text};
 
-/// Longest wait for processes to start or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::poll::wait_until;
 
 /// The data folder of a new cluster, made once for each test binary and then copied.
 static TEMPLATE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
@@ -208,12 +206,4 @@ fn parent(process: u32) -> Option<u32> {
 
 fn is_running(process: u32) -> bool {
     state(process).is_some_and(|(state, _)| state != 'Z')
-}
-
-fn wait_until(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_reached() {
-        assert!(started.elapsed() < PATIENCE, "waited too long for {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
 }

@@ -29,6 +29,18 @@ use super::{
 pub const OPS_TOKEN: &str = "test-ops-token-0123456789";
 pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
+/// The tables that callbacks may change, except the one of rejected requests.
+pub const TABLES: [&str; 8] = [
+    "webhook_requests",
+    "webhook_bodies",
+    "webhook_events",
+    "message_external_ids",
+    "inbound_messages",
+    "inbound_parts",
+    "calls",
+    "rooms",
+];
+
 /// A verifier without a limit of guesses, for tests of the store.
 pub fn verifier() -> &'static Verifier {
     static VERIFIER: LazyLock<Verifier> =
@@ -119,19 +131,9 @@ impl Gateway {
         client::send(self.address(), "POST", target, headers, body)
     }
 
-    /// Number of rows in each table that callbacks may change. Rejected requests are stored in another table.
+    /// Number of rows in each table that callbacks may change.
     pub fn row_counts(&self) -> String {
-        let tables = [
-            "webhook_requests",
-            "webhook_bodies",
-            "webhook_events",
-            "message_external_ids",
-            "inbound_messages",
-            "inbound_parts",
-            "calls",
-            "rooms",
-        ];
-        let counts = tables.map(|table| format!("(SELECT count(*) FROM {table})"));
+        let counts = TABLES.map(|table| format!("(SELECT count(*) FROM {table})"));
         self.database.query(&format!("SELECT concat_ws(' ', {}) AS row", counts.join(", "))).concat()
     }
 

@@ -6,23 +6,9 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
-/// Longest wait for anything that a test waits for.
-pub const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Waits until a value is there. A test that waits in vain fails.
-pub fn eventually<T>(what: &str, mut read: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(value) = read() {
-            return value;
-        }
-        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
+use super::poll::{DEADLINE, eventually};
 
 pub struct Nats {
     child: Child,

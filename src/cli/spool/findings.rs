@@ -4,11 +4,11 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::{undrained, volume};
+use super::undrained;
 use crate::{
     config::Finding,
     files,
-    queue::{QueueOptions, SpoolOptions},
+    queue::{QueueOptions, SpoolOptions, spool::volume},
 };
 
 const PATH: &str = "SPOOL_PATH";
@@ -49,7 +49,7 @@ fn nonempty(folder: &Path) -> &Path {
 
 /// The shortage of disk space, if there is one.
 fn room(options: &SpoolOptions, existing: &Path) -> Option<String> {
-    let free = volume::free_bytes(existing)?;
+    let free = files::free_bytes(existing)?;
     let used: u64 = super::files(&options.folder).ok()?.iter().map(|file| file.bytes).sum();
     let needed = options.max_bytes.saturating_sub(used);
     (free < needed).then(|| {

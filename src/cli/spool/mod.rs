@@ -1,7 +1,6 @@
 //! `waybill spool`: the files of the spool, beside a running gateway or without one. Changes nothing.
 
 mod findings;
-mod volume;
 
 use std::{fmt, io, path::Path};
 

@@ -14,7 +14,10 @@ use diesel::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::paths::Paths;
-use crate::files;
+use crate::{
+    files,
+    store::{SQLITE_DURABILITY, is_durable},
+};
 
 /// The version of the table. A process leaves files of a later version to a later process.
 pub(super) const VERSION: i32 = 1;
@@ -49,14 +52,6 @@ diesel::table! {
         head -> Text,
         body -> Binary,
     }
-}
-
-diesel::table! {
-    pragma_journal_mode (journal_mode) { journal_mode -> Text, }
-}
-
-diesel::table! {
-    pragma_synchronous (synchronous) { synchronous -> Integer, }
 }
 
 diesel::table! {
@@ -160,10 +155,8 @@ impl Appender {
     fn open(path: &Path) -> Result<Self, FileError> {
         let mut connection = SqliteConnection::establish(&uri(path, "rw"))?;
         connection.batch_execute(APPENDER)?;
-        let journal: String = pragma_journal_mode::table.select(pragma_journal_mode::journal_mode).first(&mut connection)?;
-        let synchronous: i32 = pragma_synchronous::table.select(pragma_synchronous::synchronous).first(&mut connection)?;
-        if journal != "wal" || synchronous < 2 {
-            return Err(FileError::Unavailable("SQLite must run with journal_mode=WAL and synchronous=FULL".to_owned()));
+        if !is_durable(&mut connection)? {
+            return Err(FileError::Unavailable(SQLITE_DURABILITY.to_owned()));
         }
         Ok(Self(connection))
     }

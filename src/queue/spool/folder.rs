@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::statvfs;
-
 use super::{
     lock::Lock,
     paths::{DAMAGED, DRAINED, LOCK, LOG, Paths, SEGMENT},
+    volume,
 };
 use crate::files;
 
@@ -30,15 +29,14 @@ pub(super) fn prepare(folder: &Path) -> io::Result<()> {
     if files::tighten(folder)? {
         tracing::warn!("{} was open to other users; it is now accessible to its owner only", folder.display());
     }
-    // TMPFS_MAGIC of statfs(2).
-    if rustix::fs::statfs(folder).is_ok_and(|disk| disk.f_type == 0x0102_1994) {
-        tracing::warn!("{} is in memory: a restart of this machine loses what waits there", folder.display());
+    if let Some(risk) = volume::risk(folder) {
+        tracing::warn!("{} {risk}", folder.display());
     }
     tempfile::tempfile_in(folder).map(drop).map_err(named)
 }
 
 pub(super) fn is_disk_full(folder: &Path) -> bool {
-    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
+    files::free_bytes(folder).is_some_and(|free| free < FULL)
 }
 
 /// Findings of a look at the folder.

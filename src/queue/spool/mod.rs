@@ -17,6 +17,7 @@ mod segment;
 mod shared;
 #[cfg(test)]
 mod tests;
+pub mod volume;
 mod writer;
 
 use std::{

@@ -173,10 +173,8 @@ impl Connection {
     pub(crate) fn check_durability(&mut self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => {
-                let journal: String = pragma_journal_mode::table.select(pragma_journal_mode::journal_mode).first(connection)?;
-                let synchronous: i32 = pragma_synchronous::table.select(pragma_synchronous::synchronous).first(connection)?;
-                if journal != "wal" || synchronous < 2 {
-                    return Err(StoreError::NotDurable("SQLite must run with journal_mode=WAL and synchronous=FULL"));
+                if !is_durable(connection)? {
+                    return Err(StoreError::NotDurable(SQLITE_DURABILITY));
                 }
             }
             Self::Postgres(connection) => {
@@ -207,6 +205,16 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// The settings of SQLite that durable commits depend on.
+pub(crate) const SQLITE_DURABILITY: &str = "SQLite must run with journal_mode=WAL and synchronous=FULL";
+
+/// Returns true if the commits of a connection are durable.
+pub(crate) fn is_durable(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    let journal: String = pragma_journal_mode::table.select(pragma_journal_mode::journal_mode).first(connection)?;
+    let synchronous: i32 = pragma_synchronous::table.select(pragma_synchronous::synchronous).first(connection)?;
+    Ok(journal == "wal" && synchronous >= 2)
 }
 
 /// The reason for a failed connection, in fixed words because libpq's message can quote the connection string.

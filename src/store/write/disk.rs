@@ -10,9 +10,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{FallocateFlags, fallocate, statvfs},
+    fs::{FallocateFlags, fallocate},
     io::Errno,
 };
+
+use crate::files;
 
 const MIB: u64 = 1 << 20;
 
@@ -43,7 +45,7 @@ impl Disk {
 
     /// Bytes that are free; the maximum if that is unknown.
     fn free(&self) -> u64 {
-        statvfs(&self.folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+        files::free_bytes(&self.folder).unwrap_or(u64::MAX)
     }
 
     fn reserved(&self) -> u64 {

@@ -9,8 +9,7 @@ use waybill::{http::Running, time::Clock};
 
 use crate::{
     outage::{ops, send_status},
-    support::{client, cluster::Cluster, gateway, twilio::TOKEN},
-    write_path::wait_until,
+    support::{client, cluster::Cluster, gateway, poll::wait_until, twilio::TOKEN},
 };
 
 /// SignalWire closes the connection after 5 seconds.

@@ -9,13 +9,13 @@ use waybill::{
     time::Timestamp,
 };
 
-use super::wait_until;
 use crate::{
     store::{all_at_once, open, run},
     support::{
         callback::received,
         database::{Backend, Database},
         direct::Direct,
+        poll::wait_until,
     },
 };
 

@@ -8,12 +8,12 @@ use waybill::{
     store::{Options, Store},
 };
 
-use super::wait_until;
 use crate::{
     store::{all_at_once, document, endpoint, status},
     support::{
         database::{Backend, Database},
         direct::Direct,
+        poll::wait_until,
     },
 };
 

@@ -10,10 +10,9 @@ use waybill::{
     time::Timestamp,
 };
 
-use super::wait_until;
 use crate::{
     store::{all_at_once, open, run},
-    support::{callback::received, database::Database},
+    support::{callback::received, database::Database, poll::wait_until},
 };
 
 const COUNT: usize = 46;

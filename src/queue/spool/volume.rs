@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::{statfs, statvfs};
+use rustix::fs::statfs;
 
 /// Numbers of file systems (`linux/magic.h`), and the risk of each.
 const RISKS: [(u32, &str); 13] = [
@@ -25,7 +25,7 @@ const MEMORY: &str = "is in memory (tmpfs): its callbacks are lost with the mach
 const NETWORK: &str = "is on a network file system, whose locks and syncs a spool cannot rely on: use a local disk";
 
 /// The reason for which a spool in this folder would not be durable.
-pub(super) fn risk(folder: &Path) -> Option<&'static str> {
+pub fn risk(folder: &Path) -> Option<&'static str> {
     // The lower half is the number, whatever the width of the field.
     let [a, b, c, d, ..] = statfs(folder).ok()?.f_type.to_le_bytes();
     risk_of(u32::from_le_bytes([a, b, c, d]))
@@ -33,12 +33,6 @@ pub(super) fn risk(folder: &Path) -> Option<&'static str> {
 
 fn risk_of(number: u32) -> Option<&'static str> {
     RISKS.iter().find(|(known, _)| *known == number).map(|(_, risk)| *risk)
-}
-
-/// Bytes that this user may still store there.
-pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
-    let volume = statvfs(folder).ok()?;
-    Some(volume.f_bavail.saturating_mul(volume.f_frsize))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The shapes of a deployment under test, and their processes.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
@@ -8,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
 use rustix::process::{Pid, Signal, kill_process};
 use waybill::store::{DatabaseUrl, Options, Store, migrate};
 
@@ -31,14 +33,25 @@ enum Database {
 }
 
 impl Database {
-    /// Its URL for one run.
+    /// The URL of an empty database for one run: each sends the same callbacks.
     fn url(&self, folder: &Path) -> Option<String> {
         match self {
             Self::None => None,
             Self::Sqlite => Some(format!("sqlite://{}", folder.join("bench.db").display())),
-            Self::Postgres(url) => Some(url.clone()),
+            Self::Postgres(server) => {
+                execute(server, &format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}"));
+                let separator = if server.contains('?') { '&' } else { '?' };
+                Some(format!("{server}{separator}options=-csearch_path%3D{SCHEMA}"))
+            }
         }
     }
+}
+
+/// The schema of a run in the Postgres database.
+const SCHEMA: &str = "waybill_burst";
+
+fn execute(server: &str, statements: &str) {
+    PgConnection::establish(server).expect("a connection").batch_execute(statements).expect("statements");
 }
 
 impl Shape {
@@ -94,8 +107,15 @@ impl Running {
         if shape.processes.is_empty() {
             running.start_ceiling();
         }
+        // A stream of its own: one that has had the same callbacks drops them.
+        let name = folder.file_name().and_then(OsStr::to_str).expect("a name");
+        let stream = format!("burst-{}", name.trim_start_matches('.'));
         for (index, variables) in shape.processes.iter().enumerate() {
-            running.start_gateway(variables, url.as_deref().unwrap_or_default(), &folder.join(format!("{index}")));
+            let mut variables = variables.clone();
+            if variables.iter().any(|(name, _)| *name == "QUEUE_URL") {
+                variables.push(("WAYBILL_STREAM", stream.clone()));
+            }
+            running.start_gateway(&variables, url.as_deref().unwrap_or_default(), &folder.join(format!("{index}")));
         }
         running
     }

@@ -12,6 +12,9 @@ use crate::{
 /// Parses a stored callback with today's parser; `None` if its endpoint is off.
 pub type Parse = Arc<dyn Fn(&RawRequest) -> Option<Record> + Send + Sync>;
 
+/// The record of a queued request; `None` if its provider is unknown.
+pub type Parsed = Option<Record>;
+
 /// The outcome of one queued request.
 #[derive(Clone, Debug)]
 pub enum Drained {
@@ -58,10 +61,9 @@ impl Drain {
     }
 
     /// Writes requests in one transaction, as far as the database accepts them. The outcomes are in the order of the requests.
-    pub async fn write(&self, requests: Vec<QueuedRequest>) -> Vec<Drained> {
-        let records: Vec<Option<Record>> = requests.into_iter().map(|request| self.record(request)).collect();
-        let is_known: Vec<bool> = records.iter().map(Option::is_some).collect();
-        let mut results = self.store.append_all(records.into_iter().flatten().collect()).await.into_iter();
+    pub async fn write(&self, requests: Vec<Parsed>) -> Vec<Drained> {
+        let is_known: Vec<bool> = requests.iter().map(Option::is_some).collect();
+        let mut results = self.store.append_all(requests.into_iter().flatten().collect()).await.into_iter();
         let outcome = |is_known: bool| match is_known.then(|| results.next()) {
             Some(Some(Ok(committed))) => {
                 self.metrics().count_drained(committed.is_duplicate(), committed.is_quarantined());
@@ -80,8 +82,8 @@ impl Drain {
         outcomes
     }
 
-    /// The record of a queued request, with the response that was given; `None` if its provider is unknown.
-    fn record(&self, request: QueuedRequest) -> Option<Record> {
+    /// Parses a request again. Its record has the response that was given.
+    pub fn parse(&self, request: QueuedRequest) -> Parsed {
         let (response, raw) = (request.response(), request.into_raw());
         let record = (self.parse)(&raw).or_else(|| {
             let spec = providers::ALL.iter().find(|spec| spec.name == raw.service_type)?;

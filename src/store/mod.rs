@@ -58,6 +58,7 @@ pub use self::reprocess::diff::RowDiff;
 pub use self::reprocess::raw_request::RawRequest;
 pub use self::reprocess::rederive::{RederiveOutcome, ReparsedRequest};
 pub use self::reprocess::replay::ReplayOutcome;
+pub(crate) use self::write::checkpoint::log_pages;
 pub use self::write::committed::Committed;
 pub(crate) use self::write::record::{PROCESSED, QUARANTINED};
 pub use self::write::record::{Record, StoredResponse, Summary};

@@ -193,7 +193,7 @@ impl Writer {
         for message in batch {
             match message::decode(&message.payload) {
                 Ok(request) => {
-                    requests.push(request);
+                    requests.push(self.drain.parse(request));
                     written.push(message);
                 }
                 Err(error) => unreadable.push((message, error)),

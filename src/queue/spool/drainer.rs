@@ -10,10 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future;
 use rustix::process::setpriority_process;
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{
+    batch::Batch,
     file::{FileError, Row},
     folder,
     pace::Pace,
@@ -26,17 +28,16 @@ use super::{
 use crate::{
     log_throttle::LogThrottle,
     queue::{
-        QueuedRequest, SpoolMode, Unreadable,
-        drain::{Drain, Drained},
+        SpoolMode,
+        drain::{Drain, Drained, Parsed},
     },
     store::StoreError,
 };
 
-/// Requests that are written to the database at once, and their bytes. Where callbacks are otherwise committed directly, other writes must not
+/// Requests that are written to the database at once. Where callbacks are otherwise committed directly, other writes must not
 /// wait for long.
 const ALWAYS_BATCH: i64 = 4_000;
 const OUTAGE_BATCH: i64 = 1_000;
-const BATCH_BYTES: usize = 8 << 20;
 
 /// Large batches need less work for each request. While requests arrive, that many are collected, or as many as arrive in that time.
 const COLLECTED: u64 = 1_000;
@@ -71,6 +72,8 @@ pub(super) struct Drainer {
     limit: i64,
     jobs: mpsc::Sender<Job>,
     runtime: Runtime,
+    /// Read while the batch before was written.
+    next: Option<Batch>,
     next_survey: Instant,
     /// Segments that this version cannot read.
     left_alone: BTreeSet<String>,
@@ -104,6 +107,7 @@ impl Drainer {
             limit: batch,
             jobs,
             runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
+            next: None,
             next_survey: Instant::now(),
             left_alone: BTreeSet::new(),
             named: BTreeSet::new(),
@@ -266,7 +270,7 @@ impl Drainer {
             }
             Err(_) => {
                 tracing::error!("the drainer thread panicked over one request");
-                segment.read(1, BATCH_BYTES).is_ok_and(|rows| self.advance(segment, &rows, &[Fate::SetAside]))
+                segment.read(segment.drained(), 1, 0).is_ok_and(|rows| self.advance(segment, &rows, &[Fate::SetAside]))
             }
         }
     }
@@ -275,29 +279,27 @@ impl Drainer {
     fn drain(&mut self, segment: &Arc<Segment>) -> bool {
         // Those that are rejected again go to another one.
         self.refused.seal(Some(segment));
-        let mut rows = match segment.read(self.limit, BATCH_BYTES) {
-            Ok(rows) => rows,
+        let next = self.next.take().filter(|next| next.is_next_of(segment));
+        let batch = next.map_or_else(|| Batch::read(segment, segment.drained(), self.limit, &self.drain), Ok);
+        let batch = match batch {
+            Ok(batch) => batch,
             Err(error) => {
                 self.lose(segment, &error);
                 return false;
             }
         };
-        let mut requests = Vec::with_capacity(rows.len());
-        for (_, row) in &rows {
-            match QueuedRequest::from_parts(row.head.as_bytes(), row.body.clone()) {
-                Err(Unreadable::Newer) => break,
-                request => requests.push(request.ok()),
-            }
-        }
-        rows.truncate(requests.len());
-        if rows.is_empty() {
-            self.lose(segment, &FileError::Newer);
-            return false;
-        }
-        let (started, count) = (Instant::now(), requests.len());
-        let fates = self.write(requests);
-        self.pace.drained(count, started.elapsed());
+        segment.set_oldest(batch.oldest());
+        let (started, last) = (Instant::now(), batch.last());
+        let Batch { rows, requests, .. } = batch;
+        let fates = self.write(segment, last, requests);
+        self.pace.drained(rows.len(), started.elapsed());
         self.advance(segment, &rows, &fates)
+    }
+
+    /// The requests after an id, if they are a whole batch. After a panic it would be unknown which one triggered it.
+    fn read_ahead(&self, segment: &Arc<Segment>, after: i64) -> Option<Batch> {
+        let is_whole = self.limit == self.batch && segment.last() - after >= self.batch;
+        is_whole.then(|| Batch::read(segment, after, self.batch, &self.drain).ok()).flatten()
     }
 
     /// Gives up a segment that this process owns.
@@ -310,11 +312,13 @@ impl Drainer {
         }
     }
 
-    /// Writes requests to the database; `None` for one that cannot be read.
-    fn write(&mut self, requests: Vec<Option<QueuedRequest>>) -> Vec<Fate> {
+    /// Writes requests to the database, and reads the next ones meanwhile; `None` for one that cannot be read.
+    fn write(&mut self, segment: &Arc<Segment>, last: i64, requests: Vec<Option<Parsed>>) -> Vec<Fate> {
         let is_readable: Vec<bool> = requests.iter().map(Option::is_some).collect();
-        let requests: Vec<QueuedRequest> = requests.into_iter().flatten().collect();
-        let outcomes = if requests.is_empty() { Vec::new() } else { self.runtime.block_on(self.drain.write(requests)) };
+        let written = self.drain.write(requests.into_iter().flatten().collect());
+        let read_ahead = async { self.read_ahead(segment, last) };
+        let (outcomes, next) = self.runtime.block_on(future::join(written, read_ahead));
+        self.next = next;
         let are_some_stored = outcomes.iter().any(|outcome| matches!(outcome, Drained::Durable));
         let is_first_failed = matches!(outcomes.first(), Some(Drained::Failed(_)));
         self.attempts = if are_some_stored && is_first_failed { self.attempts + 1 } else { 0 };

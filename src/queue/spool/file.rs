@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use super::paths::Paths;
 use crate::{
     files,
-    store::{SQLITE_DURABILITY, is_durable},
+    store::{SQLITE_DURABILITY, is_durable, log_pages},
 };
 
 /// The version of the table. A process leaves files of a later version to a later process.
@@ -53,6 +53,10 @@ diesel::table! {
         body -> Binary,
     }
 }
+
+/// Sizes of the header of a log, and of the header of a page in it (sqlite.org/fileformat2.html, section 4.1).
+pub(super) const LOG_HEADER: u32 = 32;
+pub(super) const FRAME_HEADER: u32 = 24;
 
 diesel::table! {
     pragma_user_version (user_version) { user_version -> Integer, }
@@ -175,6 +179,11 @@ impl Appender {
             diesel::insert_into(requests::table).values(values).execute(connection)?;
         }
         Transactions::commit_transaction(connection)
+    }
+
+    /// The place in the log at which the next transaction begins.
+    pub(super) fn log_end(&mut self) -> Result<u64, FileError> {
+        Ok(u64::from(LOG_HEADER) + log_pages(&mut self.0)? * u64::from(FRAME_HEADER + PAGE_SIZE))
     }
 }
 

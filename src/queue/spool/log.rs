@@ -7,9 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Sizes of the header of a log, and of the header of a frame (sqlite.org/fileformat2.html, section 4.1).
-const HEADER: usize = 32;
-const FRAME_HEADER: usize = 24;
+const HEADER: usize = super::file::LOG_HEADER as usize;
+const FRAME_HEADER: usize = super::file::FRAME_HEADER as usize;
 
 /// The magic number, without the bit that selects the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
@@ -64,6 +63,11 @@ pub(super) fn is_damaged(path: &Path) -> io::Result<bool> {
     let (mut is_readable, mut unreadable_commits) = (is_header_valid, 0);
     while fill(&mut log, &mut frame)? {
         let number = |place| word(&frame, place, true);
+        // Zeros that are not overwritten.
+        if number(0) == 0 {
+            is_readable = false;
+            continue;
+        }
         // Without a valid header the frames are at least of one and the same log.
         let salt = *salt.get_or_insert_with(|| (number(8), number(12)));
         let is_of_log = (number(8), number(12)) == salt;

@@ -4,6 +4,7 @@
 //! commit. Another thread reads them back, writes them to the database, and deletes segments that are drained. A segment whose process
 //! has ended is adopted by any other process with the same folder.
 
+mod batch;
 mod drainer;
 mod file;
 mod folder;
@@ -19,6 +20,7 @@ mod shared;
 mod tests;
 pub mod volume;
 mod writer;
+mod zeros;
 
 use std::{
     io,

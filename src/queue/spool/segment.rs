@@ -78,7 +78,7 @@ impl Segment {
         let is_damaged = log::is_damaged(&paths.log())?;
         let segment = Self { is_damaged, ..Self::new(paths, lock, reader, last, Instant::now()) };
         segment.is_sealed.store(true, Ordering::SeqCst);
-        let first = segment.reader().received_after(segment.drained.load(Ordering::SeqCst))?;
+        let first = segment.reader().received_after(segment.drained())?;
         segment.oldest.store(first.unwrap_or(0), Ordering::SeqCst);
         Ok(Some(segment))
     }
@@ -105,7 +105,7 @@ impl Segment {
 
     /// The id of the next request.
     pub(super) fn next(&self) -> i64 {
-        self.last.load(Ordering::SeqCst) + 1
+        self.last() + 1
     }
 
     /// Records that requests were appended. Fails if the files are no longer there: the requests are then not durable.
@@ -132,8 +132,8 @@ impl Segment {
 
     /// Requests that are not drained.
     pub(super) fn pending(&self) -> u64 {
-        let drained = self.drained.load(Ordering::SeqCst);
-        u64::try_from(self.last.load(Ordering::SeqCst) - drained).unwrap_or(0)
+        let drained = self.drained();
+        u64::try_from(self.last() - drained).unwrap_or(0)
     }
 
     /// True if it may be deleted.
@@ -165,16 +165,26 @@ impl Segment {
         self.bytes.load(Ordering::SeqCst)
     }
 
-    /// The next requests to drain, with their ids.
-    pub(super) fn read(&self, most: i64, most_bytes: usize) -> Result<Vec<(i64, Row)>, FileError> {
-        let rows = self.reader().read(self.drained.load(Ordering::SeqCst), most, most_bytes)?;
-        match rows.first() {
-            Some((_, row)) => self.oldest.store(row.received_at, Ordering::SeqCst),
-            // They were there when the file was opened.
-            None if self.pending() > 0 => return Err(FileError::Damaged),
-            None => {}
-        }
-        Ok(rows)
+    /// The requests after an id, with their ids.
+    pub(super) fn read(&self, after: i64, most: i64, most_bytes: usize) -> Result<Vec<(i64, Row)>, FileError> {
+        let rows = self.reader().read(after, most, most_bytes)?;
+        // They were there when the file was opened.
+        if rows.is_empty() && self.last() > after { Err(FileError::Damaged) } else { Ok(rows) }
+    }
+
+    /// Sets the time of receipt of its first request that is not drained.
+    pub(super) fn set_oldest(&self, received_at: i64) {
+        self.oldest.store(received_at, Ordering::SeqCst);
+    }
+
+    /// The id of the last request.
+    pub(super) fn last(&self) -> i64 {
+        self.last.load(Ordering::SeqCst)
+    }
+
+    /// The id of the last request that is drained.
+    pub(super) fn drained(&self) -> i64 {
+        self.drained.load(Ordering::SeqCst)
     }
 
     /// Records that the requests up to an id are in the database.

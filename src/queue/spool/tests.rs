@@ -9,6 +9,7 @@ use super::{
     log,
     paths::{DAMAGED, Paths, SEGMENT},
     segment::Segment,
+    zeros::Zeros,
 };
 use crate::time::Timestamp;
 
@@ -56,7 +57,7 @@ fn requests_are_read_back_as_appended_by_this_process_and_by_the_next_one() {
     let adopted = adopt(copy.path()).remove(0);
     assert_eq!((adopted.pending(), adopted.oldest().map(Timestamp::seconds)), (48, Some(3)));
     for segment in [&segment, &adopted] {
-        let read = segment.read(1_000, usize::MAX).unwrap();
+        let read = segment.read(segment.drained(), 1_000, usize::MAX).unwrap();
         let numbers: Vec<i64> = read.iter().map(|(id, _)| *id).collect();
         assert_eq!(numbers, (3..=50).collect::<Vec<_>>());
         for (id, read) in read {
@@ -64,8 +65,8 @@ fn requests_are_read_back_as_appended_by_this_process_and_by_the_next_one() {
             assert_eq!((read.received_at, read.head, read.body), (row.received_at, row.head, row.body));
         }
         assert_eq!(segment.oldest().map(Timestamp::seconds), Some(3));
-        assert_eq!(segment.read(5, usize::MAX).unwrap().len(), 5);
-        assert_eq!(segment.read(1_000, 1).unwrap().len(), 1, "at least one");
+        assert_eq!(segment.read(segment.drained(), 5, usize::MAX).unwrap().len(), 5);
+        assert_eq!(segment.read(segment.drained(), 1_000, 1).unwrap().len(), 1, "at least one");
     }
     assert!(adopt(folder.path()).is_empty(), "it is owned");
     assert!(adopt(copy.path()).is_empty(), "it is adopted");
@@ -99,6 +100,33 @@ fn log_is_never_copied_into_the_file() {
     adopted.paths.remove().unwrap();
     drop(adopted);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn requests_overwrite_the_zeros_at_the_end_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (segment, mut appender) = create(folder.path());
+    let length = || fs::metadata(segment.paths.log()).unwrap().len();
+    let mut zeros = Zeros::new(&segment.paths.log(), 2 << 20).unwrap();
+    zeros.follow(&[], || appender.log_end()).unwrap();
+    for number in 1..=100 {
+        let before = length();
+        append(&segment, &mut appender, number..=number);
+        assert_eq!(length(), before);
+        zeros.follow(&[row(number)], || appender.log_end()).unwrap();
+        let end = appender.log_end().unwrap();
+        assert!((end + (16 << 10)..=end + (64 << 10)).contains(&length()), "{end} of {}", length());
+    }
+    // Without the next zeros SQLite extends the log.
+    let before = length();
+    append(&segment, &mut appender, 101..=150);
+    assert!(length() > before);
+    zeros.follow(&[], || appender.log_end()).unwrap();
+    append(&segment, &mut appender, 151..=152);
+    let copy = after_crash(folder.path());
+    let adopted = adopt(copy.path()).remove(0);
+    assert_eq!((adopted.pending(), adopted.is_damaged()), (152, false));
+    assert!(adopted.read(0, 1_000, usize::MAX).unwrap().iter().all(|(id, read)| read.body == row(*id).body));
 }
 
 #[test]
@@ -150,7 +178,7 @@ fn damage_in_the_middle_of_the_log_is_found() {
     // A transaction of one small request is a frame.
     let cut = |bytes: usize| log.get(..bytes).unwrap().to_vec();
     let flipped = |place: usize| log.iter().enumerate().map(|(at, byte)| if at == place { !byte } else { *byte }).collect();
-    for (damage, bytes, pending) in [
+    let damages = [
         ("none", log.clone(), 10),
         ("torn at its end", cut(log.len() - 100), 9),
         ("without its last frame", cut(log.len() - frame), 9),
@@ -161,12 +189,18 @@ fn damage_in_the_middle_of_the_log_is_found() {
         ("in the salt", flipped(17), LOST),
         ("empty", Vec::new(), 0),
         ("zeros", vec![0; log.len()], 0),
-    ] {
-        fs::write(paths.log(), &bytes).unwrap();
-        assert_eq!(log::is_damaged(&paths.log()).unwrap(), pending == LOST, "{damage}");
+        (
+            "in the header and the first frame",
+            log.iter().enumerate().map(|(at, byte)| if at < 32 + frame { 0 } else { *byte }).collect(),
+            LOST,
+        ),
+    ];
+    for ((damage, bytes, pending), zeros) in damages.iter().flat_map(|damage| [0, 100, 3 * frame].map(|zeros| (damage, zeros))) {
+        fs::write(paths.log(), [&bytes[..], &vec![0; zeros]].concat()).unwrap();
+        assert_eq!(log::is_damaged(&paths.log()).unwrap(), *pending == LOST, "{damage} and {zeros} zeros");
         let adopted = Segment::adopt(paths.clone()).unwrap().unwrap();
-        assert_eq!(adopted.is_damaged(), pending == LOST, "{damage}");
-        assert!(adopted.is_damaged() || adopted.pending() == pending, "{damage}: {} requests", adopted.pending());
+        assert_eq!(adopted.is_damaged(), *pending == LOST, "{damage} and {zeros} zeros");
+        assert!(adopted.is_damaged() || adopted.pending() == *pending, "{damage}: {} requests", adopted.pending());
     }
     assert!(!log::is_damaged(&copy.path().join("missing")).unwrap());
 }

@@ -15,6 +15,7 @@ use super::{
     folder,
     segment::Segment,
     shared::Shared,
+    zeros::Zeros,
 };
 use crate::{
     log_throttle::LogThrottle,
@@ -50,6 +51,14 @@ pub(super) enum Job {
 struct Active {
     segment: Arc<Segment>,
     appender: Appender,
+    zeros: Zeros,
+}
+
+impl Active {
+    /// Prepares the log for the transactions after these requests.
+    fn follow(&mut self, rows: &[Row]) -> Result<(), FileError> {
+        self.zeros.follow(rows, || self.appender.log_end())
+    }
 }
 
 pub(super) struct Writer {
@@ -139,10 +148,22 @@ impl Writer {
         let result = if is_durable { Ok(()) } else { Err(QueueError::Unavailable) };
         outcomes::send(senders, std::iter::repeat(result));
         self.shared.wake_drainer();
+        self.extend_log(&rows);
+    }
+
+    /// Prepares the log for the transactions after these requests, unless there is little room.
+    fn extend_log(&mut self, rows: &[Row]) {
+        let Some(active) = &mut self.active else { return };
+        if self.shared.room() >= self.shared.segment_size / 4
+            && let Err(error) = active.follow(rows)
+        {
+            self.report(&error.to_string());
+            self.seal();
+        }
     }
 
     fn try_append(&mut self, rows: &[Row]) -> bool {
-        let Some(Active { segment, appender }) = self.open_segment() else { return false };
+        let Some(Active { segment, appender, .. }) = self.open_segment() else { return false };
         let outcome = appender.append(segment.next(), rows).map_err(|error| FileError::from(error).to_string());
         if let Err(error) = outcome.and_then(|()| segment.appended(rows).map_err(|error| error.to_string())) {
             self.report(&error);
@@ -181,9 +202,9 @@ impl Writer {
 
     /// Nothing more is appended to the segment.
     fn seal(&mut self) {
-        if let Some(Active { segment, appender }) = self.active.take() {
+        if let Some(Active { segment, appender, zeros }) = self.active.take() {
             // Before others may delete its files.
-            drop(appender);
+            drop((appender, zeros));
             segment.seal();
             self.shared.wake_drainer();
         }
@@ -205,7 +226,8 @@ impl Writer {
 
 fn create(shared: &Shared) -> Result<Active, FileError> {
     let (segment, appender) = Segment::create(&shared.folder, Clock::System.now(), false)?;
+    let zeros = Zeros::new(&segment.paths.log(), shared.segment_size).inspect_err(|_| drop(segment.paths.remove()))?;
     let segment = Arc::new(segment);
     shared.add(&segment);
-    Ok(Active { segment, appender })
+    Ok(Active { segment, appender, zeros })
 }

@@ -50,6 +50,18 @@ impl SqlTemplate for PassiveCheckpoint {
     type Row = (BigInt, BigInt, BigInt);
 }
 
+struct NoCheckpoint;
+impl SqlTemplate for NoCheckpoint {
+    const PIECES: &'static [&'static [&'static str]] = &[&["PRAGMA wal_checkpoint(NOOP)"]];
+    type Row = (BigInt, BigInt, BigInt);
+}
+
+/// The number of pages in the log.
+pub(crate) fn log_pages(connection: &mut SqliteConnection) -> QueryResult<u64> {
+    let (_is_busy, pages, _copied): (i64, i64, i64) = Statement::new(NoCheckpoint, ()).get_result(connection)?;
+    Ok(u64::try_from(pages).unwrap_or(0))
+}
+
 struct TruncateCheckpoint;
 impl SqlTemplate for TruncateCheckpoint {
     const PIECES: &'static [&'static [&'static str]] = &[&["PRAGMA wal_checkpoint(TRUNCATE)"]];

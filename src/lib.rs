@@ -54,6 +54,7 @@ pub mod status;
 pub mod store;
 pub mod telemetry;
 pub mod text;
+mod threads;
 pub mod time;
 pub mod unknown_paths;
 pub mod url_token;

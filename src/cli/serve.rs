@@ -23,6 +23,10 @@ use crate::{
     time::Clock,
 };
 
+/// Longest stop after `SHUTDOWN_DELAY`. Every part of it has a shorter limit of its own; service managers kill the process 20 seconds
+/// after the delay at the earliest (`packaging/`).
+const STOP_TIMEOUT: Duration = Duration::from_secs(18);
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// With `QUEUE_URL`: `gateway` receives callbacks, `writer` writes them to the database, `all` does both. Default: `WAYBILL_ROLE`.
@@ -90,8 +94,11 @@ fn until_signal(runtime: Runtime, mut running: Running, delay: Duration, hangup:
         running.gateway.announce_stop();
         let stop = async {
             tokio::time::sleep(delay).await;
+            let stopped = tokio::time::timeout(STOP_TIMEOUT, tokio::task::spawn_blocking(move || running.stop())).await;
             // A panic in it was logged already.
-            drop(tokio::task::spawn_blocking(move || running.stop()).await);
+            if stopped.is_err() {
+                tracing::warn!("stopped without the rest: something does not answer. What was acknowledged is on disk");
+            }
         };
         tokio::select! {
             () = stop => {}

@@ -8,7 +8,7 @@ use std::{
     num::NonZero,
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -27,11 +27,15 @@ use crate::{
     queue::{QueueOptions, QueueStartError, Role},
     router::HEALTH_PATH,
     store::{PruneCounts, Store, StoreError},
+    threads,
     time::Clock,
 };
 
 /// Longest delay of the start by a database that a queue can replace for a while.
 const OPEN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Longest wait for background queries when the gateway stops.
+const QUERY_PATIENCE: Duration = Duration::from_secs(2);
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 const DERIVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -90,11 +94,7 @@ impl Server {
         let shared = Data::from(Arc::clone(&gateway));
         let thread = std::thread::Builder::new()
             .name("waybill-http".to_owned())
-            .spawn(move || {
-                // Dropped when the thread ends, also by a panic.
-                let _alive: oneshot::Sender<()> = alive;
-                serve(public_listener, ops_listener, &limits, &shared, sender)
-            })
+            .spawn(move || serve(public_listener, ops_listener, &limits, &shared, (sender, alive)))
             .map_err(StartError::Thread)?;
         let Ok(handles) = receiver.recv() else {
             let cause = thread.join().unwrap_or(Ok(())).err();
@@ -107,20 +107,21 @@ impl Server {
 impl Running {
     /// Resolves when the listeners have ended, for whatever reason.
     pub async fn ended(&mut self) {
-        // Nothing is ever sent; the thread drops the sender when it ends.
+        // Nothing is ever sent; the sender is dropped.
         drop((&mut self.ended).await);
     }
 
-    /// Stops accepting connections, answers all accepted requests and commits all queued callbacks. Blocks.
+    /// Stops accepting connections, answers all accepted requests and commits all queued callbacks. Blocks, for seconds if the database
+    /// does not answer.
     pub fn stop(self) {
         self.gateway.announce_stop();
         for handle in &self.handles {
-            // The call itself sends the command; joining the thread waits for both servers.
+            // The call itself sends the command.
             drop(handle.stop(true));
         }
-        if self.thread.join().is_err() {
-            tracing::error!("server thread panicked");
-        }
+        // Both servers have ended, but a query that the database does not answer keeps the thread.
+        drop(self.ended.blocking_recv());
+        threads::join(self.thread, Instant::now() + QUERY_PATIENCE, "the thread of the listeners");
         self.gateway.rejections.close();
         self.gateway.intake.close();
         self.gateway.store.close();
@@ -164,7 +165,7 @@ fn serve(
     ops: TcpListener,
     limits: &Connections,
     gateway: &Data<Gateway>,
-    started: mpsc::Sender<[ServerHandle; 2]>,
+    (started, alive): (mpsc::Sender<[ServerHandle; 2]>, oneshot::Sender<()>),
 ) -> io::Result<()> {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let public = Listener {
@@ -177,7 +178,9 @@ fn serve(
     };
     let ops =
         Listener { name: "operations", socket: ops, workers: 1, limits: limits.ops, is_body_tracked: true, routes: ops::routes };
-    actix_web::rt::System::new().block_on(async {
+    actix_web::rt::System::new().block_on(async move {
+        // Dropped when the servers end, also by a panic. The runtime then waits for queries.
+        let _alive = alive;
         let (public, ops) = (public.serve(gateway)?, ops.serve(gateway)?);
         if started.send([public.handle(), ops.handle()]).is_err() {
             return Ok(());

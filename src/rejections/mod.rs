@@ -7,9 +7,13 @@ mod shares;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TrySendError},
+};
 
 use self::{
     recorder::{Job, QueuedRequest, Recorder},
@@ -24,12 +28,16 @@ use crate::{
     router::{CurrentRouter, Router},
     signature::VerifyError,
     store::{DatabaseUrl, RejectedRequest, RingBuffer, STORED_BODY},
+    threads,
     time::Timestamp,
 };
 
 /// Requests that may be queued for the thread, and their bytes.
 const QUEUE: usize = 256;
 const QUEUE_BYTES: usize = 8 << 20;
+
+/// Longest wait for the thread at the end: the database may not answer it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The limit on rejected requests, and the recorder that stores them.
 pub struct Rejections {
@@ -115,14 +123,14 @@ impl Rejections {
         }
     }
 
-    /// Stores the queued requests and ends the thread. Blocks.
+    /// Stores the queued requests and ends the thread, within seconds. Blocks.
     pub fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && self.jobs.blocking_send(Job::Stop).is_ok()
-            && thread.join().is_err()
-        {
-            tracing::error!("rejected-request recorder panicked");
+        if let Some(thread) = thread {
+            let deadline = Instant::now() + CLOSE_TIMEOUT;
+            let is_sent = || !matches!(self.jobs.try_send(Job::Stop), Err(TrySendError::Full(_)));
+            threads::wait(is_sent, || Instant::now() >= deadline);
+            threads::join(thread, deadline, "the recorder of rejected requests");
         }
     }
 }

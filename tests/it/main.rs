@@ -51,6 +51,7 @@ mod metrics;
 mod migrations;
 mod monitoring;
 mod one_member;
+mod one_way;
 mod operations;
 mod ops_base_path;
 mod opt_out;

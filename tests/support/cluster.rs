@@ -46,7 +46,12 @@ impl Cluster {
 
     /// The value of `DATABASE_URL`.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@/postgres?host={}", self.folder.path().display())
+        self.url_of("postgres")
+    }
+
+    /// The same for another of its databases.
+    pub fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres@/{database}?host={}", self.folder.path().display())
     }
 
     /// Its socket, which exists while it runs.
@@ -103,10 +108,12 @@ impl Cluster {
 
     /// The values of a query's column `row`.
     pub fn query(&self, sql: &str) -> Vec<String> {
-        #[expect(clippy::disallowed_methods, reason = "tests inspect tables without the store")]
-        let query = diesel::sql_query(sql);
-        let rows: Vec<Row> = query.load(&mut self.connect()).unwrap_or_else(|error| panic!("{error}: {sql}"));
-        rows.into_iter().map(|row| row.row).collect()
+        query(&mut self.connect(), sql)
+    }
+
+    /// The same in another of its databases.
+    pub fn query_in(&self, database: &str, sql: &str) -> Vec<String> {
+        query(&mut PgConnection::establish(&self.url_of(database)).expect("a database"), sql)
     }
 
     pub fn connect(&self) -> PgConnection {
@@ -134,6 +141,13 @@ impl Drop for Cluster {
             signal("KILL", &processes);
         }
     }
+}
+
+fn query(connection: &mut PgConnection, sql: &str) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "tests inspect tables without the store")]
+    let query = diesel::sql_query(sql);
+    let rows: Vec<Row> = query.load(connection).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    rows.into_iter().map(|row| row.row).collect()
 }
 
 /// A folder for the user of the cluster.

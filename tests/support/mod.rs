@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod nats;
 pub mod poll;
 pub mod process;
+pub mod proxy;
 pub mod timing;
 pub mod twilio;
 

@@ -17,6 +17,7 @@ use std::{
     io,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
@@ -28,7 +29,10 @@ pub use self::{
 };
 use self::{publish::Publisher, watch::Seen, writer::Writer};
 use super::{Queue, QueueError, QueueState, Queued, QueuedRequest, drain::Drain};
-use crate::metrics::QueueMetrics;
+use crate::{metrics::QueueMetrics, threads};
+
+/// Longest wait for the threads at the end. What a writer has not acknowledged is delivered again.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The log of the client, which repeats what [`connect`] logs and names addresses.
 pub const CLIENT_LOG: &str = "async_nats";
@@ -74,10 +78,9 @@ impl Queue for Broker {
 
     fn close(&self) {
         self.stop.send_replace(true);
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
         for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the broker panicked");
-            }
+            threads::join(thread, deadline, "a thread of the broker");
         }
     }
 }

@@ -72,7 +72,11 @@ impl Store {
             writer.after_commit(records.len(), bytes);
         };
         let written = match self.queues.send(writer, Job::Task(Box::new(task))).await {
-            Ok(()) => receiver.await.map_err(|_| StoreError::Unavailable),
+            Ok(()) => tokio::select! {
+                written = receiver => written.map_err(|_| StoreError::Unavailable),
+                // Unknown whether they will be committed.
+                () = self.queues.stuck(writer) => Err(StoreError::Unavailable),
+            },
             Err(error) => Err(error),
         };
         written.unwrap_or_else(|error| vec![Err(error); count])

@@ -16,13 +16,16 @@ use super::{
     running::Running,
     writer::{Job, WriterHandle},
 };
-use crate::store::db::error::StoreError;
+use crate::{store::db::error::StoreError, threads::wait};
 
 /// Jobs that may wait for one writer.
 pub(crate) const CAPACITY: usize = 1_024;
 
 /// Timeout for space in a full queue. Not all providers retry, so a burst is not rejected at once.
 const SEND_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Longest wait at the end for transactions that fail one after the other. No client waits for them any more.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The interval at which waits look for a database that does not answer.
 const STUCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -126,13 +129,15 @@ impl Queues {
         self.writers.get().map_or(&[], |writers| &writers.jobs)
     }
 
-    /// Commits all queued jobs and stops the writers, except those that the database does not answer. Blocks.
+    /// Commits all queued jobs and stops the writers, except those that the database does not answer, within seconds. Blocks.
     pub(crate) fn close(&self) {
         let writers = self.writers.get_or_init(Writers::default);
         let threads = std::mem::take(&mut *writers.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
         for (index, (queue, thread)) in writers.jobs.iter().zip(threads).enumerate() {
-            let is_answered = wait(|| !matches!(queue.try_send(Job::Stop), Err(TrySendError::Full(_))), || self.is_stuck(index))
-                && wait(|| thread.is_finished(), || self.is_stuck(index));
+            let is_given_up = || self.is_stuck(index) || Instant::now() >= deadline;
+            let is_answered = wait(|| !matches!(queue.try_send(Job::Stop), Err(TrySendError::Full(_))), is_given_up)
+                && wait(|| thread.is_finished(), is_given_up);
             if !is_answered {
                 tracing::error!("the database does not answer: what waits for it is not committed");
             } else if thread.join().is_err() {
@@ -140,18 +145,6 @@ impl Queues {
             }
         }
     }
-}
-
-/// Waits until the end; returns false if it is given up before.
-fn wait(is_over: impl Fn() -> bool, is_given_up: impl Fn() -> bool) -> bool {
-    const INTERVAL: Duration = Duration::from_millis(2);
-    while !is_over() {
-        if is_given_up() {
-            return false;
-        }
-        std::thread::park_timeout(INTERVAL);
-    }
-    true
 }
 
 #[cfg(test)]

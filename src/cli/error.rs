@@ -57,6 +57,7 @@ impl CommandError {
             Self::Store(StoreError::Unavailable) | Self::Start(StartError::Store(StoreError::Unavailable)) | Self::Broker(_) => {
                 ExitCode::from(UNAVAILABLE)
             }
+            Self::Store(error) | Self::Start(StartError::Store(error)) if error.is_locked() => ExitCode::from(UNAVAILABLE),
             Self::Start(StartError::Queue(error)) if error.is_of_configuration() => ExitCode::from(CONFIGURATION),
             Self::Store(StoreError::Permissions(_))
             | Self::Start(StartError::Store(StoreError::Permissions(_)))

@@ -79,12 +79,19 @@ impl Store {
     }
 
     /// Opens the database as [`Self::open`] does. Postgres is opened on another thread: if that takes longer than `patience`, or fails,
-    /// it is opened later by [`Self::try_open`]. Blocks.
+    /// it is opened later by [`Self::try_open`]. So is a SQLite file that another process locks; anything else that is wrong with a file
+    /// is an error, because it does not pass. Blocks.
     pub fn open_or_later(url: &DatabaseUrl, options: Options, patience: Duration) -> Result<Arc<Self>, StoreError> {
-        if let DatabaseUrl::Sqlite(_) = url {
-            return Self::open(url, options).map(Arc::new);
-        }
         let store = Arc::new(Self::unopened(url, options));
+        if let DatabaseUrl::Sqlite(_) = url {
+            return match store.open_now() {
+                Err(error) if error.is_locked() => {
+                    tracing::error!("the database is locked by another process, and is opened later");
+                    Ok(store)
+                }
+                opened => opened.map(|()| store),
+            };
+        }
         let (opening, (sender, receiver)) = (Arc::clone(&store), mpsc::channel());
         let open = move || {
             // The receiver may have given up.

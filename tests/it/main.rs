@@ -46,6 +46,7 @@ mod imports;
 mod inbound;
 mod limits;
 mod lists;
+mod locked;
 mod methods;
 mod metrics;
 mod migrations;

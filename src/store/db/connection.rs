@@ -1,10 +1,11 @@
 //! Connections to the database that [`DatabaseUrl`] selects: their settings, and the durability check at start-up.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs::{self, File, TryLockError},
     path::Path,
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -68,6 +69,10 @@ const POSTGRES_WRITER: &str = "SET plan_cache_mode = force_generic_plan; SET ena
 const SQLITE_BEST_EFFORT: &str = "PRAGMA busy_timeout = 50; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; \
                              PRAGMA cache_size = -2048;";
 const POSTGRES_BEST_EFFORT: &str = "SET synchronous_commit = off; SET lock_timeout = '100ms';";
+
+/// Longest wait for another gateway that creates the file, and the pause between two attempts.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 diesel::table! {
     pragma_journal_mode (journal_mode) { journal_mode -> Text, }
@@ -235,20 +240,29 @@ pub(crate) fn connection_failure(error: &ConnectionError) -> &'static str {
 pub(crate) fn create_sqlite_file(url: &DatabaseUrl) -> Result<(), StoreError> {
     let DatabaseUrl::Sqlite(path) = url else { return Ok(()) };
     let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let lock = || -> io::Result<File> {
-        fs::create_dir_all(folder)?;
-        let folder = File::open(folder)?;
-        folder.lock()?;
-        Ok(folder)
-    };
-    // Gateways that switch a new file to WAL concurrently fail at once, regardless of the busy timeout.
-    let _held_until_switched: File = lock().map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    let open = || fs::create_dir_all(folder).and_then(|()| File::open(folder));
+    let folder = open().map_err(|error| StoreError::Folder(Arc::new(error)))?;
+    // Held until the end: gateways that switch a new file to WAL concurrently fail at once, regardless of the busy timeout.
+    lock(&folder)?;
     // SQLite reports why it cannot be opened.
     drop(files::create(path));
     tighten(url)?;
     let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unavailable(&error))?;
     connection.batch_execute("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL")?;
     Ok(())
+}
+
+/// Locks a folder, and waits for others as long as SQLite waits for a lock.
+fn lock(folder: &File) -> Result<(), StoreError> {
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(StoreError::Folder(Arc::new(error))),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Err(StoreError::Locked),
+            Err(TryLockError::WouldBlock) => thread::park_timeout(LOCK_INTERVAL),
+        }
+    }
 }
 
 /// Removes the access of other users to the files of a database. SQLite gives each log the mode of its database.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error_kind::ErrorLabel;
+use super::error_kind::{ErrorKind, ErrorLabel, classify};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -11,7 +11,7 @@ pub enum StoreError {
     Busy,
     #[error("the database rejected a row")]
     Refused,
-    #[error("another transaction locks a row")]
+    #[error("another transaction or process holds a lock")]
     Locked,
     #[error("the query took too long")]
     TimedOut,
@@ -40,6 +40,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// True if another transaction or another process holds a lock.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::Locked => true,
+            Self::Statement(error) => classify(error) == ErrorKind::Locked,
+            _ => false,
+        }
+    }
+
     /// A label for the log, because the text of a failed statement can quote a row.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -36,6 +36,8 @@ pub struct QueueHealth {
     pub is_failing: bool,
     /// Files of the spool that hold acknowledged requests and cannot be read.
     pub unreadable_files: u64,
+    /// Messages of the broker that no writer of this version can store. They are not among the pending requests.
+    pub dead_messages: u64,
     /// True while the database is known to be unavailable.
     pub is_database_away: bool,
 }
@@ -56,7 +58,7 @@ impl QueueHealth {
         match (self.is_failing, is_needed) {
             (true, true) => "fail",
             (true, false) => "warn",
-            (false, _) if is_behind || self.unreadable_files > 0 => "warn",
+            (false, _) if is_behind || self.unreadable_files > 0 || self.dead_messages > 0 => "warn",
             (false, _) => "ok",
         }
     }
@@ -68,6 +70,8 @@ impl QueueHealth {
             bytes: self.bytes,
             max_bytes: self.max_bytes,
             is_failing: self.is_failing,
+            unreadable_files: self.unreadable_files,
+            dead_messages: self.dead_messages,
             is_database_away: self.is_database_away,
         }
     }
@@ -76,7 +80,8 @@ impl QueueHealth {
 impl Gateway {
     /// The queue in front of the database, if there is one. Does not block.
     pub fn queue(&self) -> Option<QueueHealth> {
-        let QueueState { pending, oldest, bytes, max_bytes, is_failing, unreadable_files } = self.intake.queue()?.state();
+        let QueueState { pending, oldest, bytes, max_bytes, is_failing, unreadable_files, dead_messages } =
+            self.intake.queue()?.state();
         let kind = self.queue_kind?;
         let age = |oldest: Timestamp| self.clock.now().seconds().saturating_sub(oldest.seconds());
         Some(QueueHealth {
@@ -90,6 +95,7 @@ impl Gateway {
             max_bytes,
             is_failing,
             unreadable_files,
+            dead_messages,
             is_database_away: self.intake.is_database_away(),
         })
     }
@@ -97,6 +103,25 @@ impl Gateway {
     pub(crate) fn queue_figures(&self) -> QueueFigures {
         self.queue().map(|queue| queue.figures()).unwrap_or_default()
     }
+}
+
+#[cfg(test)]
+impl QueueHealth {
+    /// A broker that holds nothing.
+    pub(crate) const EMPTY: Self = Self {
+        kind: QueueKind::Broker,
+        name: "broker",
+        mode: None,
+        pending: 0,
+        oldest: None,
+        lag_seconds: 0,
+        bytes: 0,
+        max_bytes: 0,
+        is_failing: false,
+        unreadable_files: 0,
+        dead_messages: 0,
+        is_database_away: false,
+    };
 }
 
 #[cfg(test)]
@@ -113,6 +138,13 @@ mod tests {
     const BUSY: State = (false, false, 9, 1, true);
     const FULL: State = (true, false, 9, 60, true);
     const FULL_AND_AWAY: State = (true, true, 9, 60, false);
+
+    #[test]
+    fn what_nothing_reads_degrades_health() {
+        assert_eq!(QueueHealth::EMPTY.check(true), "ok");
+        assert_eq!(QueueHealth { unreadable_files: 1, ..QueueHealth::EMPTY }.check(true), "warn");
+        assert_eq!(QueueHealth { dead_messages: 1, ..QueueHealth::EMPTY }.check(true), "warn");
+    }
 
     #[test]
     fn queue_fails_only_if_nothing_takes_callbacks() {
@@ -132,21 +164,7 @@ mod tests {
             (always, FULL_AND_AWAY, "fail"),
         ] {
             let (is_failing, is_database_away, pending, lag_seconds, is_database_healthy) = state;
-            let (name, mode) = (kind.name(), kind.mode());
-            let (bytes, max_bytes) = (0, 0);
-            let queue = QueueHealth {
-                kind,
-                name,
-                mode,
-                pending,
-                oldest: None,
-                lag_seconds,
-                bytes,
-                max_bytes,
-                is_failing,
-                unreadable_files: 0,
-                is_database_away,
-            };
+            let queue = QueueHealth { kind, pending, lag_seconds, is_failing, is_database_away, ..QueueHealth::EMPTY };
             assert_eq!(queue.check(is_database_healthy), expected, "{kind:?} {state:?}");
         }
     }

@@ -61,6 +61,8 @@ pub struct QueueFigures {
     pub bytes: u64,
     pub max_bytes: u64,
     pub is_failing: bool,
+    pub unreadable_files: u64,
+    pub dead_messages: u64,
     pub is_database_away: bool,
 }
 
@@ -72,6 +74,8 @@ pub(super) struct QueueGauges {
     bytes: Gauge,
     max_bytes: Gauge,
     failing: Gauge,
+    unreadable_files: Gauge,
+    dead_messages: Gauge,
     database_away: Gauge,
 }
 
@@ -87,6 +91,11 @@ impl QueueGauges {
         registry.register_with_unit("queue_max_size", help, Unit::Bytes, gauges.max_bytes.clone());
         let help = "1 while the spool or the broker accepts no request: it is full or unavailable";
         registry.register("queue_failing", help, gauges.failing.clone());
+        let help = "Files of the spool that hold acknowledged requests and cannot be read";
+        registry.register("queue_unreadable_files", help, gauges.unreadable_files.clone());
+        let help =
+            "Messages of the broker that no writer of this version can store, in the stream with _DEAD at the end of its name";
+        registry.register("queue_dead_messages", help, gauges.dead_messages.clone());
         let help = "1 while the database is known to be unavailable and the spool or the broker takes its place";
         registry.register("database_away", help, gauges.database_away.clone());
         gauges
@@ -101,6 +110,8 @@ impl QueueGauges {
         set(&self.bytes, figures.bytes);
         set(&self.max_bytes, figures.max_bytes);
         set(&self.failing, figures.is_failing.into());
+        set(&self.unreadable_files, figures.unreadable_files);
+        set(&self.dead_messages, figures.dead_messages);
         set(&self.database_away, figures.is_database_away.into());
     }
 }

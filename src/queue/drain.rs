@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{QueuedRequest, breaker::Breaker};
 use crate::{
     metrics::QueueMetrics,
+    provider::Spec,
     providers,
     store::{RawRequest, Record, Store, StoreError},
 };
@@ -60,6 +61,11 @@ impl Drain {
         is_available
     }
 
+    /// True if the provider of a request is known to this version.
+    pub fn knows(&self, request: &QueuedRequest) -> bool {
+        spec(request.service_type()).is_some()
+    }
+
     /// Writes requests in one transaction, as far as the database accepts them. The outcomes are in the order of the requests.
     pub async fn write(&self, requests: Vec<Parsed>) -> Vec<Drained> {
         let is_known: Vec<bool> = requests.iter().map(Option::is_some).collect();
@@ -86,10 +92,15 @@ impl Drain {
     pub fn parse(&self, request: QueuedRequest) -> Parsed {
         let (response, raw) = (request.response(), request.into_raw());
         let record = (self.parse)(&raw).or_else(|| {
-            let spec = providers::ALL.iter().find(|spec| spec.name == raw.service_type)?;
+            let name = spec(&raw.service_type)?.name;
             // Kept until the endpoint is configured again, and replayed then.
-            Some(raw.into_quarantined(spec.name, "endpoint off"))
+            Some(raw.into_quarantined(name, "endpoint off"))
         })?;
         Some(record.answered(response).that_may_recur())
     }
+}
+
+/// The provider of that name, if this version knows it.
+fn spec(name: &str) -> Option<&'static Spec> {
+    providers::ALL.iter().copied().find(|spec| spec.name == name)
 }

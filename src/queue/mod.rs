@@ -75,6 +75,8 @@ pub struct QueueState {
     pub is_failing: bool,
     /// Files that hold acknowledged requests and cannot be read.
     pub unreadable_files: u64,
+    /// Messages that no writer of this version can store. They are not among the pending ones.
+    pub dead_messages: u64,
 }
 
 /// The queue of a gateway, and its way there.

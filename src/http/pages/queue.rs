@@ -28,6 +28,8 @@ impl QueueView {
                 ("Mode", queue.mode.map(str::to_owned)),
                 ("Not in the tables yet", Some(queue.pending.to_string())),
                 ("Lag", Some(format!("{} s", queue.lag_seconds))),
+                ("Files that cannot be read", (queue.unreadable_files > 0).then(|| queue.unreadable_files.to_string())),
+                ("Messages that cannot be stored", (queue.dead_messages > 0).then(|| queue.dead_messages.to_string())),
                 ("Size", Some(bytes(queue.bytes) + &max_bytes)),
                 ("Database", Some(if queue.is_database_away { "unavailable" } else { "available" }.to_owned())),
             ]
@@ -41,6 +43,7 @@ impl QueueView {
 
 fn status(queue: &QueueHealth) -> Badge {
     match (queue.is_failing, queue.is_database_away, queue.pending) {
+        (false, false, _) if unread(queue).is_some() => Badge::new(Severity::Warning, "not all can be read"),
         (true, ..) => Badge::new(Severity::Failure, "full or failing"),
         (false, true, _) => Badge::new(Severity::Warning, "in use"),
         (false, false, 0) => Badge::new(Severity::Success, "empty"),
@@ -48,9 +51,9 @@ fn status(queue: &QueueHealth) -> Badge {
     }
 }
 
-/// Sentences about callbacks that the tables lack, and the reason; `None` if they lack nothing.
+/// The reason for which the tables lack callbacks, and sentences about those; `None` if they lack nothing.
 fn banner(queue: &QueueHealth) -> Option<(String, String)> {
-    let QueueHealth { name, pending, lag_seconds, .. } = queue;
+    let (QueueHealth { name, pending, lag_seconds, .. }, unread) = (queue, unread(queue));
     let reason = match (queue.is_failing, queue.is_database_away) {
         (true, true) => {
             format!("The database is unavailable, and the {name} is full or failing. Callbacks are answered with 503.")
@@ -58,7 +61,7 @@ fn banner(queue: &QueueHealth) -> Option<(String, String)> {
         (true, false) => format!("The {name} is full or failing."),
         (false, true) => format!("The database is unavailable. Callbacks are stored in the {name}."),
         (false, false) if *pending > 0 => format!("Callbacks wait in the {name}."),
-        (false, false) => return None,
+        (false, false) => return Some((unread?, String::new())),
     };
     let missing = match pending {
         0 => String::new(),
@@ -67,7 +70,18 @@ fn banner(queue: &QueueHealth) -> Option<(String, String)> {
             "{pending} callbacks are not in the tables yet; the oldest has waited {lag_seconds} s. What is missing here may be in them."
         ),
     };
-    Some((reason, missing))
+    Some((reason, format!("{missing} {}", unread.unwrap_or_default()).trim().to_owned()))
+}
+
+/// A sentence about callbacks that nothing reads; `None` if there are none.
+fn unread(queue: &QueueHealth) -> Option<String> {
+    match (queue.unreadable_files, queue.dead_messages) {
+        (0, 0) => None,
+        (0, messages) => {
+            Some(format!("Messages that no writer of this version can store, and that the tables lack: {messages}."))
+        }
+        (files, _) => Some(format!("Files of the spool that cannot be read, whose callbacks the tables may lack: {files}.")),
+    }
 }
 
 fn bytes(bytes: u64) -> String {
@@ -83,6 +97,20 @@ fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callbacks_that_nothing_reads_are_shown() {
+        let shown = |queue: &QueueHealth| (status(queue).label, banner(queue));
+        assert_eq!(shown(&QueueHealth::EMPTY), ("empty".to_owned(), None));
+        let (label, banner) = shown(&QueueHealth { unreadable_files: 2, ..QueueHealth::EMPTY });
+        let (reason, missing) = banner.expect("a banner");
+        assert_eq!((label.as_str(), missing.as_str()), ("not all can be read", ""));
+        assert_eq!(reason, "Files of the spool that cannot be read, whose callbacks the tables may lack: 2.");
+        let (_, banner) = shown(&QueueHealth { dead_messages: 3, pending: 1, lag_seconds: 4, ..QueueHealth::EMPTY });
+        let (reason, missing) = banner.expect("a banner");
+        assert_eq!(reason, "Callbacks wait in the broker.");
+        assert!(missing.starts_with("1 callback is not") && missing.ends_with("and that the tables lack: 3."), "{missing}");
+    }
 
     #[test]
     fn sizes_are_shown_in_binary_units() {

@@ -45,7 +45,7 @@ async fn look(options: &BrokerOptions) -> io::Result<Inspection> {
     let mut found = Inspection::default();
     look_at_server(&client, &mut found);
     let context = jetstream::new(client);
-    let replicas = match stream::find(&context, &options.stream).await {
+    let replicas = match stream::find(&context, &options.stream.name).await {
         Ok(Some(stream)) => {
             let config = &stream.cached_info().config;
             found.warnings.extend(stream::shortcomings(config, &options.stream));

@@ -59,12 +59,12 @@ pub(super) fn wanted_consumer() -> pull::Config {
 }
 
 /// The stream; `None` if there is none of that name.
-pub(super) async fn find(context: &Context, options: &StreamOptions) -> Result<Option<Stream>, String> {
-    match context.get_stream(&options.name).await {
+pub(super) async fn find(context: &Context, name: &str) -> Result<Option<Stream>, String> {
+    match context.get_stream(name).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(refused) if refused.code() == 404 => Ok(None),
-            _ => Err(format!("cannot read the stream {}: {error}", options.name)),
+            _ => Err(format!("cannot read the stream {name}: {error}")),
         },
     }
 }

@@ -13,7 +13,7 @@ use async_nats::jetstream::{
 use tokio::{sync::watch::Receiver, time::timeout};
 
 use super::{
-    connect,
+    connect, dead,
     options::StreamOptions,
     stream::{self, CONSUMER, MAX_MESSAGE},
 };
@@ -82,7 +82,7 @@ struct Keeper {
 impl Keeper {
     /// The stream. One that was deleted is created again after a pause.
     async fn stream(&mut self, context: &Context, options: &StreamOptions) -> Result<Stream, String> {
-        if let Some(stream) = stream::find(context, options).await? {
+        if let Some(stream) = stream::find(context, &options.name).await? {
             *self = Self { was_there: true, missing_since: None };
             return Ok(stream);
         }
@@ -102,7 +102,7 @@ pub(super) async fn run(context: &Context, options: &StreamOptions, seen: &Seen,
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !*stop.borrow_and_update() {
         if connect::is_connected(&context.client()) {
-            match read(context, options, &mut keeper).await {
+            match read(context, options, &mut keeper, seen).await {
                 Ok((info, state)) => {
                     seen.set(state);
                     seen.note(stream::shortcomings(&info.config, options));
@@ -123,7 +123,12 @@ pub(super) async fn run(context: &Context, options: &StreamOptions, seen: &Seen,
     }
 }
 
-async fn read(context: &Context, options: &StreamOptions, keeper: &mut Keeper) -> Result<(Info, QueueState), String> {
+async fn read(
+    context: &Context,
+    options: &StreamOptions,
+    keeper: &mut Keeper,
+    seen: &Seen,
+) -> Result<(Info, QueueState), String> {
     let info = keeper.stream(context, options).await?.cached_info().clone();
     let (pending, oldest) = if info.config.retention == RetentionPolicy::WorkQueue {
         let first = info.state.first_timestamp.unix_timestamp_nanos() / 1_000;
@@ -136,7 +141,10 @@ async fn read(context: &Context, options: &StreamOptions, keeper: &mut Keeper) -
     // A limit on the number of messages is none of ours, but a stream that was there may have one.
     let is_failing = u64::try_from(info.config.max_messages).is_ok_and(|max| max > 0 && info.state.messages >= max)
         && info.config.discard == DiscardPolicy::New;
-    let state = QueueState { pending, oldest, bytes: info.state.bytes, max_bytes, is_failing, unreadable_files: 0 };
+    // Callbacks are accepted without that stream.
+    let dead_messages = dead::count(context, options).await.unwrap_or(seen.state().dead_messages);
+    let bytes = info.state.bytes;
+    let state = QueueState { pending, oldest, bytes, max_bytes, is_failing, unreadable_files: 0, dead_messages };
     Ok((info, state))
 }
 

@@ -13,7 +13,9 @@ use tokio::{
 };
 
 use super::{
-    connect, dead, message,
+    connect,
+    dead::{DeadStream, Reason},
+    message,
     options::BrokerOptions,
     stream::{self, ACK_WAIT},
 };
@@ -38,12 +40,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The time after which a message is delivered again that another version may be able to store, and the number of its deliveries after
-/// which it is moved away: a day.
-const OTHER_VERSION_DELAY: Duration = Duration::from_mins(1);
-const MAX_OTHER_VERSION: i64 = 24 * 60;
+/// The time after which a message is delivered again that can neither be stored nor moved away.
+const DEAD_DELAY: Duration = Duration::from_mins(1);
 
-/// The same for a message that the database refuses in any form: about five minutes, with growing delays.
+/// The number of deliveries after which a message is moved away that the database refuses in any form: about five minutes, with growing
+/// delays.
 const MAX_REFUSED: i64 = 9;
 
 /// Reads the stream and writes to the database until the process stops.
@@ -53,6 +54,7 @@ pub(super) struct Writer {
     pub(super) context: Context,
     pub(super) drain: Drain,
     pub(super) stop: Receiver<bool>,
+    dead: DeadStream,
     throttles: LogThrottles,
 }
 
@@ -61,10 +63,18 @@ type Batch = Vec<Message>;
 impl Writer {
     pub(super) fn new(options: BrokerOptions, client: Client, drain: Drain, stop: Receiver<bool>) -> Self {
         let context = jetstream::new(client.clone());
-        Self { options, client, context, drain, stop, throttles: LogThrottles::default() }
+        let dead = DeadStream::new(&context, &options.stream);
+        Self { options, client, context, drain, stop, dead, throttles: LogThrottles::default() }
     }
 
     pub(super) async fn run(mut self) {
+        let (dead, drain, stop) = (self.dead.clone(), self.drain.clone(), self.stop.clone());
+        future::join(self.consume_until_stop(), dead.send_back_periodically(&drain, stop)).await;
+        // What was acknowledged last is on its way.
+        drop(timeout(READ_TIMEOUT, self.client.flush()).await);
+    }
+
+    async fn consume_until_stop(&mut self) {
         while !self.is_stopping() {
             match self.consumer().await {
                 Ok(consumer) => self.consume(&consumer).await,
@@ -74,8 +84,6 @@ impl Writer {
                 }
             }
         }
-        // What was acknowledged last is on its way.
-        drop(timeout(READ_TIMEOUT, self.client.flush()).await);
     }
 
     fn is_stopping(&self) -> bool {
@@ -189,25 +197,30 @@ impl Writer {
 
     /// Writes a batch and acknowledges what is committed.
     async fn write(&self, batch: Batch) {
-        let (mut requests, mut written, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut requests, mut written, mut dead) = (Vec::new(), Vec::new(), Vec::new());
         for message in batch {
             match message::decode(&message.payload) {
                 Ok(request) => {
                     requests.push(self.drain.parse(request));
                     written.push(message);
                 }
-                Err(error) => unreadable.push((message, error)),
+                Err(Unreadable::Newer) => dead.push((message, Reason::NewerVersion)),
+                Err(Unreadable::Damaged) => dead.push((message, Reason::NotARequest)),
             }
         }
-        for (message, error) in &unreadable {
-            self.set_aside(message, *error).await;
+        if !requests.is_empty() {
+            let outcomes = self.extending(&written, self.drain.write(requests)).await;
+            for (message, outcome) in written.into_iter().zip(outcomes) {
+                if let Err(reason) = self.settle(&message, &outcome).await {
+                    dead.push((message, reason));
+                }
+            }
         }
-        if requests.is_empty() {
-            return;
-        }
-        let outcomes = self.extending(&written, self.drain.write(requests)).await;
-        for (message, outcome) in written.iter().zip(outcomes) {
-            self.settle(message, &outcome).await;
+        if let Err((stay, error)) = self.dead.take(&dead).await {
+            self.warn("dead", &format!("messages can neither be stored nor moved away: {error}"));
+            for (message, _) in stay {
+                self.answer(message, AckKind::Nak(Some(DEAD_DELAY))).await;
+            }
         }
     }
 
@@ -228,42 +241,19 @@ impl Writer {
         }
     }
 
-    async fn settle(&self, message: &Message, outcome: &Drained) {
+    /// Answers a message, unless it cannot be stored.
+    async fn settle(&self, message: &Message, outcome: &Drained) -> Result<(), Reason> {
         match outcome {
             Drained::Durable => self.answer(message, AckKind::Ack).await,
-            Drained::Failed(StoreError::Refused) if deliveries(message) >= MAX_REFUSED => {
-                self.bury(message, "refused by the database").await;
-            }
+            Drained::Failed(StoreError::Refused) if deliveries(message) >= MAX_REFUSED => return Err(Reason::Refused),
             Drained::Failed(StoreError::Refused) => {
                 let delay = PAUSE * 2_u32.pow(u32::try_from(deliveries(message).clamp(0, MAX_REFUSED)).unwrap_or(0));
                 self.answer(message, AckKind::Nak(Some(delay))).await;
             }
             Drained::Failed(_) => self.answer(message, AckKind::Nak(Some(PAUSE))).await,
-            Drained::UnknownProvider => self.leave_to_other_version(message, "of an unknown provider").await,
+            Drained::UnknownProvider => return Err(Reason::UnknownProvider),
         }
-    }
-
-    async fn set_aside(&self, message: &Message, error: Unreadable) {
-        match error {
-            Unreadable::Newer => self.leave_to_other_version(message, "of a newer version").await,
-            Unreadable::Damaged => self.bury(message, "not a queued request").await,
-        }
-    }
-
-    /// While versions are replaced one by one, another writer may know it.
-    async fn leave_to_other_version(&self, message: &Message, reason: &'static str) {
-        if deliveries(message) >= MAX_OTHER_VERSION {
-            return self.bury(message, reason).await;
-        }
-        self.warn(reason, &format!("a message is {reason}: it is left to another writer"));
-        self.answer(message, AckKind::Nak(Some(OTHER_VERSION_DELAY))).await;
-    }
-
-    async fn bury(&self, message: &Message, reason: &str) {
-        if let Err(error) = dead::bury(&self.context, &self.options.stream, message, reason).await {
-            self.warn("dead", &format!("a message cannot be stored ({reason}) nor moved away: {error}"));
-            self.answer(message, AckKind::Nak(Some(OTHER_VERSION_DELAY))).await;
-        }
+        Ok(())
     }
 
     /// A message whose answer is lost is delivered again, which changes nothing.

@@ -197,6 +197,7 @@ impl Shared {
             max_bytes: self.max_bytes,
             is_failing: self.is_failing() || self.is_full(),
             unreadable_files: self.unreadable.load(Ordering::SeqCst),
+            dead_messages: 0,
         }
     }
 }

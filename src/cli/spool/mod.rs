@@ -109,6 +109,7 @@ impl From<SpoolFile> for FileReport {
             FileOwner::Damaged => "damaged",
             FileOwner::LaterVersion => "later version",
             FileOwner::Unreadable => "unreadable",
+            FileOwner::LeftOver => "left over",
         };
         let SpoolFile { name, pending, oldest, newest, bytes, .. } = file;
         Self { name, state, pending, oldest, newest, bytes }
@@ -135,6 +136,9 @@ fn show(report: &Report) {
     if count("damaged") > 0 {
         print("Damaged files are left to you: docs/troubleshooting.md says what can be read from them.");
     }
+    if count("left over") > 0 {
+        print("What is left over holds no callback. A gateway with this folder deletes it; its log says if it cannot.");
+    }
 }
 
 fn are(callbacks: u64) -> String {
@@ -159,7 +163,8 @@ pub(super) fn undrained(queue: &QueueOptions) -> Option<Undrained> {
         Err(error) => return Some(Undrained(unreadable(folder, &error))),
     };
     let pending: u64 = files.iter().map(|file| file.pending).sum();
-    let unread = files.iter().filter(|file| !matches!(file.owner, FileOwner::Process | FileOwner::None)).count();
+    let is_unread = |file: &&SpoolFile| !matches!(file.owner, FileOwner::Process | FileOwner::None | FileOwner::LeftOver);
+    let unread = files.iter().filter(is_unread).count();
     let shown = folder.display();
     let since = files.iter().filter_map(|file| file.oldest).min().map(|oldest| format!(", the oldest since {oldest}"));
     let since = since.unwrap_or_default();

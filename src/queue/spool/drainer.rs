@@ -184,6 +184,9 @@ impl Drainer {
             self.name(&name, "only its log is left");
             unreadable.insert(name);
         }
+        for name in survey.undeletable {
+            self.name(&name, "only its lock is left, which cannot be deleted");
+        }
         for paths in survey.others {
             if self.left_alone.contains(paths.name()) {
                 unreadable.insert(paths.name().to_owned());

@@ -49,6 +49,8 @@ pub(super) struct Survey {
     /// The names of damaged segments, and of those of which only the log is left.
     pub(super) damaged: BTreeSet<String>,
     pub(super) logs: BTreeSet<String>,
+    /// The names of files that belong to no segment and cannot be deleted.
+    pub(super) undeletable: BTreeSet<String>,
 }
 
 /// Looks at all files, except those of the segments with these names. Deletes those that belong to no segment.
@@ -72,16 +74,21 @@ pub(super) fn survey(folder: &Path, own: &BTreeSet<String>) -> io::Result<Survey
         }
     }
     survey.others.sort_unstable_by(|one, two| one.name().cmp(two.name()));
-    for name in left_over {
-        remove_left_over(&Paths::new(folder, &name));
-    }
+    left_over.retain(|name| is_undeletable(&Paths::new(folder, name)));
+    survey.undeletable = left_over;
     survey.logs.retain(|name| is_log_alone(&Paths::new(folder, name)));
     Ok(survey)
 }
 
 /// True if the log of a segment is left, but not the segment.
-fn is_log_alone(paths: &Paths) -> bool {
-    !paths.segment().exists() && is_old(&paths.log())
+pub(super) fn is_log_alone(paths: &Paths) -> bool {
+    !paths.segment().exists() && !paths.drained().exists() && is_old(&paths.log())
+}
+
+/// True if a process ended while it created or deleted the segment, and nothing of its requests is left.
+pub(super) fn is_left_over(paths: &Paths) -> bool {
+    let has_requests = paths.segment().exists() || !paths.drained().exists() && paths.log().exists();
+    !has_requests && (is_old(&paths.lock()) || is_old(&paths.drained()))
 }
 
 /// True if it was changed long ago, so that no process is creating or deleting it.
@@ -90,15 +97,14 @@ fn is_old(path: &Path) -> bool {
     changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > LEFT_OVER))
 }
 
-/// Deletes what a process left that ended while it created or deleted a segment.
-fn remove_left_over(paths: &Paths) {
-    let is_left_over = || !paths.segment().exists() && (paths.drained().exists() || !paths.log().exists());
-    if !is_left_over() || !(is_old(&paths.lock()) || is_old(&paths.drained())) {
-        return;
+/// Deletes what is left over; returns true if that fails.
+fn is_undeletable(paths: &Paths) -> bool {
+    if !is_left_over(paths) {
+        return false;
     }
     // Its process may still be at work.
-    let lock = Lock::take(&paths.lock());
-    if !matches!(lock, Ok(None)) && is_left_over() {
-        drop(paths.remove());
+    match Lock::take(&paths.lock()) {
+        Ok(None) => false,
+        _held => is_left_over(paths) && paths.remove().is_err(),
     }
 }

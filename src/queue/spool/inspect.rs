@@ -1,11 +1,12 @@
 //! The files of a spool, seen from outside: beside a running gateway, and without changing a file.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use super::{
     file::{FileError, Reader},
+    folder::{is_left_over, is_log_alone},
     lock,
-    paths::{DAMAGED, Paths, SEGMENT},
+    paths::{DAMAGED, DRAINED, LOCK, LOG, Paths, SEGMENT},
 };
 use crate::time::Timestamp;
 
@@ -20,8 +21,10 @@ pub enum FileOwner {
     Damaged,
     /// A later version wrote it.
     LaterVersion,
-    /// It cannot be read now, or by this user.
+    /// It cannot be read now, or by this user, or only its log is left.
     Unreadable,
+    /// It holds no request: its process ended while it created or deleted the segment.
+    LeftOver,
 }
 
 /// A file with requests.
@@ -41,7 +44,7 @@ pub struct SpoolFile {
 
 /// The files of a spool with requests, the oldest first. Blocks.
 pub fn inspect(folder: &Path) -> io::Result<Vec<SpoolFile>> {
-    let mut files = Vec::new();
+    let (mut files, mut others) = (Vec::new(), BTreeSet::new());
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let Some(name) = name.to_str() else { continue };
@@ -56,8 +59,11 @@ pub fn inspect(folder: &Path) -> io::Result<Vec<SpoolFile>> {
             let bytes = [name.to_owned(), format!("{name}-wal")];
             let bytes = bytes.iter().map(|name| fs::metadata(folder.join(name)).map_or(0, |file| file.len())).sum();
             files.push(SpoolFile { bytes, owner: FileOwner::Damaged, ..SpoolFile::new(&Paths::new(folder, stem)) });
+        } else if let Some(stem) = [LOG, LOCK, DRAINED].iter().find_map(|ending| name.strip_suffix(ending)) {
+            others.insert(stem.to_owned());
         }
     }
+    files.extend(others.iter().filter_map(|name| without_segment(&Paths::new(folder, name))));
     files.sort_unstable_by(|one, two| one.name.cmp(&two.name));
     Ok(files)
 }
@@ -74,6 +80,16 @@ impl SpoolFile {
             bytes: paths.size(),
         }
     }
+}
+
+/// Files without a segment, unless a process is creating or deleting it.
+fn without_segment(paths: &Paths) -> Option<SpoolFile> {
+    let owner = match (is_log_alone(paths), is_left_over(paths)) {
+        (true, _) => FileOwner::Unreadable,
+        (false, true) => FileOwner::LeftOver,
+        (false, false) => return None,
+    };
+    Some(SpoolFile { owner, ..SpoolFile::new(paths) })
 }
 
 fn segment(paths: &Paths) -> SpoolFile {

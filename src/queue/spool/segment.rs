@@ -21,6 +21,9 @@ use crate::time::Timestamp;
 /// Pause before the database gets requests again that it has rejected.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
+/// Names that are tried for a segment.
+const NAMES: usize = 8;
+
 /// A segment that this process owns.
 pub(super) struct Segment {
     pub(super) paths: Paths,
@@ -44,10 +47,7 @@ pub(super) struct Segment {
 impl Segment {
     /// Creates a segment. After an error nothing of it is left.
     pub(super) fn create(folder: &Path, now: Timestamp, is_refused: bool) -> Result<(Self, Appender), FileError> {
-        let paths = Paths::generate(folder, now, is_refused)?;
-        let lock = Lock::create(&paths.lock()).inspect_err(|_| drop(paths.remove()))?;
-        // Another process holds it for the moment in which it looks for files that are left.
-        let lock = lock.ok_or_else(|| FileError::Unavailable("its lock is held".to_owned()))?;
+        let (paths, lock) = claim(folder, now, is_refused)?;
         match file::create(&paths) {
             Ok((appender, reader)) => {
                 let pause = if is_refused { REFUSED_PAUSE } else { Duration::ZERO };
@@ -194,4 +194,19 @@ impl Segment {
         }
         self.drained.store(id, Ordering::SeqCst);
     }
+}
+
+/// A new name and its lock. A process that looks at the files holds a lock for a moment: then it is another name.
+fn claim(folder: &Path, now: Timestamp, is_refused: bool) -> Result<(Paths, Lock), FileError> {
+    for _ in 0..NAMES {
+        let paths = Paths::generate(folder, now, is_refused)?;
+        match Lock::create(&paths.lock()) {
+            Ok(Some(lock)) => return Ok((paths, lock)),
+            failed => {
+                drop(paths.remove());
+                drop(failed?);
+            }
+        }
+    }
+    Err(FileError::Unavailable("its lock is held".to_owned()))
 }

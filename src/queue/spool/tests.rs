@@ -1,6 +1,11 @@
 //! Segments: read back after a crash, damaged in any way, and deleted.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::mpsc,
+    thread,
+};
 
 use super::{
     file::{self, Appender, FileError, PAGE_SIZE, Row, VERSION},
@@ -72,6 +77,37 @@ fn requests_are_read_back_as_appended_by_this_process_and_by_the_next_one() {
     assert!(adopt(copy.path()).is_empty(), "it is adopted");
     drop(adopted);
     assert_eq!(adopt(copy.path()).len(), 1);
+}
+
+/// Takes the lock of a file that another thread has just created.
+fn take_first_lock(folder: &Path) -> Option<(String, File)> {
+    let entries = fs::read_dir(folder).unwrap().map_while(Result::ok);
+    let locks = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "lock"));
+    let mut opened = locks.filter_map(|entry| Some((entry.file_name().into_string().ok()?, File::open(entry.path()).ok()?)));
+    // Not one that was deleted in between.
+    opened.find(|(name, file)| file.try_lock_shared().is_ok() && folder.join(name).exists())
+}
+
+#[test]
+fn lock_that_another_process_holds_delays_no_segment_and_stays_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, taken) = mpsc::channel();
+    let path = folder.path().to_owned();
+    let watcher = thread::spawn(move || {
+        let taken = std::iter::repeat_with(|| take_first_lock(&path)).find_map(|taken| taken);
+        sender.send(taken.expect("a lock")).unwrap();
+    });
+    let (name, lock) = loop {
+        let (segment, appender) = create(folder.path());
+        drop(appender);
+        if let Ok(taken) = taken.try_recv() {
+            break taken;
+        }
+        segment.paths.remove().unwrap();
+    };
+    watcher.join().unwrap();
+    assert!(!folder.path().join(name).exists());
+    drop(lock);
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Foreign and damaged files in the folder, and requests over which the gateway panics.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs::{self, File},
+    os::unix::fs::symlink,
+    path::Path,
+    process::Command,
+    time::SystemTime,
+};
 
 use waybill::queue::{Queue, spool::FileOwner};
 
@@ -38,6 +44,31 @@ fn foreign_files_stop_neither_the_gateway_nor_the_drain() {
     let left = files(folder.path());
     assert_eq!(left.len(), 7, "{left:?}");
     assert!(left.iter().all(|file| file.owner == FileOwner::Unreadable), "{left:?}");
+}
+
+#[test]
+fn files_without_a_segment_are_deleted_or_named() {
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), Database::new(Backend::Sqlite));
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("1.lock"), "").expect("a file");
+    fs::create_dir(path("2.lock")).expect("a folder");
+    fs::write(path("3.spool-wal"), "requests").expect("a file");
+    // A process may be creating it.
+    fs::write(path("4.lock"), "").expect("a file");
+    for name in ["1.lock", "2.lock", "3.spool-wal"] {
+        File::open(path(name)).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).expect("a time");
+    }
+    let named = || -> Vec<(String, FileOwner)> {
+        files(folder.path()).into_iter().filter(|file| file.name.len() == 1).map(|file| (file.name, file.owner)).collect()
+    };
+    let entry = |name: &str, owner| (name.to_owned(), owner);
+    let (stuck, log) = (entry("2", FileOwner::LeftOver), entry("3", FileOwner::Unreadable));
+    assert_eq!(named(), [entry("1", FileOwner::LeftOver), stuck.clone(), log.clone()]);
+    let spooled = start(folder.path(), &database, 64 * MIB);
+    assert_eq!(spooled.spool.state().unreadable_files, 1, "the log may hold requests");
+    assert_eq!(named(), [stuck, log]);
+    assert!(!path("1.lock").exists() && path("4.lock").exists());
+    spooled.end();
 }
 
 /// Copies what is in a folder now, as a crash at this moment would leave it.

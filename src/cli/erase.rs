@@ -39,6 +39,9 @@ pub(super) fn run(env: &Env, arguments: &Arguments) -> Result<(), CommandError> 
     } else {
         show(&erased, arguments.dry_run);
     }
+    if let Some(unseen) = spool::unseen(&config.queue) {
+        print_error(&unseen);
+    }
     match undrained {
         Some(undrained) if arguments.dry_run => print_error(&undrained),
         Some(undrained) => return Err(CommandError::Undrained(undrained)),

@@ -15,7 +15,10 @@ pub(super) const EXIT_STATUS: [(u8, &str); 6] = [
     (0, "done"),
     (1, "failed"),
     (USAGE, "wrong usage"),
-    (UNDRAINED, "`erase`: done in the tables, but the spool still has callbacks; run it again once they are drained"),
+    (
+        UNDRAINED,
+        "`erase`: done in the tables, but the spool of this host still has callbacks; run it again once they are drained",
+    ),
     (UNAVAILABLE, "the database or the broker is unavailable; try again later"),
     (CONFIGURATION, "the configuration has problems"),
 ];

@@ -187,9 +187,25 @@ fn commands_tell_what_the_tables_lack() {
     let database = gateway.stop();
     let erased = spool.command(&database, &["erase", "--recipient", "+15558675310"]);
     assert_eq!(erased.status.code(), Some(0), "{}", text(&erased.stderr));
+    assert!(text(&erased.stderr).contains("sees the spool of this host only"), "{}", text(&erased.stderr));
     let without =
         process::command().args(["spool"]).env("DATABASE_URL", database.url()).env("TWILIO_AUTH_TOKEN", twilio::TOKEN).output();
     assert!(text(&without.expect("the binary").stdout).contains("SPOOL_PATH is not set"));
+}
+
+#[test]
+fn erase_says_that_it_does_not_see_the_broker() {
+    let database = Database::ready(Backend::Sqlite);
+    let erase = |more: &[(&str, &str)]| {
+        let mut command = process::command();
+        command.args(["erase", "--recipient", "+15558675310"]).env("DATABASE_URL", database.url());
+        command.env("TWILIO_AUTH_TOKEN", twilio::TOKEN).envs(more.iter().copied()).output().expect("the binary")
+    };
+    let beside_a_broker = erase(&[("QUEUE_URL", "nats://127.0.0.1:1")]);
+    assert_eq!(beside_a_broker.status.code(), Some(0), "{}", text(&beside_a_broker.stderr));
+    assert!(text(&beside_a_broker.stderr).contains("does not see the broker"), "{}", text(&beside_a_broker.stderr));
+    let without_a_queue = text(&erase(&[]).stderr);
+    assert!(!without_a_queue.contains("this command"), "{without_a_queue}");
 }
 
 #[test]

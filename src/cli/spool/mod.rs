@@ -181,3 +181,18 @@ pub(super) fn undrained(queue: &QueueOptions) -> Option<Undrained> {
     }
     .map(Undrained)
 }
+
+/// The callbacks that no command on this host sees, in sentences; `None` if there are none.
+pub(super) fn unseen(queue: &QueueOptions) -> Option<&'static str> {
+    match queue {
+        QueueOptions::None => None,
+        QueueOptions::Spool(_) => Some(
+            "this command sees the spool of this host only. If gateways on other hosts have a spool, callbacks in it may have data of \
+             the person: wait until waybill_queue_pending_requests is 0 on each, then run this again",
+        ),
+        QueueOptions::Broker(_) => Some(
+            "this command does not see the broker. Callbacks in its stream, and in the one with _DEAD at the end of its name, may have \
+             data of the person: wait until waybill_queue_pending_requests and waybill_queue_dead_messages are 0, then run this again",
+        ),
+    }
+}

@@ -123,7 +123,9 @@ impl Queue for Spool {
     }
 
     fn state(&self) -> QueueState {
-        self.shared.state()
+        let state = self.shared.state();
+        // Nothing is appended after the writer has ended, also by a panic.
+        QueueState { is_failing: state.is_failing || self.jobs.is_closed(), ..state }
     }
 
     /// Appends what is queued, drains what the database takes within a few seconds, and stops the threads. The rest stays in the folder.

@@ -148,6 +148,8 @@ crate::databases! {
         assert_eq!(duplicates(&database), "0");
         let state = spooled.spool.state();
         assert_eq!((state.pending, state.oldest, state.is_failing), (0, None, false));
+        spooled.spool.close();
+        assert!(spooled.spool.state().is_failing, "its writer has ended");
         spooled.end();
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left to drain");
     }

@@ -66,7 +66,7 @@ struct Looks {
 }
 
 /// The name of the stream.
-fn name(stream: &StreamOptions) -> String {
+pub(super) fn name(stream: &StreamOptions) -> String {
     format!("{}_DEAD", stream.name)
 }
 

@@ -11,7 +11,7 @@ use async_nats::{
 };
 
 use super::{
-    connect,
+    connect, dead,
     options::BrokerOptions,
     stream::{self, CONSUMER, MAX_MESSAGE},
 };
@@ -66,6 +66,14 @@ async fn look(options: &BrokerOptions) -> io::Result<Inspection> {
             options.stream.replicas
         }
     };
+    match dead::count(&context, &options.stream).await {
+        Ok(0) => {}
+        Ok(messages) => found.warnings.push(format!(
+            "{messages} messages that no writer could store are in the stream {}: docs/deploy.md has a table of the reasons",
+            dead::name(&options.stream)
+        )),
+        Err(error) => found.warnings.push(error),
+    }
     found.warnings.push(sync_interval(replicas));
     Ok(found)
 }

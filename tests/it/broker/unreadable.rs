@@ -15,6 +15,8 @@ use super::{Nats, Part, wait_for_rows};
 use crate::support::{
     database::{Backend, Database},
     poll::eventually,
+    process,
+    twilio::TOKEN,
 };
 
 const NEWER: &str = "{\"v\":999}\nbody";
@@ -112,6 +114,10 @@ fn messages_of_another_version_are_moved_away_and_stop_no_other() {
     assert!(exposition.contains("\nwaybill_queue_dead_messages 120\n"), "{exposition}");
     let page = String::from_utf8(part.ops("/").body).expect("text");
     assert!(page.contains("Messages that no writer of this version can store, and that the tables lack: 120."), "{page}");
+    let mut check = process::command();
+    check.arg("check").env("DATABASE_URL", database.url()).env("QUEUE_URL", nats.url()).env("TWILIO_AUTH_TOKEN", TOKEN);
+    let report = String::from_utf8(check.output().expect("the binary").stdout).expect("text");
+    assert!(report.contains("120 messages that no writer could store are in the stream WAYBILL_DEAD"), "{report}");
 }
 
 #[test]

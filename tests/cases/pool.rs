@@ -40,7 +40,7 @@ pub(crate) fn lease(setup: Setup) -> Lease {
         let place = all.iter().rposition(|(idle, _)| *idle == setup);
         place.map(|place| all.remove(place).1)
     };
-    let gateway = idle.unwrap_or_else(|| Gateway::start_on(Database::ready(setup.backend), setup.now, &setup.variables));
+    let gateway = idle.unwrap_or_else(|| Gateway::rejecting(Database::ready(setup.backend), setup.now, &setup.variables));
     Lease { setup, gateway: Some(gateway) }
 }
 

@@ -75,6 +75,14 @@ impl Gateway {
         Self::of(running, database)
     }
 
+    /// Starts a gateway that rejects any number of requests, but examines only as many as with the default limit.
+    pub fn rejecting(database: Database, now: Timestamp, variables: &[(String, String)]) -> Self {
+        let running = start_changed(&database.url(), Clock::Manual(ManualClock::new(now)), variables, |config| {
+            (config.rejections_per_minute, config.guesses_per_minute) = (u64::MAX, 0);
+        });
+        Self::of(running, database)
+    }
+
     /// Starts a gateway on a new database with a changed configuration.
     pub fn configured(now: Timestamp, variables: &[(String, String)], change: impl FnOnce(&mut Config)) -> Self {
         let database = Database::new(Backend::Sqlite);

@@ -16,10 +16,14 @@ const TABLES: [&str; 6] = ["message_external_ids", "webhook_events", "inbound_me
 pub(super) fn changes_nothing(case: &Fixture, backend: Backend) {
     let gateway = gateway(case, backend);
     let request = signed_request(case, &gateway);
+    let empty = gateway.row_counts();
     for (way, changed) in changed(case, &request) {
         let response = changed.send_to(&gateway);
-        let seen = rows(&gateway);
         let is_rejected = [401, 404, 405, 503].contains(&response.status) || answer(&response)["error"] == "bad_request";
+        if is_rejected && gateway.row_counts() == empty {
+            continue;
+        }
+        let seen = rows(&gateway);
         for table in TABLES {
             let rows = |rows: &Value| rows.get(table).and_then(Value::as_array).cloned().unwrap_or_default();
             let expected = if is_rejected { Vec::new() } else { rows(&case.expected["rows"]) };

@@ -20,6 +20,7 @@ use crate::support::{
     database::{Database, Lock},
     direct::Direct,
     gateway::verifier,
+    poll::wait_until,
     twilio::TOKEN,
 };
 
@@ -280,10 +281,13 @@ fn writer_reconnects() {
     let url = format!("{}&application_name=writer_reconnects", database.url());
     let store = Direct::from(Store::open(&url.parse().expect("a database URL"), Options::default()).expect("a store"));
     let endpoint = endpoint();
-    let killed = database.query(
-        "SELECT pg_terminate_backend(pid)::text AS row FROM pg_stat_activity WHERE application_name = 'writer_reconnects'",
-    );
-    assert_eq!(killed, ["true"], "the writer's only connection");
+    let connections = |column: &str| {
+        database
+            .query(&format!("SELECT {column}::text AS row FROM pg_stat_activity WHERE application_name = 'writer_reconnects'"))
+    };
+    // The process of the migrations' connection ends a little after it.
+    wait_until("the writer's only connection", || connections("pid").len() == 1);
+    assert_eq!(connections("pg_terminate_backend(pid)"), ["true"]);
     let stored: Vec<bool> = (0..5)
         .map(|n| all_at_once(&store, &endpoint, &[status(&endpoint, &format!("SM{n}"), "sent")]).remove(0).is_ok())
         .collect();

@@ -19,7 +19,16 @@ const NOT_COMPARED: [&str; 7] = ["id", "request_id", "events_at", "mapping_id", 
 #[derive(Debug, PartialEq)]
 struct Outcome {
     responses: Vec<String>,
-    rows: Vec<(&'static str, String)>,
+    rows: Vec<(&'static str, Value)>,
+}
+
+impl Outcome {
+    fn without(mut self, column: &str) -> Self {
+        for (_, row) in &mut self.rows {
+            row.as_object_mut().expect("a row").remove(column);
+        }
+        self
+    }
 }
 
 /// Sends every recorded callback that many times, and waits for its requests to be in the database.
@@ -52,22 +61,25 @@ fn send_all(more: &[(&str, String)], times: i64, requests: Option<usize>) -> Out
     Outcome { responses, rows: TABLES.iter().flat_map(|table| rows(&database, table)).collect() }
 }
 
-fn rows(database: &Database, table: &'static str) -> Vec<(&'static str, String)> {
+fn rows(database: &Database, table: &'static str) -> Vec<(&'static str, Value)> {
     let comparable = |mut row: Value| {
         row.as_object_mut().expect("a row").retain(|name, _| !NOT_COMPARED.contains(&name.as_str()));
-        (table, row.to_string())
+        (table, row)
     };
-    let mut rows: Vec<_> = database.rows(table).into_iter().map(comparable).collect();
-    rows.sort();
-    rows
+    database.rows(table).into_iter().map(comparable).collect()
 }
 
 fn assert_equal(direct: &Outcome, queued: &Outcome) {
+    let sorted = |outcome: &Outcome| {
+        let mut rows: Vec<_> = outcome.rows.iter().map(|(table, row)| (*table, row.to_string())).collect();
+        rows.sort();
+        rows
+    };
     assert!(direct.responses.len() > 600, "{}", direct.responses.len());
     for (direct, queued) in direct.responses.iter().zip(&queued.responses) {
         assert_eq!(direct, queued);
     }
-    for (direct, queued) in direct.rows.iter().zip(&queued.rows) {
+    for (direct, queued) in sorted(direct).iter().zip(&sorted(queued)) {
         assert_eq!(direct, queued);
     }
     assert_eq!((direct.responses.len(), direct.rows.len()), (queued.responses.len(), queued.rows.len()));
@@ -85,10 +97,13 @@ fn recorded_callbacks_give_the_same_rows_through_the_spool() {
     assert_equal(&direct, &send_all(&variables, 2, Some(requests(&direct))));
 }
 
+/// A broker whose messages were not read in time delivers them again, after those behind them. An event has the rule that decided about
+/// it at its place in the order of arrival, so the rules may differ; all else is equal in any order.
 #[test]
 fn recorded_callbacks_give_the_same_rows_through_the_broker() {
     let nats = Nats::start();
     let direct = send_all(&[], 1, None);
     let variables = [("QUEUE_URL", nats.url()), ("QUEUE_MAX_BYTES", "67108864".to_owned())];
-    assert_equal(&direct, &send_all(&variables, 1, Some(requests(&direct))));
+    let queued = send_all(&variables, 1, Some(requests(&direct)));
+    assert_equal(&direct.without("applied_rule"), &queued.without("applied_rule"));
 }

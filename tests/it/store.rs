@@ -208,6 +208,8 @@ crate::databases! {
             let outcome = receive((verifier(), &store.intake), &endpoint, callback, TIMEOUT).await;
             (outcome, started.elapsed())
         })));
+        let stored = outcomes.iter().filter(|(outcome, _)| outcome.is_ok()).count();
+        assert!(stored >= 1_024, "all for which there was a place: {stored}");
         // A slow machine may make no room in time.
         for (outcome, waited) in outcomes {
             match outcome {

@@ -126,7 +126,10 @@ pub fn verify<'c>(
 /// The form whose parameters are signed after the URL; a GET's are signed with the URL. A body that is not covered is rejected: a
 /// signature over the bare URL does not verify it.
 fn covered_form<'p, 'c>(callback: &Callback, payload: &'p Payload<'c>) -> Result<Option<&'p Form<'c>>, VerifyError> {
+    let is_empty = |form: &Form<'_>| callback.body.is_empty() || form.pairs().next().is_none();
     match payload {
+        // A document was signed, and taken away.
+        Payload::Form(form) if is_empty(form) && last_hash(callback.query()).is_some() => Err(VerifyError::NotCovered),
         _ if callback.body.is_empty() => Ok(None),
         // No provider sends a GET with a body; it would be a re-encoded POST.
         _ if callback.method == "GET" => Err(VerifyError::NotCovered),
@@ -136,14 +139,20 @@ fn covered_form<'p, 'c>(callback: &Callback, payload: &'p Payload<'c>) -> Result
     }
 }
 
-/// Returns true if the query ends in the lower-case hex SHA-256 of the body. Twilio appends it as the last parameter; anywhere else it
-/// may be text of a form's value that was moved into the URL.
+/// The query parameter with the hash of a document.
+const HASH: &str = "bodySHA256";
+
+/// Returns true if the query ends in the lower-case hex SHA-256 of the body.
 fn is_hashed(query: &str, body: &[u8]) -> bool {
-    const NAME: &str = "bodySHA256";
-    let is_named = |pair: &str| Form::decode(pair.as_bytes()).is_some_and(|form| form.has(NAME));
-    let last = query.rsplit('&').next().and_then(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
-    last.is_some_and(|hash| hash == hex::encode(Sha256::digest(body)))
+    let is_named = |pair: &str| Form::decode(pair.as_bytes()).is_some_and(|form| form.has(HASH));
+    last_hash(query).is_some_and(|hash| hash == hex::encode(Sha256::digest(body)))
         && query.split('&').filter(|pair| is_named(pair)).count() == 1
+}
+
+/// The hash at the end of a query. Twilio appends it as the last parameter; anywhere else it may be text of a form's value that was moved
+/// into the URL.
+fn last_hash(query: &str) -> Option<&str> {
+    query.rsplit('&').next()?.strip_prefix(HASH)?.strip_prefix('=')
 }
 
 /// Adds the header that [`verify`] accepts.

@@ -82,7 +82,7 @@ pub(crate) fn path(case: &Fixture) -> String {
 }
 
 /// The case's settings, and a second account, `other`, with different secrets.
-fn variables(case: &Fixture) -> Vec<(String, String)> {
+pub(crate) fn variables(case: &Fixture) -> Vec<(String, String)> {
     let prefix = case.spec.prefix();
     let own = case.request.settings.iter().map(|(name, value)| (format!("{prefix}_{name}"), value.clone()));
     own.chain(case.spec.generate_variables("__OTHER__", &crate::support::random(7))).collect()
@@ -106,7 +106,7 @@ pub(crate) fn gateway(case: &Fixture, backend: Backend) -> Lease {
 }
 
 /// A complete request.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct TestRequest {
     pub(crate) method: String,
     pub(crate) target: String,
@@ -147,9 +147,14 @@ impl TestRequest {
     }
 }
 
+impl From<Outgoing> for TestRequest {
+    fn from(Outgoing { method, target, headers, body, .. }: Outgoing) -> Self {
+        Self { method, target, headers, body }
+    }
+}
+
 pub(crate) fn signed_request(case: &Fixture, gateway: &Gateway) -> TestRequest {
-    let Outgoing { method, target, headers, body, .. } = case.outgoing(gateway.endpoint(&path(case)), now(case));
-    TestRequest { method, target, headers, body }
+    case.outgoing(gateway.endpoint(&path(case)), now(case)).into()
 }
 
 /// The time of the case's signature, in seconds.

@@ -7,12 +7,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stdout,
     unreachable_pub,
     dead_code,
     reason = "a test fails by panicking; the support module serves several binaries"
 )]
 
 mod case;
+mod forgery;
 mod laws;
 mod pool;
 mod proof;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = vectors::trials().into_iter().chain(upgrade::trials()).chain(laws::trials()).collect();
+    let trials = vectors::trials().into_iter().chain(upgrade::trials()).chain(laws::trials()).chain(forgery::trials()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     pool::stop_idle();
     support::database::Database::drop_ready();

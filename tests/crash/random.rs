@@ -2,25 +2,19 @@
 
 use std::time::Duration;
 
-use crate::support;
+use crate::support::{self, numbers::Numbers};
 
-/// The generator `SplitMix64`.
-pub struct Random(u64);
+pub struct Random(Numbers);
 
 impl Random {
     /// A generator seeded by `CRASH_SEED` or by the system, and its seed.
     pub fn seeded() -> (Self, u64) {
-        let seed = support::variable("CRASH_SEED")
-            .map_or_else(|| getrandom::u64().expect("random bytes"), |seed| seed.parse().expect("CRASH_SEED is a number"));
-        (Self(seed), seed)
+        let seed = Numbers::seed("CRASH_SEED");
+        (Self(Numbers::new(seed)), seed)
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.0.any() % end
     }
 
     /// A random time at which to end a gateway, from the start of its load.
@@ -32,7 +26,7 @@ impl Random {
 
     /// An independent generator for the clients' choices. Their number depends on the machine, and must not affect the times.
     pub fn fork(&mut self) -> Self {
-        Self(self.below(u64::MAX))
+        Self(Numbers::new(self.below(u64::MAX)))
     }
 }
 

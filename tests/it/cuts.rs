@@ -13,7 +13,7 @@ use waybill::{
     time::Timestamp,
 };
 
-use crate::support::{self, callback::received};
+use crate::support::{self, callback::received, numbers::Numbers};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -91,16 +91,6 @@ fn forms(provider: &str) -> Vec<Vec<u8>> {
     // Two texts are no different from one that contains the name.
     let has_one_text = |form: &Vec<u8>| !Form::decode(form).is_some_and(|form| form.is_ambiguous("Body"));
     forms.into_iter().chain(hostile).filter(has_one_text).collect()
-}
-
-/// A repeatable sequence of numbers.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).expect("31 bits") % limit.max(1)
-    }
 }
 
 /// Another request with the same signed string.
@@ -289,7 +279,7 @@ fn joined_with_bounds(pairs: &[Pair]) -> Vec<u8> {
 fn no_other_cut_of_a_form_is_parsed_differently() {
     let seed = support::variable("CUTS_SEED").map_or(14, |seed| seed.parse().expect("a number"));
     println!("CUTS_SEED={seed}");
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers::new(seed);
     for provider in ["twilio", "signalwire"] {
         let endpoint = endpoint(provider);
         let mut parsed = 0;

@@ -9,6 +9,7 @@ pub mod direct;
 pub mod gateway;
 pub mod metrics;
 pub mod nats;
+pub mod numbers;
 pub mod poll;
 pub mod process;
 pub mod proxy;

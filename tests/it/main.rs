@@ -75,6 +75,7 @@ mod shutdown;
 mod simulate;
 mod spool;
 mod store;
+mod supply_chain;
 #[path = "../support/mod.rs"]
 mod support;
 mod suppressions;

@@ -1,6 +1,6 @@
 //! The recorded requests, and the classes of their mutants.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use waybill::fixture::Fixture;
 
@@ -108,12 +108,15 @@ impl Group {
     }
 }
 
+/// Read once for all schemes.
+static CASES: LazyLock<Vec<Fixture>> = LazyLock::new(cases);
+
 /// The groups of a scheme of a provider.
 pub(super) fn groups(provider: &str, wanted: &str) -> Vec<Group> {
     let mut by_settings: BTreeMap<_, Vec<Fixture>> = BTreeMap::new();
-    let is_wanted = |case: &Fixture| is_verified(case) && case.spec.name == provider && scheme(case).name == wanted;
-    for case in cases().into_iter().filter(is_wanted) {
-        by_settings.entry((case.request.settings.clone(), case.request.now.clone())).or_default().push(case);
+    let is_wanted = |case: &&Fixture| is_verified(case) && case.spec.name == provider && scheme(case).name == wanted;
+    for case in CASES.iter().filter(is_wanted) {
+        by_settings.entry((&case.request.settings, &case.request.now)).or_default().push(case.clone());
     }
     let mut groups: Vec<Group> = by_settings.into_values().map(group).collect();
     let all: Vec<TestRequest> =

@@ -93,7 +93,7 @@ pub(crate) fn write_events(
     options: &Options,
     trigger: Trigger,
 ) -> QueryResult<WriteOutcome> {
-    let new = new_events(connection, records, trigger)?;
+    let (new, duplicates) = new_events(connection, records)?;
     let (messages, shared) = messages(connection, &new, options)?;
     let first_receipts = first_receipts(&new);
     let created_at = |key: &MessageKey, state: &MessageState| first_receipts.get(key).copied().unwrap_or(state.updated_at);
@@ -104,6 +104,10 @@ pub(crate) fn write_events(
     let events = place_events(records, &new, &mut folded.rows, trigger);
     let bodies: Vec<Body<'_>> = if trigger == Trigger::Arrival { records.iter().map(body).collect() } else { Vec::new() };
     batch::write_rows(connection, &bodies, &events, &folded.changed)?;
+    if trigger != Trigger::Rederive {
+        // Their originals may be among the events that were just inserted.
+        batch::count_events(connection, &duplicates)?;
+    }
     folded.addresses.extend(dropped_addresses(&new, &messages, &folded.rows));
     addresses::insert(connection, &folded.addresses)?;
     fold_other_entities(connection, &new, options)?;
@@ -178,13 +182,12 @@ fn body<'r>(InsertedRecord { inserted, record }: &InsertedRecord<'r>) -> Body<'r
     Body { request_id: inserted.id, bytes: &record.body, received_at: record.request.received_at }
 }
 
-/// The events that are not stored yet, each once, in the order of arrival. Only events that their sender identifies can be stored
-/// already; their duplicates are counted.
+/// The events that are not stored yet, each once, in the order of arrival, and the number of duplicates by key. Only events that their
+/// sender identifies can have duplicates.
 fn new_events<'r>(
     connection: &mut Connection,
     records: &[InsertedRecord<'r>],
-    trigger: Trigger,
-) -> QueryResult<Vec<NewEvent<'r>>> {
+) -> QueryResult<(Vec<NewEvent<'r>>, BTreeMap<ShortKey, i64>)> {
     let all = records.iter().enumerate().flat_map(|(record, inserted)| {
         inserted.record.events.iter().enumerate().map(move |(index, event)| NewEvent { record, index, event })
     });
@@ -199,10 +202,7 @@ fn new_events<'r>(
             _ => new.push(new_event),
         }
     }
-    if trigger != Trigger::Rederive {
-        batch::count_events(connection, &duplicates)?;
-    }
-    Ok(new)
+    Ok((new, duplicates))
 }
 
 /// The messages of new events, with the states and matches that follow from those events alone, and the keys of those that have a row

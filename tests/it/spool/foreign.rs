@@ -87,7 +87,8 @@ fn requests_before_a_damage_are_drained_and_the_file_is_kept() {
     ended.end();
     let log = files(damaged.path()).remove(0).name + ".spool-wal";
     let mut bytes = fs::read(damaged.path().join(&log)).expect("the log");
-    let middle = bytes.len() / 2;
+    // Zeros follow the log.
+    let middle = bytes.iter().rposition(|byte| *byte != 0).expect("a log") / 2;
     bytes[middle] = !bytes[middle];
     fs::write(damaged.path().join(&log), bytes).expect("the log");
     let database = Database::new(Backend::Sqlite);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use waybill::{
     callback::Callback,
     endpoint::Endpoint,
+    fixture::Fixture,
     metrics::QueueFigures,
     store::{Committed, Record, Store, StoreError},
     time::Timestamp,
@@ -14,7 +15,7 @@ use waybill::{
 use crate::{
     store::{endpoint, open, reject_poison, run},
     support::{
-        callback::signed,
+        callback::{received, signed},
         database::{Backend, Database},
         metrics::Metrics,
     },
@@ -126,6 +127,22 @@ crate::databases! {
         // Control: without the mark, every record counts.
         append_each(&store, records);
         assert_ne!(tables(&database), expected);
+    }
+
+    fn event_in_two_requests_is_counted_in_any_batch(database) {
+        let (store, endpoint) = (open(&database), endpoint());
+        let now = Timestamp::from_seconds(1_773_500_000).expect("an instant");
+        let records = ["event-by-body-sha256", "event-own-query"].map(|name| {
+            let fixture = Fixture::find("twilio", name).expect("a fixture");
+            record(&endpoint, &received(&endpoint, fixture.outgoing(&endpoint, now), now))
+        });
+        append_each(&store, records.to_vec());
+        let expected = tables(&database);
+        let [event] = &expected["webhook_events"][..] else { panic!("{expected:?}") };
+        assert!(event.contains(r#""duplicate_count":1"#), "{event}");
+        database.clear();
+        append_all(&store, records.to_vec());
+        assert_eq!(tables(&database), expected);
     }
 
     fn outcomes_of_a_batch_are_in_its_order(database) {

@@ -25,6 +25,7 @@ pub mod fixture;
 pub mod form;
 pub mod forwarded;
 pub mod gateway;
+mod group;
 pub mod guesses;
 pub mod health;
 pub mod http;

@@ -2,8 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -85,6 +85,15 @@ impl Shape {
     }
 }
 
+/// True if a gateway says that it takes callbacks.
+fn is_ready(ops: SocketAddr) -> bool {
+    let Ok(mut connection) = TcpStream::connect(ops) else { return false };
+    let mut response = String::new();
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {ops}\r\nConnection: close\r\n\r\n");
+    let outcome = connection.write_all(request.as_bytes()).and_then(|()| connection.read_to_string(&mut response));
+    outcome.is_ok() && response.starts_with("HTTP/1.1 200")
+}
+
 /// The processes of a shape.
 pub struct Running {
     processes: Vec<Child>,
@@ -156,11 +165,10 @@ impl Running {
             command.env("SPOOL_PATH", &spool);
         }
         self.processes.push(command.spawn().expect("a process"));
-        let awaited = if role == Some("writer") { ops } else { public };
         let started = Instant::now();
-        while std::net::TcpStream::connect(awaited).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the gateway does not listen");
-            std::thread::yield_now();
+        while !is_ready(ops) {
+            assert!(started.elapsed() < Duration::from_secs(20), "the gateway is not ready");
+            std::thread::park_timeout(Duration::from_millis(20));
         }
         if role != Some("writer") {
             self.addresses.push(public);

@@ -18,6 +18,7 @@ use super::{
     zeros::Zeros,
 };
 use crate::{
+    group::{self, Limits},
     log_throttle::LogThrottle,
     metrics::QueueMetrics,
     outcomes::{self, OutcomeSender},
@@ -28,9 +29,8 @@ use crate::{
 /// Jobs that may wait.
 pub(super) const CAPACITY: usize = 1_024;
 
-/// Limits of one group.
-const MAX_GROUP: usize = 512;
-const MAX_GROUP_BYTES: usize = 8 << 20;
+/// Limits of one transaction.
+const LIMITS: Limits = Limits { items: 512, bytes: 8 << 20 };
 
 /// The least time between two attempts to create a segment, after one that failed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -102,23 +102,13 @@ impl Writer {
                 }
                 Job::Stop => break,
             };
-            let mut bytes = row.body.len();
-            let (mut rows, mut senders) = (vec![row], vec![sender]);
-            while rows.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                match jobs.try_recv() {
-                    Ok(Job::Append(row, sender)) => {
-                        bytes += row.body.len();
-                        rows.push(row);
-                        senders.push(sender);
-                    }
-                    // Executed after this group.
-                    Ok(job) => {
-                        next = Some(job);
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
+            let size = |(row, _): &(Row, _)| row.body.len();
+            let (group, job) = group::collect((row, sender), &mut jobs, LIMITS, size, |job| match job {
+                Job::Append(row, sender) => Ok((row, sender)),
+                job => Err(job),
+            });
+            next = job;
+            let (rows, senders) = group.into_iter().unzip();
             self.append(rows, senders);
         }
         self.seal();

@@ -22,6 +22,7 @@ use super::{
     running::Running,
 };
 use crate::{
+    group::{self, Limits},
     metrics::StoreMetrics,
     outcomes::{self, OutcomeSender},
     store::{
@@ -38,6 +39,7 @@ use crate::{
 /// Limits of one transaction: records, and approximate bytes.
 pub(crate) const MAX_BATCH: usize = 256;
 pub(crate) const MAX_BATCH_BYTES: usize = 8 << 20;
+const LIMITS: Limits = Limits { items: MAX_BATCH, bytes: MAX_BATCH_BYTES };
 
 /// The writer's jobs, executed in order.
 pub(crate) enum Job {
@@ -90,23 +92,14 @@ impl Writer {
                 }
                 Job::Stop => break,
             };
-            let mut bytes = record.size();
-            let (mut records, mut senders) = (vec![*record], vec![sender]);
-            while records.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES {
-                match jobs.try_recv() {
-                    Ok(Job::Write(record, sender)) => {
-                        bytes += record.size();
-                        records.push(*record);
-                        senders.push(sender);
-                    }
-                    // Executed after this batch.
-                    Ok(job) => {
-                        next = Some(job);
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
+            let size = |(record, _): &(Box<Record>, _)| record.size();
+            let (group, job) = group::collect((record, sender), &mut jobs, LIMITS, size, |job| match job {
+                Job::Write(record, sender) => Ok((record, sender)),
+                job => Err(job),
+            });
+            next = job;
+            let (records, senders): (Vec<Record>, Vec<_>) = group.into_iter().map(|(record, sender)| (*record, sender)).unzip();
+            let bytes = records.iter().map(Record::size).sum();
             let results = self.write(&records);
             outcomes::send(senders, results);
             self.after_commit(records.len(), bytes);

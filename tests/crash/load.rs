@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use waybill::endpoint::Endpoint;
 
-use crate::{callback, ledger::Ledger, process::Process};
+use crate::{callback, ledger::Ledger, process::Process, support::twilio};
 
 const CLIENTS: usize = 12;
 
@@ -23,10 +23,27 @@ const CLIENTS: usize = 12;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Puts the gateway under load for that time and then runs `end`, which must kill it.
-pub fn cycle(mut process: Process, ledger: &Mutex<Ledger>, load: Duration, end: impl FnOnce(&mut Process)) {
-    let (address, endpoint, is_ending) = (process.address(), callback::endpoint(), AtomicBool::new(false));
+pub fn cycle(process: Process, ledger: &Mutex<Ledger>, load: Duration, end: impl FnOnce(&mut Process)) {
+    beside(process, ledger, |clients| clients.go_on_for(load), end);
+}
+
+/// The clients of a load. None of them sends anything here, and each drops its end when it has failed.
+pub struct Clients(mpsc::Receiver<()>);
+
+impl Clients {
+    /// Waits that long while the clients send.
+    pub fn go_on_for(&self, time: Duration) {
+        assert_eq!(self.0.recv_timeout(time), Err(RecvTimeoutError::Timeout), "every client has failed");
+    }
+}
+
+/// Puts the gateway under load while `work` runs, and then runs `end`, which must kill it.
+pub fn beside(process: Process, ledger: &Mutex<Ledger>, work: impl FnOnce(&Clients), end: impl FnOnce(&mut Process)) {
+    let (address, endpoint, is_ending) = (process.address(), twilio::endpoint(), AtomicBool::new(false));
     let (alive, clients) = mpsc::channel::<()>();
     thread::scope(|scope| {
+        // Killed if `work` panics, so that the clients end as well.
+        let mut process = process;
         for _ in 0..CLIENTS {
             let alive = alive.clone();
             let (endpoint, is_ending) = (&endpoint, &is_ending);
@@ -38,8 +55,7 @@ pub fn cycle(mut process: Process, ledger: &Mutex<Ledger>, load: Duration, end: 
             });
         }
         drop(alive);
-        // No client sends on the channel: the time is up, or every client has failed.
-        assert_eq!(clients.recv_timeout(load), Err(RecvTimeoutError::Timeout), "every client has failed");
+        work(&Clients(clients));
         is_ending.store(true, Ordering::SeqCst);
         end(&mut process);
     });

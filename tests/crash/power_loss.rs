@@ -1,6 +1,6 @@
 //! Power cuts at random moments: the disk must hold every callback acknowledged before.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use crate::{
     callback, checker, committer,
@@ -83,4 +83,32 @@ fn rows_lost_by_committer(synchronous: &str, random: &mut Random) -> (usize, usi
     let present = database.query("SELECT external_id AS row FROM message_external_ids");
     let is_lost = |number: &&String| !present.contains(&callback::external_id(number.parse().expect("a number")));
     (lines.iter().filter(is_lost).count(), lines.len())
+}
+
+/// Cuts the power of a gateway whose syncs strace skips, until acknowledged callbacks are missing. Fails if they never are.
+pub fn detect_missing_sync(
+    name: &str,
+    ledger: fn(Random) -> Ledger,
+    start: impl Fn(&Image, &[&str]) -> Process,
+    recover: impl Fn(&Image),
+) {
+    let faults = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0:when=60+"];
+    let found = (0..ATTEMPTS).any(|_| {
+        let image = Image::make().expect("an image");
+        let ledger = Mutex::new(ledger(Random::seeded().0));
+        let mut after = None;
+        load::cycle(start(&image, &faults), &ledger, Duration::from_secs(2), |gateway| {
+            gateway.freeze();
+            after = Some(image.after_power_cut());
+            gateway.kill();
+        });
+        let image = after.expect("a disk");
+        recover(&image);
+        let database = image.database();
+        checker::store_acknowledged(&database, &ledger.into_inner().expect("not poisoned").acknowledged);
+        let findings = checker::check(&database);
+        println!("{name}: power loss without syncs: {findings}");
+        findings.broken(checker::LOST) > 0
+    });
+    assert!(found, "a gateway that does not sync was not detected");
 }

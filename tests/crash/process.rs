@@ -11,9 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    gateway::{OPS_TOKEN, PUBLIC_URL},
-    twilio::TOKEN,
+use crate::{
+    faults::traced,
+    support::{
+        gateway::{OPS_TOKEN, PUBLIC_URL},
+        twilio::TOKEN,
+    },
 };
 
 pub struct Process {
@@ -33,16 +36,14 @@ impl Process {
         Self::serve(command_with_spool(database_url, folder))
     }
 
-    /// A gateway with a spool whose system calls strace changes as these arguments say.
+    /// A gateway whose system calls strace changes as these arguments say.
+    pub fn gateway_with_faults(database_url: &str, faults: &[&str]) -> Self {
+        Self::serve(traced(&command("serve", database_url), faults))
+    }
+
+    /// The same with a spool.
     pub fn spooling_gateway_with_faults(database_url: &str, folder: &Path, faults: &[&str]) -> Self {
-        // With -D the tracer is a grandchild, so that a signal reaches the gateway.
-        let mut command = Command::new("strace");
-        command.args(["-D", "-f", "-o", "/dev/null"]).args(faults);
-        let gateway = command_with_spool(database_url, folder);
-        command.arg(gateway.get_program()).args(gateway.get_args());
-        command.env_clear().current_dir(std::env::temp_dir()).stdout(Stdio::null());
-        command.envs(gateway.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::serve(command)
+        Self::serve(traced(&command_with_spool(database_url, folder), faults))
     }
 
     fn serve(mut command: Command) -> Self {
@@ -77,11 +78,21 @@ impl Process {
         self.child.wait().expect("an exit");
     }
 
+    /// SIGTERM, and the wait for the end.
+    pub fn terminate(&mut self) {
+        self.signal("TERM");
+        self.child.wait().expect("an exit");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
     /// SIGSTOP: the process no longer writes, syncs or responds.
     pub fn freeze(&self) {
         let process = self.child.id();
-        let sent = Command::new("kill").args(["-STOP", &process.to_string()]).status();
-        assert!(sent.expect("kill").success());
+        self.signal("STOP");
         // Delivery takes time, and a thread inside a sync completes it first.
         let started = Instant::now();
         while !is_stopped(process) {

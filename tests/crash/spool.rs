@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::Path,
-    process::Command,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -13,14 +12,13 @@ use libtest_mimic::Trial;
 use waybill::queue::spool::{FileOwner, inspect};
 
 use crate::{
-    checker,
+    checker, faults,
     image::{self, Image},
     ledger::Ledger,
     load, power_loss,
     process::Process,
     random::{self, Random},
     support::{
-        self,
         database::{Backend, Database},
         timing,
     },
@@ -112,19 +110,9 @@ pub fn acknowledged_callbacks_survive_power_loss() {
     power_loss::survive("spool: power loss", Ledger::of_queue, start, recover);
 }
 
-/// True if system calls can be made to fail, and that was asked for; otherwise prints the reason.
-fn can_inject_faults() -> bool {
-    let is_wanted = support::variable("SPOOL_FAULTS").is_some();
-    let has_strace = Command::new("strace").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !(is_wanted && has_strace) {
-        eprintln!("NOT RUN: failed syncs: needs strace, and SPOOL_FAULTS=1");
-    }
-    is_wanted && has_strace
-}
-
 /// After a sync has failed, what was acknowledged before is still drained, and nothing that was not synced is acknowledged.
 pub fn failed_syncs_lose_nothing() {
-    if !can_inject_faults() {
+    if !faults::are_available() {
         return;
     }
     let (mut random, seed) = Random::seeded();
@@ -148,27 +136,10 @@ pub fn failed_syncs_lose_nothing() {
 
 /// Control of the method: after a power cut, callbacks are missing that a gateway acknowledged without a sync.
 pub fn missing_sync_is_detected() {
-    if !(can_inject_faults() && image::is_available()) {
+    if !(faults::are_available() && image::is_available()) {
         return;
     }
-    let found = (0..5).any(|_| {
-        let image = Image::make().expect("an image");
-        let ledger = Mutex::new(Ledger::of_queue(Random::seeded().0));
-        let faults = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:retval=0:when=60+"];
-        let gateway = Process::spooling_gateway_with_faults(&image.database_url(), &image.spool(), &faults);
-        let mut after = None;
-        load::cycle(gateway, &ledger, Duration::from_secs(2), |gateway| {
-            gateway.freeze();
-            after = Some(image.after_power_cut());
-            gateway.kill();
-        });
-        let image = after.expect("a disk");
-        drain(&image.database_url(), &image.spool());
-        let database = image.database();
-        checker::store_acknowledged(&database, &ledger.into_inner().expect("not poisoned").acknowledged);
-        let findings = checker::check(&database);
-        println!("spool: power loss without syncs: {findings}");
-        findings.broken(checker::LOST) > 0
-    });
-    assert!(found, "a gateway that does not sync was not detected");
+    let start =
+        |image: &Image, faults: &[&str]| Process::spooling_gateway_with_faults(&image.database_url(), &image.spool(), faults);
+    power_loss::detect_missing_sync("spool", Ledger::of_queue, start, |image| drain(&image.database_url(), &image.spool()));
 }

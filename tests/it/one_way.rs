@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use waybill::{config::Config, endpoint::Endpoint};
-
 use crate::support::{
     client,
     cluster::Cluster,
@@ -17,20 +15,15 @@ use crate::support::{
     poll::{eventually, wait_until},
     process::Process,
     proxy::{Direction, Proxy},
-    twilio::{PATH, TOKEN},
+    twilio::{self, PATH},
 };
 
 /// docs/deploy.md: `SHUTDOWN_DELAY`, which is 0 here, and 18 seconds.
 const STOP_LIMIT: Duration = Duration::from_secs(19);
 
-fn endpoint() -> Endpoint {
-    let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "https://hooks.example.com")].into_iter().collect();
-    Config::load(&env).expect("a configuration").config.endpoints.remove(0).build()
-}
-
 /// Sends the statuses of messages; returns those that are acknowledged.
-fn send(process: &Process, messages: &[&str]) -> BTreeSet<String> {
-    let endpoint = endpoint();
+pub(crate) fn send(process: &Process, messages: &[&str]) -> BTreeSet<String> {
+    let endpoint = twilio::endpoint();
     let is_acknowledged = |message: &&&str| {
         let body = format!("MessageSid={message}&MessageStatus=sent");
         let mut outgoing = endpoint.outgoing("POST", PATH, "application/x-www-form-urlencoded", body);

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use waybill::{config::Config, endpoint::Endpoint, signature::Outgoing};
+use waybill::{endpoint::Endpoint, signature::Outgoing};
 
 use crate::support::{
     self, client,
@@ -99,11 +99,6 @@ fn start(database: &Database, place: &Place) -> Process {
     Process::start(database, &[("LISTEN", &public), ("OPS_LISTEN", &ops), ("SHUTDOWN_DELAY", "1")])
 }
 
-fn endpoint() -> Endpoint {
-    let env = [("TWILIO_AUTH_TOKEN", twilio::TOKEN), ("WEBHOOK_BASE_URL", support::gateway::PUBLIC_URL)].into_iter().collect();
-    Config::load(&env).expect("a configuration").config.endpoints.remove(0).build()
-}
-
 /// A callback for a message of its own.
 fn request(endpoint: &Endpoint, number: u32) -> Vec<u8> {
     let form = format!("MessageSid=SM{number:032x}&MessageStatus=delivered&To=%2B15558675310");
@@ -126,7 +121,7 @@ struct Outcome {
 
 /// Sends callbacks at the rate until the channel is closed.
 fn drive(balancer: &Balancer, next: &Mutex<u32>, began: Instant, outcome: &Mutex<Outcome>, ends: &mpsc::Receiver<()>) {
-    let endpoint = endpoint();
+    let endpoint = twilio::endpoint();
     loop {
         let number = {
             let mut next = next.lock().expect("not poisoned");

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use waybill::time::Timestamp;
+use waybill::{config::Config, endpoint::Endpoint, time::Timestamp};
 
-use super::{client::Response, database::Database, gateway::Gateway};
+use super::{
+    client::Response,
+    database::Database,
+    gateway::{Gateway, PUBLIC_URL},
+};
 
 pub const TOKEN: &str = "3f1c9a0e5b7d42688c14d2a96f0b7e35";
 pub const PATH: &str = "/webhooks/twilio";
@@ -14,6 +18,12 @@ pub fn gateway(database: Database, seconds: i64, more: &[(&str, &str)]) -> Gatew
     let variables = [("TWILIO_AUTH_TOKEN", TOKEN)].iter().chain(more);
     let variables: Vec<(String, String)> = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Gateway::start_on(database, Timestamp::from_seconds(seconds).expect("an instant"), &variables)
+}
+
+/// The endpoint of a gateway in another process, for signing.
+pub fn endpoint() -> Endpoint {
+    let env = [("TWILIO_AUTH_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", PUBLIC_URL)].into_iter().collect();
+    Config::load(&env).expect("a configuration").config.endpoints.remove(0).build()
 }
 
 /// Sends a signed form.

@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
+    time::Duration,
 };
 
 use super::{database::Database, gateway, twilio};
@@ -21,7 +22,15 @@ pub struct Process {
 
 impl Process {
     pub fn start(database: &Database, more: &[(&str, &str)]) -> Self {
-        let mut command = command();
+        Self::configured(command(), database, more)
+    }
+
+    /// Starts it in the place of a shell, whose script has limited what both may use.
+    pub fn start_limited(script: &str, database: &Database, more: &[(&str, &str)]) -> Self {
+        Self::configured(limited(script), database, more)
+    }
+
+    fn configured(mut command: Command, database: &Database, more: &[(&str, &str)]) -> Self {
         command.env("OPS_TOKEN", gateway::OPS_TOKEN).env("TWILIO_AUTH_TOKEN", twilio::TOKEN).envs(more.iter().copied());
         Self::spawn(command, database)
     }
@@ -66,6 +75,20 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") >> 10
     }
 
+    /// The processor time that the process has used.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        // The name before it can hold anything. proc_pid_stat(5): the 14th and 15th field, in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(") ").expect("its fields");
+        let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
+    /// The number of its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a process").count()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
@@ -82,7 +105,16 @@ impl Drop for Process {
 
 /// The binary with an empty environment, in a folder without a `.env`.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+    let mut command = Command::new(BINARY);
     command.env_clear().current_dir(std::env::temp_dir());
     command
 }
+
+/// The same in the place of a shell, after a script.
+pub fn limited(script: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{script} && exec \"$0\" \"$@\""), BINARY]).env_clear().current_dir(std::env::temp_dir());
+    shell
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_waybill");

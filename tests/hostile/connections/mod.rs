@@ -11,6 +11,7 @@ use crate::support::{client, twilio};
 
 mod bodies;
 mod deadlines;
+mod descriptors;
 mod heads;
 mod shares;
 

@@ -21,6 +21,7 @@ mod browser;
 mod calls_rooms;
 mod check;
 mod cli;
+mod clock;
 mod config;
 mod convergence;
 mod correlation;

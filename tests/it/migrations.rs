@@ -4,7 +4,14 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use waybill::store::{StoreError, migrate, pending_migrations};
 
-use crate::support::database::{Backend, Database};
+use crate::{
+    one_way,
+    support::{
+        client,
+        database::{Backend, Database},
+        process::Process,
+    },
+};
 
 const TABLES: [&str; 18] = [
     "audit_log",
@@ -140,6 +147,20 @@ crate::databases! {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
         });
         assert_eq!(applied, names("sqlite").len());
+    }
+
+    fn five_gateways_start_at_once_on_an_empty_database(database) {
+        let gateways: Vec<Process> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..5).map(|_| scope.spawn(|| Process::start(&database, &[]))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a gateway")).collect()
+        });
+        for (number, gateway) in gateways.iter().enumerate() {
+            assert_eq!(client::get(gateway.ops, "/readyz", &[]).status, 200, "gateway {number}");
+            assert_eq!(one_way::send(gateway, &[&format!("SM{number}")]).len(), 1, "gateway {number}");
+        }
+        assert_eq!(database.rows("message_external_ids").len(), gateways.len());
+        let versions = database.query("SELECT version AS row FROM __diesel_schema_migrations");
+        assert_eq!(versions.len(), names("sqlite").len());
     }
 
     fn newer_schema_is_rejected(database) {

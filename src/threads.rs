@@ -20,7 +20,7 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, is_given_up: impl Fn() -> bool) -
 /// Waits for the end of a thread, at most until then, and logs what is wrong.
 pub(crate) fn join<T>(thread: JoinHandle<T>, deadline: Instant, name: &str) {
     if !wait(|| thread.is_finished(), || Instant::now() >= deadline) {
-        tracing::warn!("{name} does not end, and is left: what it waits for does not answer");
+        tracing::warn!("{name} did not end in time: the database, the broker or the disk does not answer");
     } else if thread.join().is_err() {
         tracing::error!("{name} panicked");
     }

@@ -97,7 +97,7 @@ fn until_signal(runtime: Runtime, mut running: Running, delay: Duration, hangup:
             let stopped = tokio::time::timeout(STOP_TIMEOUT, tokio::task::spawn_blocking(move || running.stop())).await;
             // A panic in it was logged already.
             if stopped.is_err() {
-                tracing::warn!("stopped without the rest: something does not answer. What was acknowledged is on disk");
+                tracing::warn!("the process ends before its threads: the database or the broker does not answer. No acknowledged callback is lost");
             }
         };
         tokio::select! {
